@@ -1,0 +1,164 @@
+//! What happened that security people want to know.
+//!
+//! Every refusal, every block that starts or is lifted, and every refusal that a shadow limit would
+//! have made is an [`Event`], handed to a [`Sink`]. Events hold no secret, no token and no phone
+//! number: a client is an address, everybody else is a [`Key`], which is a keyed tag.
+//!
+//! With the feature `tracing` and no sink of your own, events are tracing events under the target
+//! `portcullis::audit`.
+
+use crate::{identity::Identity, key::Key, limit::Name, rejection::Reason};
+use std::{fmt::Debug, net::IpAddr, time::Duration};
+
+/// Takes events.
+///
+/// Contract: called on the request path, so it must not block and should not allocate much. A sink
+/// that cannot take an event must count it, not wait.
+pub trait Sink: Debug + Send + Sync {
+    /// Takes one event.
+    fn record(&self, event: Event);
+}
+
+/// One thing that happened.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Event {
+    /// What it was.
+    pub act: Act,
+    /// The address of the client, when it is known.
+    pub client: Option<IpAddr>,
+    /// Whether the request came with a token, and a good one.
+    pub caller: Caller,
+}
+
+impl Event {
+    /// An event without a client and a caller.
+    pub fn new(act: Act) -> Self {
+        Self { act, client: None, caller: Caller::Anonymous }
+    }
+
+    /// Names the client.
+    #[must_use]
+    pub fn client(mut self, client: Option<IpAddr>) -> Self {
+        self.client = client;
+        self
+    }
+
+    /// Says what is known about the caller.
+    #[must_use]
+    pub fn caller(mut self, identity: &Identity) -> Self {
+        self.caller = match identity {
+            Identity::Anonymous => Caller::Anonymous,
+            Identity::Known(_) => Caller::Known,
+            Identity::Invalid(_) => Caller::Invalid,
+        };
+        self
+    }
+}
+
+/// Whose request an [`Event`] is about, without saying who.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Caller {
+    /// No token.
+    Anonymous,
+    /// A good token.
+    Known,
+    /// A token that was not accepted.
+    Invalid,
+}
+
+impl Caller {
+    /// The name for logs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Anonymous => "anonymous",
+            Self::Known => "known",
+            Self::Invalid => "invalid",
+        }
+    }
+}
+
+/// What an [`Event`] says.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Act {
+    /// A request was refused.
+    Refused(Reason),
+    /// A limit in shadow mode would have refused a request.
+    WouldRefuse(Name),
+    /// A bad token came with a request that was let through.
+    BadToken(Reason),
+    /// A block started.
+    Blocked {
+        /// Who is blocked.
+        key: Key,
+        /// For how long; `None` has no end.
+        lasting: Option<Duration>,
+    },
+    /// A block was lifted by hand.
+    Unblocked(Key),
+    /// A peer from a private network sent forwarding headers, but no proxy is trusted.
+    UntrustedProxy,
+}
+
+impl Act {
+    /// The stable name for logs and metrics.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Refused(_) => "refused",
+            Self::WouldRefuse(_) => "would-refuse",
+            Self::BadToken(_) => "bad-token",
+            Self::Blocked { .. } => "blocked",
+            Self::Unblocked(_) => "unblocked",
+            Self::UntrustedProxy => "untrusted-proxy",
+        }
+    }
+}
+
+/// Writes events as tracing events under the target `portcullis::audit`: refusals and the like at
+/// `INFO`, what an operator should act on at `WARN`.
+#[cfg(feature = "tracing")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tracing")))]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tracing;
+
+#[cfg(feature = "tracing")]
+impl Sink for Tracing {
+    fn record(&self, event: Event) {
+        const TARGET: &str = "portcullis::audit";
+        let act = event.act.name();
+        let client = event.client.map(tracing::field::display);
+        let caller = event.caller.name();
+        match event.act {
+            Act::Refused(reason @ Reason::PeerUnknown) => tracing::warn!(
+                target: TARGET, act, reason = reason.slug(),
+                "no peer address: serve with connect info, insert `PeerAddr`, or set `Clients::peer`"
+            ),
+            Act::Refused(reason) | Act::BadToken(reason) => tracing::info!(
+                target: TARGET, act, client, caller, reason = reason.slug(), cause = reason.cause()
+            ),
+            Act::WouldRefuse(limit) => {
+                tracing::info!(target: TARGET, act, client, caller, limit = limit.as_str());
+            }
+            Act::Blocked { key, lasting } => tracing::warn!(
+                target: TARGET, act, client, caller, %key, seconds = lasting.map(|time| time.as_secs())
+            ),
+            Act::Unblocked(key) => tracing::info!(target: TARGET, act, %key),
+            Act::UntrustedProxy => tracing::warn!(
+                target: TARGET, act, client,
+                "forwarding headers from a private peer are ignored: name it with `Clients::behind`"
+            ),
+        }
+    }
+}
+
+/// The sink where none is set: tracing when the feature is on, else nobody.
+pub(crate) fn record(sink: Option<&dyn Sink>, event: Event) {
+    match sink {
+        Some(sink) => sink.record(event),
+        #[cfg(feature = "tracing")]
+        None => Tracing.record(event),
+        #[cfg(not(feature = "tracing"))]
+        None => drop(event),
+    }
+}

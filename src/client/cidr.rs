@@ -1,0 +1,128 @@
+use crate::error::ConfigError;
+use ipnet::IpNet;
+use std::{collections::HashSet, fmt, net::IpAddr, str::FromStr};
+
+/// A network: `10.0.0.0/8`, `2001:db8::/32`, or a single address.
+///
+/// Host bits must be zero: `10.0.0.1/8` is more likely a mistake than a network.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Cidr(IpNet);
+
+impl Cidr {
+    /// Whether `address` lies in the network. IPv4-mapped addresses count as IPv4.
+    pub fn contains(self, address: IpAddr) -> bool {
+        self.0.contains(&address.to_canonical())
+    }
+
+    /// Whether the network holds every address of its family.
+    pub fn is_everything(self) -> bool {
+        self.0.prefix_len() == 0
+    }
+}
+
+impl FromStr for Cidr {
+    type Err = ConfigError;
+
+    fn from_str(text: &str) -> Result<Self, ConfigError> {
+        let net = match text.parse::<IpAddr>() {
+            Ok(address) => IpNet::from(address.to_canonical()),
+            Err(_) => text.parse::<IpNet>().map_err(|_| {
+                ConfigError::new(format!("`{text}` is not an address or network like 10.0.0.0/8"))
+            })?,
+        };
+        if net.trunc() == net {
+            Ok(Self(net))
+        } else {
+            let meant = net.trunc();
+            Err(ConfigError::new(format!("`{text}` has host bits set; the network is {meant}")))
+        }
+    }
+}
+
+impl From<IpAddr> for Cidr {
+    fn from(address: IpAddr) -> Self {
+        Self(IpNet::from(address.to_canonical()))
+    }
+}
+
+impl fmt::Display for Cidr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A set of networks. Looking an address up costs one hash for each prefix length in use.
+#[derive(Clone, Debug, Default)]
+pub struct CidrSet {
+    /// Prefix lengths in use, IPv4 and IPv6 apart.
+    lengths: Vec<(bool, u8)>,
+    nets: HashSet<IpNet>,
+}
+
+impl CidrSet {
+    /// Parses networks.
+    ///
+    /// # Errors
+    ///
+    /// When one of them is not a network.
+    pub fn parse<T: AsRef<str>>(nets: impl IntoIterator<Item = T>) -> Result<Self, ConfigError> {
+        nets.into_iter().map(|net| net.as_ref().parse()).collect()
+    }
+
+    /// Whether `address` lies in one of the networks. IPv4-mapped addresses count as IPv4.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.lengths.iter().filter(|(is_v4, _)| *is_v4 == address.is_ipv4()).any(|(_, length)| {
+            IpNet::new(address, *length).is_ok_and(|net| self.nets.contains(&net.trunc()))
+        })
+    }
+
+    /// Whether there is no network in the set.
+    pub fn is_empty(&self) -> bool {
+        self.nets.is_empty()
+    }
+
+    /// The networks, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = Cidr> {
+        self.nets.iter().copied().map(Cidr)
+    }
+}
+
+impl FromIterator<Cidr> for CidrSet {
+    fn from_iter<I: IntoIterator<Item = Cidr>>(nets: I) -> Self {
+        let mut set = Self::default();
+        for Cidr(net) in nets {
+            let length = (net.addr().is_ipv4(), net.prefix_len());
+            if !set.lengths.contains(&length) {
+                set.lengths.push(length);
+            }
+            set.nets.insert(net);
+        }
+        set
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_set_knows_what_lies_in_it() {
+        let set = CidrSet::parse(["10.0.0.0/8", "192.0.2.1", "2001:db8::/32", "::1"]).unwrap();
+        for inside in ["10.255.0.1", "192.0.2.1", "::ffff:10.1.1.1", "2001:db8:ffff::1", "::1"] {
+            assert!(set.contains(inside.parse().unwrap()), "{inside}");
+        }
+        for outside in ["11.0.0.1", "192.0.2.2", "2001:db9::1", "::2"] {
+            assert!(!set.contains(outside.parse().unwrap()), "{outside}");
+        }
+        assert!(!CidrSet::default().contains("10.0.0.1".parse().unwrap()));
+    }
+
+    #[test]
+    fn a_network_with_host_bits_is_refused_with_what_was_meant() {
+        let error = "10.0.0.1/8".parse::<Cidr>().unwrap_err();
+        assert!(error.to_string().contains("10.0.0.0/8"), "{error}");
+        assert!("10.0.0.0/33".parse::<Cidr>().is_err());
+        assert!("example.com".parse::<Cidr>().is_err());
+    }
+}

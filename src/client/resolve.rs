@@ -1,0 +1,293 @@
+use super::{
+    Client, Forwarding,
+    cidr::{Cidr, CidrSet},
+    forwarded::{self, Hop},
+    source::{self, Encrypted},
+};
+use crate::{
+    audit::Act,
+    error::ConfigError,
+    eventual::Eventual,
+    gate::{Door, Gate, Verdict, impl_layer},
+    guarded::Guarded,
+    key::Key,
+    rejection::Reason,
+};
+use http::{Extensions, header, request::Parts};
+use std::{
+    fmt,
+    net::IpAddr,
+    num::NonZeroU8,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+/// How the client of a request is found. See the [module docs](super).
+#[derive(Clone)]
+pub struct Clients {
+    proxies: Option<Proxies>,
+    ipv6_prefix: u8,
+    peer: Option<PeerFn>,
+    untrusted: Arc<AtomicU64>,
+    door: Door,
+}
+
+#[derive(Clone, Debug)]
+struct Proxies {
+    /// `None` trusts every peer.
+    trusted: Option<CidrSet>,
+    header: Forwarding,
+    hops: Option<NonZeroU8>,
+}
+
+type PeerFn = Arc<dyn Fn(&Extensions) -> Option<IpAddr> + Send + Sync>;
+
+/// A longer chain of trusted proxies than this is not walked.
+const MAX_HOPS: usize = 32;
+
+impl Clients {
+    /// The peer of the connection is the client; forwarding headers are ignored.
+    pub fn direct() -> Self {
+        Self {
+            proxies: None,
+            ipv6_prefix: 64,
+            peer: None,
+            untrusted: Arc::default(),
+            door: Door::new(),
+        }
+    }
+
+    /// Peers in `trusted` are proxies and set `header`.
+    ///
+    /// # Errors
+    ///
+    /// When `trusted` is empty, holds something that is not a network, or holds every address: then
+    /// clients could choose their address. See [`dangerous_behind_anyone`](Self::dangerous_behind_anyone).
+    pub fn behind<T: AsRef<str>>(
+        trusted: impl IntoIterator<Item = T>,
+        header: Forwarding,
+    ) -> Result<Self, ConfigError> {
+        let trusted = CidrSet::parse(trusted)?;
+        if trusted.is_empty() {
+            return Err(ConfigError::new("no trusted proxy network is named"));
+        }
+        if let Some(all) = trusted.iter().find(|net| net.is_everything()) {
+            return Err(ConfigError::new(format!(
+                "`{all}` would trust every client to name its own address"
+            )));
+        }
+        Ok(Self {
+            proxies: Some(Proxies { trusted: Some(trusted), header, hops: None }),
+            ..Self::direct()
+        })
+    }
+
+    /// Every peer is a proxy, `hops` of them one behind the other, each appending to `header`.
+    ///
+    /// For platforms whose proxies have no known addresses. It is safe only if nobody can reach the
+    /// server but through them.
+    #[must_use]
+    pub fn dangerous_behind_anyone(header: Forwarding, hops: NonZeroU8) -> Self {
+        Self {
+            proxies: Some(Proxies { trusted: None, header, hops: Some(hops) }),
+            ..Self::direct()
+        }
+    }
+
+    /// Counts proxies instead of recognising them: the client is the entry that the outermost of
+    /// `hops` proxies wrote, whoever it is. A shorter chain means that the header is not to be
+    /// trusted, and the peer is the client. Does nothing without proxies.
+    #[must_use]
+    pub fn hops(mut self, hops: NonZeroU8) -> Self {
+        if let Some(proxies) = &mut self.proxies {
+            proxies.hops = Some(hops);
+        }
+        self
+    }
+
+    /// Keys IPv6 clients by this prefix length, 64 by default; more than 128 counts as 128.
+    #[must_use]
+    pub fn ipv6_prefix(mut self, length: u8) -> Self {
+        self.ipv6_prefix = length.min(128);
+        self
+    }
+
+    /// Reads the peer from the request's extensions in a way of your own.
+    #[must_use]
+    pub fn peer(
+        mut self,
+        peer: impl Fn(&Extensions) -> Option<IpAddr> + Send + Sync + 'static,
+    ) -> Self {
+        self.peer = Some(Arc::new(peer));
+        self
+    }
+
+    /// How many requests came from a private network with forwarding headers while no proxy was
+    /// trusted: a sign that [`behind`](Self::behind) is missing.
+    pub fn untrusted_forwards(&self) -> u64 {
+        self.untrusted.load(Ordering::Relaxed)
+    }
+
+    /// The client of a request, or `None` if its peer is not known.
+    pub fn resolve(&self, parts: &Parts) -> Option<Client> {
+        let peer = match &self.peer {
+            Some(peer) => peer(&parts.extensions)?,
+            None => source::peer(&parts.extensions)?,
+        }
+        .to_canonical();
+        let own_tls = parts.extensions.get::<Encrypted>().is_some();
+        let Some(proxies) = self.proxies.as_ref().filter(|proxies| proxies.trust(peer)) else {
+            self.notice(peer, parts);
+            return Some(self.client(peer, own_tls));
+        };
+        let (address, https) = proxies.walk(peer, parts);
+        Some(self.client(address, https.unwrap_or(own_tls)))
+    }
+
+    /// The client that a layer outside resolved, or this one's own finding, kept for the next.
+    pub(crate) fn of(&self, parts: &mut Parts) -> Result<Client, Reason> {
+        if let Some(Guarded { client: Some(client), .. }) = parts.extensions.get() {
+            return Ok(*client);
+        }
+        let client = self.resolve(parts).ok_or(Reason::PeerUnknown)?;
+        Guarded::of(parts).client = Some(client);
+        Ok(client)
+    }
+
+    fn client(&self, address: IpAddr, encrypted: bool) -> Client {
+        let trusted = self.proxies.as_ref().and_then(|proxies| proxies.trusted.as_ref());
+        Client {
+            address,
+            key: Key::ip_prefix(address, self.ipv6_prefix),
+            encrypted,
+            trusted: trusted.is_some_and(|trusted| trusted.contains(address)),
+        }
+    }
+
+    /// A private peer that forwards is most likely a proxy that nobody told us of: one event, and a
+    /// count. It is not blocked, as that would shut everybody out.
+    fn notice(&self, peer: IpAddr, parts: &Parts) {
+        let forwards = || {
+            parts.headers.contains_key(forwarded::X_FORWARDED_FOR)
+                || parts.headers.contains_key(header::FORWARDED)
+        };
+        if self.proxies.is_none()
+            && is_private(peer)
+            && forwards()
+            && self.untrusted.fetch_add(1, Ordering::Relaxed) == 0
+        {
+            self.door.record(parts, Act::UntrustedProxy);
+        }
+    }
+}
+
+impl Proxies {
+    fn trust(&self, peer: IpAddr) -> bool {
+        self.trusted.as_ref().is_none_or(|trusted| trusted.contains(peer))
+    }
+
+    /// The client's address, and whether its connection is https if a proxy says so.
+    fn walk(&self, peer: IpAddr, parts: &Parts) -> (IpAddr, Option<bool>) {
+        match &self.header {
+            Forwarding::Single(name) => {
+                let address = forwarded::single(parts, name).unwrap_or(peer);
+                (address, forwarded::x_forwarded_proto(parts).next())
+            }
+            Forwarding::XForwardedFor => {
+                let (hop, at) = self.first_untrusted(peer, forwarded::x_forwarded_for(parts));
+                // Entries of the two headers belong together if every proxy appends to both.
+                // Otherwise only the one that the nearest proxy wrote is known to be a proxy's.
+                let aligned = forwarded::x_forwarded_for(parts).take(MAX_HOPS).count()
+                    == forwarded::x_forwarded_proto(parts).take(MAX_HOPS).count();
+                let mut protos = forwarded::x_forwarded_proto(parts);
+                (hop.address.unwrap_or(peer), protos.nth(if aligned { at } else { 0 }))
+            }
+            Forwarding::Forwarded => {
+                let (hop, _) = self.first_untrusted(peer, forwarded::forwarded(parts));
+                (hop.address.unwrap_or(peer), hop.https)
+            }
+        }
+    }
+
+    /// The hop that is the client, and its place from the right.
+    fn first_untrusted(&self, peer: IpAddr, hops: impl Iterator<Item = Hop>) -> (Hop, usize) {
+        let at_peer = Hop { address: Some(peer), https: None };
+        let mut last_good = (at_peer, 0);
+        for (at, hop) in hops.take(MAX_HOPS).enumerate() {
+            let Some(address) = hop.address else {
+                // The hop before it is as far as we can see. Its https-ness is still what the
+                // trusted proxy that wrote this entry says of its own client.
+                return if self.hops.is_some() {
+                    (at_peer, 0)
+                } else {
+                    (Hop { https: hop.https, ..last_good.0 }, at)
+                };
+            };
+            last_good = (hop, at);
+            let arrived = match self.hops {
+                Some(hops) => at + 1 == usize::from(hops.get()),
+                None => !self.trust(address),
+            };
+            if arrived {
+                return last_good;
+            }
+        }
+        if self.hops.is_some() { (at_peer, 0) } else { last_good }
+    }
+}
+
+/// Resolves for the layers inside; refuses with `peer-unknown` where there is no peer.
+impl Gate for Clients {
+    type Pass = ();
+
+    fn enter(&self, mut request: Parts) -> Eventual<Verdict<()>> {
+        Eventual::Ready(match self.of(&mut request) {
+            Ok(_) => Verdict::admit(request, ()),
+            Err(reason) => Verdict::refuse(request, reason),
+        })
+    }
+
+    fn door(&self) -> &Door {
+        &self.door
+    }
+}
+
+impl_layer!(Clients);
+
+impl Default for Clients {
+    fn default() -> Self {
+        Self::direct()
+    }
+}
+
+impl fmt::Debug for Clients {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Clients")
+            .field("proxies", &self.proxies)
+            .field("ipv6_prefix", &self.ipv6_prefix)
+            .field("own_peer", &self.peer.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+fn is_private(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => address.is_private() || address.is_loopback(),
+        IpAddr::V6(address) => address.is_unique_local() || address.is_loopback(),
+    }
+}
+
+impl From<IpAddr> for Client {
+    /// A client at `address`, unencrypted and not trusted: for tests of your own gates.
+    fn from(address: IpAddr) -> Self {
+        Clients::direct().client(address.to_canonical(), false)
+    }
+}
+
+impl From<Cidr> for CidrSet {
+    fn from(net: Cidr) -> Self {
+        [net].into_iter().collect()
+    }
+}

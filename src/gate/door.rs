@@ -1,0 +1,85 @@
+use crate::{
+    audit::{self, Act, Event, Sink},
+    client::Client,
+    clock::seconds_up,
+    guarded::Guarded,
+    rejection::Rejection,
+    render::{ByRequest, Render},
+};
+use bytes::Bytes;
+use http::{Response, header, request};
+use std::{fmt, sync::Arc};
+
+/// The one way out for refusals: it tells the audit sink and writes the answer.
+///
+/// The answer is the [`Render`]er's, plus `Retry-After` (rounded up, so never early) and the
+/// rejection's own headers. Its extensions hold the [`Rejection`].
+#[derive(Clone, Default)]
+pub struct Door {
+    render: Option<Arc<dyn Render>>,
+    sink: Option<Arc<dyn Sink>>,
+}
+
+impl Door {
+    pub(crate) const DEFAULT: Self = Self { render: None, sink: None };
+
+    /// A door with the default renderer and sink.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets the renderer.
+    #[must_use]
+    pub fn render(mut self, render: impl Render + 'static) -> Self {
+        self.render = Some(Arc::new(render));
+        self
+    }
+
+    /// Sets the audit sink.
+    #[must_use]
+    pub fn audit(mut self, sink: impl Sink + 'static) -> Self {
+        self.sink = Some(Arc::new(sink));
+        self
+    }
+
+    /// Refuses `request`: records the refusal and writes the answer.
+    pub fn refuse(&self, request: &request::Parts, rejection: Rejection) -> Response<Bytes> {
+        self.record(request, Act::Refused(rejection.reason()));
+        let mut response = match &self.render {
+            Some(render) => render.render(request, &rejection),
+            None => ByRequest.render(request, &rejection),
+        };
+        let headers = response.headers_mut();
+        for (name, value) in rejection.headers() {
+            headers.append(name, value.clone());
+        }
+        if let Some(wait) = rejection.wait() {
+            headers.insert(header::RETRY_AFTER, seconds_up(wait).into());
+        }
+        response.extensions_mut().insert(rejection);
+        response
+    }
+
+    /// Tells the sink what happened to `request`.
+    pub(crate) fn record(&self, request: &request::Parts, act: Act) {
+        let mut event = Event::new(act);
+        if let Some(guarded) = request.extensions.get::<Guarded>() {
+            event = event.client(guarded.client().map(Client::address)).caller(guarded.identity());
+        }
+        audit::record(self.sink.as_deref(), event);
+    }
+
+    /// Tells the sink of something that no request stands for.
+    pub(crate) fn sink(&self) -> Option<&Arc<dyn Sink>> {
+        self.sink.as_ref()
+    }
+}
+
+impl fmt::Debug for Door {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Door")
+            .field("own_render", &self.render.is_some())
+            .field("sink", &self.sink)
+            .finish()
+    }
+}

@@ -1,0 +1,150 @@
+use crate::{
+    clock::UnixTime,
+    key::{Key, KeyKind, Pepper},
+};
+use bytes::Bytes;
+use std::{fmt, sync::Arc};
+
+/// The claims of a token that was verified. Cheap to clone.
+///
+/// The registered claims (RFC 7519 section 4.1, RFC 9068) are typed; [`payload`](Self::payload) has all
+/// of them, and with the feature `jwt` `parse` decodes it into a type of your own.
+#[derive(Clone)]
+pub struct Claims(Arc<Inner>);
+
+struct Inner {
+    registered: Registered,
+    payload: Bytes,
+    #[cfg(feature = "jwt")]
+    members: std::sync::OnceLock<serde_json::Map<String, serde_json::Value>>,
+}
+
+/// The registered claims of a token, already checked.
+#[derive(Clone, Debug, Default)]
+pub struct Registered {
+    /// `iss`: who issued the token.
+    pub issuer: String,
+    /// `sub`: who it is about; unique for its issuer only.
+    pub subject: Option<String>,
+    /// `sid`: the login session.
+    pub session: Option<String>,
+    /// `jti`: the id of this token.
+    pub token_id: Option<String>,
+    /// `aud`: for whom it is.
+    pub audience: Vec<String>,
+    /// `exp`: when it ends.
+    pub expires_at: UnixTime,
+    /// `nbf`: when it starts.
+    pub not_before: Option<UnixTime>,
+    /// `iat`: when it was issued.
+    pub issued_at: Option<UnixTime>,
+    /// `scope`, `scp` or `scopes`: what it allows, one entry for each scope.
+    pub scopes: Vec<String>,
+}
+
+impl Claims {
+    /// Claims that whoever calls this has verified: by [`Verifier`](crate::jwt), or by a scheme of your
+    /// own. `payload` is the JSON object they were read from.
+    pub fn verified(registered: Registered, payload: Bytes) -> Self {
+        Self(Arc::new(Inner {
+            registered,
+            payload,
+            #[cfg(feature = "jwt")]
+            members: std::sync::OnceLock::new(),
+        }))
+    }
+
+    /// Who issued the token.
+    pub fn issuer(&self) -> &str {
+        &self.0.registered.issuer
+    }
+
+    /// Who the token is about; unique for its issuer only.
+    pub fn subject(&self) -> Option<&str> {
+        self.0.registered.subject.as_deref()
+    }
+
+    /// The login session.
+    pub fn session(&self) -> Option<&str> {
+        self.0.registered.session.as_deref()
+    }
+
+    /// The id of this token.
+    pub fn token_id(&self) -> Option<&str> {
+        self.0.registered.token_id.as_deref()
+    }
+
+    /// All registered claims.
+    pub fn registered(&self) -> &Registered {
+        &self.0.registered
+    }
+
+    /// Whether the token allows `scope`.
+    pub fn has_scope(&self, scope: &str) -> bool {
+        self.0.registered.scopes.iter().any(|have| have == scope)
+    }
+
+    /// The JSON object of all claims.
+    pub fn payload(&self) -> &[u8] {
+        &self.0.payload
+    }
+
+    /// Decodes the claims into a type of your own.
+    ///
+    /// # Errors
+    ///
+    /// When the claims do not fit the type.
+    #[cfg(feature = "jwt")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "jwt")))]
+    pub fn parse<'a, T: serde::Deserialize<'a>>(&'a self) -> Result<T, serde_json::Error> {
+        serde_json::from_slice(&self.0.payload)
+    }
+
+    /// A claim that is a string, a number or a boolean, as text. Decodes once for each token.
+    #[cfg(feature = "jwt")]
+    pub(crate) fn scalar(&self, name: &str) -> Option<std::borrow::Cow<'_, str>> {
+        let members = self
+            .0
+            .members
+            .get_or_init(|| serde_json::from_slice(&self.0.payload).unwrap_or_default());
+        match members.get(name)? {
+            serde_json::Value::String(text) => Some(text.into()),
+            value @ (serde_json::Value::Number(_) | serde_json::Value::Bool(_)) => {
+                Some(value.to_string().into())
+            }
+            _ => None,
+        }
+    }
+
+    /// Without a JSON reader only the registered claims can be told.
+    #[cfg(not(feature = "jwt"))]
+    pub(crate) fn scalar(&self, name: &str) -> Option<std::borrow::Cow<'_, str>> {
+        match name {
+            "jti" => self.token_id().map(Into::into),
+            "iss" => Some(self.issuer().into()),
+            _ => None,
+        }
+    }
+
+    /// The key of the user: issuer and subject.
+    pub fn subject_key(&self, pepper: &Pepper) -> Option<Key> {
+        let parts = [self.issuer().as_bytes(), self.subject()?.as_bytes()];
+        Some(pepper.tag(KeyKind::Subject, &parts))
+    }
+
+    /// The key of the session: issuer and `sid`.
+    pub fn session_key(&self, pepper: &Pepper) -> Option<Key> {
+        let parts = [self.issuer().as_bytes(), self.session()?.as_bytes()];
+        Some(pepper.tag(KeyKind::Session, &parts))
+    }
+}
+
+/// Names the issuer and the end; who it is about does not belong in logs.
+impl fmt::Debug for Claims {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Claims")
+            .field("issuer", &self.issuer())
+            .field("expires_at", &self.0.registered.expires_at)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,65 @@
+/// What exactly is wrong with a token. For logs, metrics and audit; clients are told only
+/// `invalid_token` (RFC 6750 section 3.1).
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum TokenFault {
+    /// Longer than the cap.
+    TooLong,
+    /// Not three parts of base64url without padding (RFC 7515 section 7.1).
+    Malformed,
+    /// The header is not acceptable JSON: not an object, duplicate members, wrong types.
+    HeaderInvalid,
+    /// `crit` names extensions, of which none is supported (RFC 7515 section 4.1.11).
+    CriticalHeader,
+    /// The header brings or points to a key: `jku`, `jwk`, `x5u`, `x5c`.
+    EmbeddedKey,
+    /// `typ` is not one that the issuer's tokens carry (RFC 8725 section 3.11).
+    WrongType,
+    /// `alg` is not allowed for the issuer, or not the one the key is for (RFC 8725 section 3.1).
+    WrongAlgorithm,
+    /// No key of the issuer fits.
+    UnknownKey,
+    /// `iss` is not a trusted issuer.
+    UnknownIssuer,
+    /// The signature does not hold.
+    BadSignature,
+    /// The claims are not acceptable JSON: not an object, duplicate members, wrong types.
+    ClaimsInvalid,
+    /// A required claim is missing.
+    ClaimMissing,
+    /// `exp` has passed.
+    Expired,
+    /// `nbf` or `iat` lies in the future.
+    NotYetValid,
+    /// The token lives longer than the issuer's tokens may.
+    LivesTooLong,
+    /// `aud` does not name this resource.
+    WrongAudience,
+    /// The token, its session or its subject was revoked.
+    Revoked,
+}
+
+impl TokenFault {
+    /// The stable name for logs and metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::TooLong => "too-long",
+            Self::Malformed => "malformed",
+            Self::HeaderInvalid => "header-invalid",
+            Self::CriticalHeader => "critical-header",
+            Self::EmbeddedKey => "embedded-key",
+            Self::WrongType => "wrong-type",
+            Self::WrongAlgorithm => "wrong-algorithm",
+            Self::UnknownKey => "unknown-key",
+            Self::UnknownIssuer => "unknown-issuer",
+            Self::BadSignature => "bad-signature",
+            Self::ClaimsInvalid => "claims-invalid",
+            Self::ClaimMissing => "claim-missing",
+            Self::Expired => "expired",
+            Self::NotYetValid => "not-yet-valid",
+            Self::LivesTooLong => "lives-too-long",
+            Self::WrongAudience => "wrong-audience",
+            Self::Revoked => "revoked",
+        }
+    }
+}

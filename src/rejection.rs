@@ -1,0 +1,175 @@
+//! Why a request was refused: one type for every layer and endpoint.
+
+use crate::{identity::TokenFault, limit::Name};
+use http::{HeaderMap, StatusCode};
+use smallvec::SmallVec;
+use std::time::Duration;
+
+/// The reasons for which this crate refuses a request.
+///
+/// Each knows its HTTP [status](Self::status), a stable [slug](Self::slug) for clients and metrics,
+/// and a [title](Self::title) for people. None of them holds anything the client sent.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Reason {
+    /// Over a limit: 429.
+    RateLimited,
+    /// The client, phone or user is blocked for a while: 429.
+    Blocked,
+    /// A rule without an end denies the client: 403.
+    Denied,
+    /// The server did not say who the peer is; a fault of its set-up: 500.
+    PeerUnknown,
+    /// No credentials where they are required: 401, without an error code (RFC 6750 section 3.1).
+    TokenMissing,
+    /// The token is not acceptable: 401. Clients see `invalid_token` and never the fault.
+    TokenInvalid(TokenFault),
+    /// Credentials in more than one place, or twice in one: 400 (RFC 6750 section 2).
+    TokenAmbiguous,
+    /// The token is good but lacks a scope: 403.
+    ScopeMissing,
+    /// What the answer hangs on cannot be reached: 503.
+    StoreUnavailable,
+    /// The path is not one that a server could route safely: 400.
+    PathInvalid,
+    /// No route has this path: 404.
+    NotFound,
+    /// The route does not take this method: 405.
+    MethodNotAllowed,
+    /// A reason of your own gate.
+    Other {
+        /// The status to answer with.
+        status: StatusCode,
+        /// A stable short name of lower-case letters and dashes.
+        slug: &'static str,
+        /// A sentence for people.
+        title: &'static str,
+    },
+}
+
+impl Reason {
+    /// The status of the answer.
+    pub const fn status(self) -> StatusCode {
+        match self {
+            Self::RateLimited | Self::Blocked => StatusCode::TOO_MANY_REQUESTS,
+            Self::Denied | Self::ScopeMissing => StatusCode::FORBIDDEN,
+            Self::PeerUnknown => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::TokenMissing | Self::TokenInvalid(_) => StatusCode::UNAUTHORIZED,
+            Self::TokenAmbiguous | Self::PathInvalid => StatusCode::BAD_REQUEST,
+            Self::StoreUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Other { status, .. } => status,
+        }
+    }
+
+    /// The stable short name: the last part of the problem type, and the metric label.
+    pub const fn slug(self) -> &'static str {
+        match self {
+            Self::RateLimited => "rate-limited",
+            Self::Blocked => "blocked",
+            Self::Denied => "denied",
+            Self::PeerUnknown => "peer-unknown",
+            Self::TokenMissing => "token-missing",
+            Self::TokenInvalid(_) => "token-invalid",
+            Self::TokenAmbiguous => "token-ambiguous",
+            Self::ScopeMissing => "scope-missing",
+            Self::StoreUnavailable => "store-unavailable",
+            Self::PathInvalid => "path-invalid",
+            Self::NotFound => "not-found",
+            Self::MethodNotAllowed => "method-not-allowed",
+            Self::Other { slug, .. } => slug,
+        }
+    }
+
+    /// A sentence for people.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::RateLimited => "Too many requests",
+            Self::Blocked => "Temporarily blocked",
+            Self::Denied => "Access denied",
+            Self::PeerUnknown => "The server could not tell who is calling",
+            Self::TokenMissing => "Credentials are required",
+            Self::TokenInvalid(_) => "The access token is not valid",
+            Self::TokenAmbiguous => "More than one access token was sent",
+            Self::ScopeMissing => "The access token does not allow this",
+            Self::StoreUnavailable => "Temporarily unable to decide",
+            Self::PathInvalid => "The path is not acceptable",
+            Self::NotFound => "Not found",
+            Self::MethodNotAllowed => "Method not allowed",
+            Self::Other { title, .. } => title,
+        }
+    }
+
+    /// The name of what exactly was wrong, for logs and audit only.
+    pub const fn cause(self) -> Option<&'static str> {
+        match self {
+            Self::TokenInvalid(fault) => Some(fault.name()),
+            _ => None,
+        }
+    }
+}
+
+/// A refusal on its way out. A renderer makes the answer of it, see [`render`](crate::render).
+///
+/// The answer's extensions hold it too, so tracing and metrics layers outside can say why.
+#[derive(Clone, Debug)]
+pub struct Rejection {
+    reason: Reason,
+    retry_after: Option<Duration>,
+    limits: SmallVec<[Name; 2]>,
+    headers: HeaderMap,
+}
+
+impl Rejection {
+    /// A refusal for `reason`.
+    pub fn new(reason: Reason) -> Self {
+        Self { reason, retry_after: None, limits: SmallVec::new(), headers: HeaderMap::new() }
+    }
+
+    /// Says when to come back: the `Retry-After` header, rounded up to whole seconds
+    /// (RFC 9110 section 10.2.3).
+    #[must_use]
+    pub fn retry_after(mut self, wait: Duration) -> Self {
+        self.retry_after = Some(wait);
+        self
+    }
+
+    /// Names a limit that was exceeded.
+    #[must_use]
+    pub fn violates(mut self, limit: Name) -> Self {
+        self.limits.push(limit);
+        self
+    }
+
+    /// Why the request was refused.
+    pub fn reason(&self) -> Reason {
+        self.reason
+    }
+
+    /// How long the client should wait, if waiting helps.
+    pub fn wait(&self) -> Option<Duration> {
+        self.retry_after
+    }
+
+    /// The names of the limits that were exceeded.
+    pub fn limits(&self) -> &[Name] {
+        &self.limits
+    }
+
+    /// Headers of the answer, besides those of the renderer.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// Headers of the answer, to add to.
+    pub fn headers_mut(&mut self) -> &mut HeaderMap {
+        &mut self.headers
+    }
+}
+
+impl From<Reason> for Rejection {
+    fn from(reason: Reason) -> Self {
+        Self::new(reason)
+    }
+}
