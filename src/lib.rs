@@ -14,6 +14,7 @@ pub mod key;
 pub mod limit;
 pub mod rejection;
 pub mod render;
+pub mod security_headers;
 
 pub use body::ResponseBody;
 pub use client::{Client, Clients};
@@ -26,3 +27,4 @@ pub use key::{Key, KeyBy, Pepper};
 pub use limit::Decision;
 pub use rejection::{Reason, Rejection};
 pub use render::Render;
+pub use security_headers::{Csp, CspNonce, SecurityHeadersLayer};
