@@ -274,4 +274,17 @@ mod tests {
             assert_eq!(Csp::parse(&policy.to_string()).unwrap(), policy);
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_read_fits_a_header_and_reads_the_same_again(
+            text in "((script|style|img)-src|sandbox|[ a-z]{1,3})( ('[a-z-]{0,9}'|'nonce'|[!-~]{1,9})){0,3}"
+        ) {
+            if let Ok(policy) = Csp::parse(&text) {
+                let text = policy.to_string();
+                assert!(http::HeaderValue::from_str(&text).is_ok());
+                assert_eq!(Csp::parse(&text).unwrap(), policy);
+            }
+        }
+    }
 }

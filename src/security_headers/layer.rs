@@ -24,6 +24,7 @@ pub struct SecurityHeadersLayer {
     clients: Arc<Clients>,
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "values are written where they are used")]
 impl SecurityHeadersLayer {
     /// For sites: the strict set for pages, a small one for everything else.
     #[must_use]
@@ -130,7 +131,6 @@ impl SecurityHeadersLayer {
 
     /// Which browser features pages may use.
     #[must_use]
-    #[allow(clippy::needless_pass_by_value, reason = "as all the other values are taken")]
     pub fn permissions_policy(self, policy: PermissionsPolicy) -> Self {
         self.set_text(presets::PERMISSIONS_POLICY, policy.to_string())
     }
@@ -151,7 +151,6 @@ impl SecurityHeadersLayer {
 
     /// Leaves a header alone: neither sets nor strips it.
     #[must_use]
-    #[allow(clippy::needless_pass_by_value, reason = "names are written as constants")]
     pub fn without(self, name: HeaderName) -> Self {
         self.edit(|plan| {
             plan.unset(&name);

@@ -50,7 +50,10 @@ impl Policy {
     /// The policy that allows `nonce`: one allocation.
     pub(super) fn with_nonce(&self, encrypted: bool, nonce: &str) -> Option<HeaderValue> {
         let pieces = &self.text(encrypted).pieces;
-        let length = pieces.iter().map(|piece| piece.len() + nonce.len() + NONCE.len()).sum();
+        let between = NONCE.len() + nonce.len() + 1;
+        let length: usize = pieces.iter().map(|piece| piece.len() + between).sum();
+        // Exact, as a spare byte would cost a second allocation when the text becomes a value.
+        let length = length.saturating_sub(between);
         let mut text = String::with_capacity(length);
         for (at, piece) in pieces.iter().enumerate() {
             if at > 0 {
