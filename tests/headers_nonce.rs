@@ -1,5 +1,6 @@
 //! The nonce of a policy: drawn on use, one per answer, never beside a page of another time.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::needless_pass_by_value, reason = "handlers take requests by value")]
 
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use portcullis::client::{Encrypted, PeerAddr};

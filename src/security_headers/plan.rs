@@ -122,32 +122,20 @@ impl Plan {
         let _ = headers.try_reserve(self.fields.len() + 3);
         // The page that a 304 speaks of has the nonce of its own time, and its policy with it.
         let stale = answer.status == StatusCode::NOT_MODIFIED;
-        let mut nonced = false;
-        for (name, on_documents, on_others) in [
+        let nonced = [
             (header::CONTENT_SECURITY_POLICY, &self.documents, &self.elsewhere),
             (header::CONTENT_SECURITY_POLICY_REPORT_ONLY, &self.report_only, &None),
-        ] {
-            if on_documents.is_none() && on_others.is_none() {
-                continue;
+        ]
+        .into_iter()
+        .fold(false, |nonced, (name, on_documents, elsewhere)| {
+            if on_documents.is_none() && elsewhere.is_none() {
+                return nonced;
             }
-            if !self.overriding && headers.contains_key(&name) {
-                continue;
-            }
-            let policy = if document { on_documents } else { on_others };
-            let value = match (policy, nonce) {
-                (Some(policy), _) if stale && policy.has_nonce() => None,
-                (Some(policy), Some(nonce)) if document && policy.has_nonce() => {
-                    nonced = true;
-                    policy.with_nonce(encrypted, nonce)
-                }
-                (Some(policy), _) => policy.bare(encrypted),
-                (None, _) => None,
-            };
-            match value {
-                Some(value) => drop(headers.try_insert(name, value)),
-                None => drop(headers.remove(name)),
-            }
-        }
+            let policy = if document { on_documents } else { elsewhere };
+            let policy = policy.as_ref().filter(|policy| !(stale && policy.has_nonce()));
+            let nonce = nonce.filter(|_| document);
+            self.set_policy(headers, name, policy, encrypted, nonce) || nonced
+        });
         for field in &self.fields {
             let applies = match field.place {
                 Place::Everywhere => true,
@@ -161,13 +149,38 @@ impl Plan {
                 } else {
                     headers.remove(&field.name);
                 }
-            } else if applies && let Ok(Entry::Vacant(vacant)) = headers.try_entry(&field.name) {
-                let _ = vacant.try_insert(field.value.clone());
+            } else if applies {
+                set_absent(headers, &field.name, || field.value.clone());
             }
         }
-        if nonced && let Ok(Entry::Vacant(vacant)) = headers.try_entry(header::CACHE_CONTROL) {
-            let _ = vacant.try_insert(HeaderValue::from_static("no-store"));
+        if nonced {
+            // Stored, the page would meet a policy with another nonce.
+            set_absent(headers, &header::CACHE_CONTROL, || HeaderValue::from_static("no-store"));
         }
+    }
+
+    /// Sets a policy, or drops it if there is none for this answer; tells whether it has a nonce.
+    fn set_policy(
+        &self,
+        headers: &mut HeaderMap,
+        name: HeaderName,
+        policy: Option<&Policy>,
+        encrypted: bool,
+        nonce: Option<&str>,
+    ) -> bool {
+        if !self.overriding && headers.contains_key(&name) {
+            return false;
+        }
+        let nonce = nonce.filter(|_| policy.is_some_and(Policy::has_nonce));
+        let value = policy.and_then(|policy| match nonce {
+            Some(nonce) => policy.with_nonce(encrypted, nonce),
+            None => policy.bare(encrypted),
+        });
+        match value {
+            Some(value) => drop(headers.try_insert(name, value)),
+            None => drop(headers.remove(name)),
+        }
+        nonce.is_some()
     }
 
     /// Takes off what is to be stripped, walking the shorter list of the two.
@@ -210,6 +223,12 @@ pub(super) fn value(text: String) -> Option<HeaderValue> {
     }
 }
 
+fn set_absent(headers: &mut HeaderMap, name: &HeaderName, value: impl FnOnce() -> HeaderValue) {
+    if let Ok(Entry::Vacant(vacant)) = headers.try_entry(name) {
+        let _ = vacant.try_insert(value());
+    }
+}
+
 /// Whether a browser may show the answer as a page: HTML, anything in XML, or no type at all.
 fn is_document(headers: &HeaderMap) -> bool {
     let mut types = headers.get_all(header::CONTENT_TYPE).iter().peekable();
@@ -217,16 +236,17 @@ fn is_document(headers: &HeaderMap) -> bool {
 }
 
 fn is_document_type(value: &HeaderValue) -> bool {
-    let essence = value.as_bytes().split(|byte| b";,".contains(byte)).next().unwrap_or_default();
-    let essence = essence.trim_ascii();
-    let ends = |suffix: &[u8]| {
-        essence
-            .len()
-            .checked_sub(suffix.len())
-            .is_some_and(|at| essence[at..].eq_ignore_ascii_case(suffix))
-    };
-    // What is no media type at all is anybody's guess.
-    !essence.contains(&b'/') || ends(b"/html") || ends(b"/xml") || ends(b"+xml")
+    let value = value.as_bytes();
+    // What is no media type at all is anybody's guess; of several, browsers take the last.
+    !value.contains(&b'/') || value.split(|byte| *byte == b',').any(is_markup)
+}
+
+fn is_markup(media_type: &[u8]) -> bool {
+    let essence = media_type.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+    [&b"/html"[..], b"/xml", b"+xml"].into_iter().any(|suffix| {
+        let at = essence.len().checked_sub(suffix.len());
+        at.is_some_and(|at| essence[at..].eq_ignore_ascii_case(suffix))
+    })
 }
 
 #[cfg(test)]
@@ -245,10 +265,17 @@ mod tests {
             "",
             "html",
             " text/html ,x",
+            "application/json, text/html",
         ] {
             assert!(is_document_type(&HeaderValue::from_static(yes)), "{yes:?}");
         }
-        for no in ["application/json", "text/plain;a=text/html", "image/png", "application/grpc"] {
+        for no in [
+            "application/json",
+            "text/plain;a=text/html",
+            "image/png",
+            "application/grpc",
+            "multipart/mixed; boundary=\"a,b\"",
+        ] {
             assert!(!is_document_type(&HeaderValue::from_static(no)), "{no:?}");
         }
         assert!(is_document(&HeaderMap::new()));

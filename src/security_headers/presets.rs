@@ -142,3 +142,29 @@ pub(super) const LEAKS: &str = "\
     x-powered-by-plesk x-powered-cms x-redirect-by x-ruxit-js-agent x-server-powered-by \
     x-sourcefiles x-sourcemap x-turbo-charged-by x-umbraco-version x-varnish-backend \
     x-varnish-server";
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Csp, Hsts, PermissionsPolicy};
+    use super::*;
+
+    #[test]
+    fn texts_are_what_the_types_would_write() {
+        assert_eq!(TEXTS[0], Csp::api().to_string());
+        assert_eq!(
+            TEXTS[1],
+            Csp::web().without(super::super::directive::UPGRADE).unwrap().to_string()
+        );
+        assert_eq!(TEXTS[2], Csp::web().to_string());
+        assert_eq!(PERMISSIONS_TEXT, PermissionsPolicy::owasp().to_string());
+        assert_eq!(HSTS.1, Hsts::one_year().include_subdomains().to_string());
+    }
+
+    #[test]
+    fn every_leak_is_a_header_name() {
+        let names: Vec<HeaderName> =
+            LEAKS.split(' ').filter_map(|name| name.parse().ok()).collect();
+        assert_eq!(names.len(), 69);
+        assert!(SOFTWARE.iter().all(|name| names.contains(name)));
+    }
+}
