@@ -7,13 +7,22 @@ pub mod client;
 pub mod clock;
 mod error;
 pub mod eventual;
+#[cfg(feature = "axum")]
+#[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+pub mod extract;
 pub mod gate;
 mod guarded;
 pub mod identity;
+#[cfg(feature = "jwt")]
+#[cfg_attr(docsrs, doc(cfg(feature = "jwt")))]
+pub mod jwt;
 pub mod key;
 pub mod limit;
 pub mod rejection;
 pub mod render;
+#[cfg(feature = "jwt")]
+#[cfg_attr(docsrs, doc(cfg(feature = "jwt")))]
+pub mod token;
 
 pub use body::ResponseBody;
 pub use client::{Client, Clients};
@@ -22,6 +31,8 @@ pub use eventual::Eventual;
 pub use gate::{Gate, GateLayer, Gated, Pass, Verdict, gate_fn};
 pub use guarded::Guarded;
 pub use identity::{Claims, Identity, TokenFault};
+#[cfg(feature = "jwt")]
+pub use jwt::{JwtLayer, RequireAuth, RequireScope, TrustedIssuer, Verifier};
 pub use key::{Key, KeyBy, Pepper};
 pub use limit::Decision;
 pub use rejection::{Reason, Rejection};
