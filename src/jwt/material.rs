@@ -156,7 +156,10 @@ pub(super) fn unreadable(_: ErrorStack) -> ConfigError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use openssl::ec::{EcGroup, EcKey};
+    use openssl::{
+        bn::BigNumRef,
+        ec::{EcGroup, EcKey},
+    };
 
     /// RFC 7638 section 3.1.
     #[test]
@@ -174,7 +177,7 @@ mod tests {
         };
         assert!(judge(2048, 3).is_ok());
         assert!(judge(1024, 65537).is_err());
-        let own = |n: &BigNum, e: &str| {
+        let own = |n: &BigNumRef, e: &str| {
             let (n, e) = (n.to_owned().unwrap(), BigNum::from_dec_str(e).unwrap());
             let key = PKey::from_rsa(Rsa::from_public_components(n, e).unwrap()).unwrap();
             Public::of(&key, Algorithm::PS256)
