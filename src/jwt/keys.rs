@@ -123,7 +123,11 @@ impl Keys {
     }
 
     fn fixed(keys: Box<[Arc<VerifyingKey>]>) -> Self {
-        Self { source: Arc::new(Fixed(keys)) }
+        Self::from_source(Fixed(keys))
+    }
+
+    pub(super) fn from_source(source: impl KeySource + 'static) -> Self {
+        Self { source: Arc::new(source) }
     }
 }
 

@@ -201,3 +201,101 @@ impl Inner {
         Ok(claims)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        jwt::{
+            Algorithm,
+            algorithm::Algorithms,
+            keys::{KeySource, Keys, VerifyingKey},
+        },
+        token::{Grant, Issuer},
+    };
+    use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::SeqCst};
+
+    const SECRET: &[u8] = b"V0r9xTz3JmB2nKc5LdY8sHf1GaPuE4iO";
+
+    /// A key that is fetched for each look-up, until it is withdrawn.
+    #[derive(Default)]
+    struct Remote {
+        epoch: AtomicU64,
+        withdrawn: AtomicU64,
+        asked: AtomicUsize,
+    }
+
+    impl KeySource for Arc<Remote> {
+        fn find(&self, _: Option<&str>, algorithm: Algorithm) -> Eventual<Found> {
+            self.asked.fetch_add(1, SeqCst);
+            let withdrawn = self.withdrawn.load(SeqCst) > 0;
+            Eventual::later(async move {
+                if withdrawn {
+                    return Err(TokenFault::UnknownKey);
+                }
+                let key = VerifyingKey::of_secret(SECRET, algorithm).unwrap();
+                Ok([Arc::new(key)].into_iter().collect())
+            })
+        }
+
+        fn epoch(&self) -> u64 {
+            self.epoch.load(SeqCst)
+        }
+
+        fn algorithms(&self) -> Algorithms {
+            [Algorithm::HS256].into_iter().collect()
+        }
+    }
+
+    #[tokio::test]
+    async fn keys_can_come_later_and_a_withdrawn_key_ends_what_is_remembered() {
+        let remote = Arc::new(Remote::default());
+        let keys = Keys::from_source(Arc::clone(&remote));
+        let verifier = Verifier::new([TrustedIssuer::new("idp", keys).audience("api")]).unwrap();
+        let issuer = Issuer::from_secret("idp", "api", SECRET, Algorithm::HS256).unwrap();
+        let token = issuer.mint(&Grant::new("u")).unwrap();
+
+        let first = verifier.verify(&token);
+        assert!(matches!(first, Eventual::Pending(_)));
+        assert_eq!(first.await.unwrap().subject(), Some("u"));
+        assert!(matches!(verifier.verify(&token), Eventual::Ready(Ok(_))), "remembered");
+        assert_eq!(remote.asked.load(SeqCst), 1);
+
+        remote.epoch.store(1, SeqCst);
+        assert!(verifier.verify(&token).await.is_ok(), "asked again");
+        assert_eq!(remote.asked.load(SeqCst), 2);
+
+        remote.withdrawn.store(1, SeqCst);
+        remote.epoch.store(2, SeqCst);
+        assert_eq!(verifier.verify(&token).await.err(), Some(TokenFault::UnknownKey));
+    }
+
+    #[tokio::test]
+    async fn a_key_that_changes_during_the_look_up_is_not_remembered_as_the_new_one() {
+        let remote = Arc::new(Remote::default());
+        let keys = Keys::from_source(Arc::clone(&remote));
+        let verifier = Verifier::new([TrustedIssuer::new("idp", keys).audience("api")]).unwrap();
+        let issuer = Issuer::from_secret("idp", "api", SECRET, Algorithm::HS256).unwrap();
+        let token = issuer.mint(&Grant::new("u")).unwrap();
+        let looking = verifier.verify(&token);
+        remote.epoch.store(1, SeqCst);
+        assert!(looking.await.is_ok());
+        assert!(matches!(verifier.verify(&token), Eventual::Pending(_)), "asked again");
+    }
+
+    #[test]
+    fn what_is_cheap_comes_before_the_keys() {
+        let remote = Arc::new(Remote::default());
+        let keys = Keys::from_source(Arc::clone(&remote));
+        let verifier = Verifier::new([TrustedIssuer::new("idp", keys).audience("api")]).unwrap();
+        let mint = |name, audience| {
+            let issuer = Issuer::from_secret(name, audience, SECRET, Algorithm::HS256).unwrap();
+            issuer.clock(crate::clock::ManualClock::at(UnixTime::from_secs(1000)))
+        };
+        for issuer in [mint("other", "api"), mint("idp", "other"), mint("idp", "api")] {
+            let token = issuer.mint(&Grant::new("u")).unwrap();
+            assert!(matches!(verifier.verify(&token), Eventual::Ready(Err(_))));
+        }
+        assert_eq!(remote.asked.load(SeqCst), 0);
+    }
+}
