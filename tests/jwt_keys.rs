@@ -1,5 +1,6 @@
 //! Every algorithm signs and verifies, with keys from PEM and from JWK, and only with its own key.
 #![cfg(all(feature = "jwt", feature = "test-util"))]
+#![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 use openssl::{

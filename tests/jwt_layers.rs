@@ -1,5 +1,6 @@
 //! The token layers around real tower services: modes, challenges, scopes, cookies, extractors.
 #![cfg(all(feature = "jwt", feature = "test-util"))]
+#![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, header};
@@ -210,7 +211,10 @@ async fn a_cookie_carries_the_token_where_it_is_named() {
 }
 
 #[derive(Clone, Debug, Default)]
-struct Log(Arc<Mutex<Vec<(&'static str, Option<&'static str>, Caller)>>>);
+struct Log(Arc<Mutex<Vec<Told>>>);
+
+/// What happened, why, and who was calling.
+type Told = (&'static str, Option<&'static str>, Caller);
 
 impl Sink for Log {
     fn record(&self, event: Event) {

@@ -1,6 +1,7 @@
 use super::{
     Algorithm,
     algorithm::Algorithms,
+    fixed::Fixed,
     jose::{self, Verify},
     jwk::Jwk,
     material::{self, Public},
@@ -48,7 +49,7 @@ pub(super) trait KeySource: Send + Sync {
 pub(super) type Found = Result<SmallVec<[Arc<VerifyingKey>; MAX_CANDIDATES]>, TokenFault>;
 
 /// A token that names no key may cost this many signature checks.
-const MAX_CANDIDATES: usize = 4;
+pub(super) const MAX_CANDIDATES: usize = 4;
 
 impl Keys {
     /// A secret that the issuer shares with this service.
@@ -144,8 +145,8 @@ impl fmt::Debug for Keys {
 
 /// A key for one algorithm.
 pub(super) struct VerifyingKey {
-    kid: Option<String>,
-    algorithm: Algorithm,
+    pub(super) kid: Option<String>,
+    pub(super) algorithm: Algorithm,
     verify: Box<dyn Verify>,
 }
 
@@ -200,59 +201,12 @@ fn usable(json: &str) -> Result<Box<[Arc<VerifyingKey>]>, ConfigError> {
     if keys.is_empty() { Err(last.within("no key can be used")) } else { Ok(keys.into()) }
 }
 
-// === Fixed ===
-
-/// Keys that never change.
-struct Fixed(Box<[Arc<VerifyingKey>]>);
-
-impl Fixed {
-    fn choose(&self, kid: Option<&str>, algorithm: Algorithm) -> Found {
-        let named = |key: &&Arc<VerifyingKey>| kid.is_some() && key.kid.as_deref() == kid;
-        if self.0.iter().any(|key| named(&key)) {
-            let found = self.0.iter().filter(named).filter(|key| key.algorithm == algorithm);
-            return some_of(found).ok_or(TokenFault::WrongAlgorithm);
-        }
-        // A key without a name fits every name; a token without a name may be of any key.
-        let nameless = |key: &&Arc<VerifyingKey>| kid.is_none() || key.kid.is_none();
-        let found = self.0.iter().filter(nameless).filter(|key| key.algorithm == algorithm);
-        some_of(found).ok_or(TokenFault::UnknownKey)
-    }
-}
-
-impl KeySource for Fixed {
-    fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Eventual<Found> {
-        Eventual::Ready(self.choose(kid, algorithm))
-    }
-
-    fn epoch(&self) -> u64 {
-        0
-    }
-
-    fn algorithms(&self) -> Algorithms {
-        self.0.iter().map(|key| key.algorithm).collect()
-    }
-}
-
-fn some_of<'a>(
-    keys: impl Iterator<Item = &'a Arc<VerifyingKey>>,
-) -> Option<SmallVec<[Arc<VerifyingKey>; MAX_CANDIDATES]>> {
-    let found: SmallVec<[_; MAX_CANDIDATES]> = keys.take(MAX_CANDIDATES).cloned().collect();
-    (!found.is_empty()).then_some(found)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const ED: &str =
         r#""kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo""#;
-
-    fn found(keys: &Keys, kid: Option<&str>, algorithm: Algorithm) -> Result<usize, TokenFault> {
-        match keys.find(kid, algorithm) {
-            Eventual::Ready(found) => found.map(|keys| keys.len()),
-            Eventual::Pending(_) => panic!("fixed keys are there"),
-        }
-    }
 
     #[test]
     fn a_bad_key_is_passed_over_but_one_must_be_good() {
@@ -286,19 +240,6 @@ mod tests {
         }
         let off_curve = r#"{"kty":"EC","crv":"P-256","x":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE","y":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE"}"#;
         assert!(Keys::jwk(off_curve).is_err());
-    }
-
-    #[test]
-    fn names_choose_keys_and_nameless_tokens_try_four() {
-        let named =
-            (0..6).map(|n| format!(r#"{{{ED},"kid":"{n}"}}"#)).collect::<Vec<_>>().join(",");
-        let keys = Keys::jwks(&format!(r#"{{"keys":[{named}]}}"#)).unwrap();
-        assert_eq!(found(&keys, Some("3"), Algorithm::EdDSA), Ok(1));
-        assert_eq!(found(&keys, None, Algorithm::EdDSA), Ok(4));
-        assert_eq!(found(&keys, Some("6"), Algorithm::EdDSA), Err(TokenFault::UnknownKey));
-        assert_eq!(found(&keys, Some("3"), Algorithm::ES256), Err(TokenFault::WrongAlgorithm));
-        let nameless = Keys::jwk(&format!("{{{ED}}}")).unwrap();
-        assert_eq!(found(&nameless, Some("any"), Algorithm::EdDSA), Ok(1));
     }
 
     #[test]

@@ -79,6 +79,7 @@ mod bearer;
 mod cache;
 mod challenge;
 mod compact;
+mod fixed;
 mod header;
 mod jose;
 mod json;

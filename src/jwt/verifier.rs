@@ -205,14 +205,9 @@ impl Inner {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        jwt::{
-            Algorithm,
-            algorithm::Algorithms,
-            keys::{KeySource, Keys, VerifyingKey},
-        },
-        token::{Grant, Issuer},
-    };
+    use crate::jwt::algorithm::{Algorithm, Algorithms};
+    use crate::jwt::keys::{KeySource, Keys, VerifyingKey};
+    use crate::token::{Grant, Issuer};
     use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::SeqCst};
 
     const SECRET: &[u8] = b"V0r9xTz3JmB2nKc5LdY8sHf1GaPuE4iO";
@@ -247,13 +242,17 @@ mod tests {
         }
     }
 
+    fn token() -> String {
+        let issuer = Issuer::from_secret("idp", "api", SECRET, Algorithm::HS256).unwrap();
+        issuer.mint(&Grant::new("u")).unwrap()
+    }
+
     #[tokio::test]
     async fn keys_can_come_later_and_a_withdrawn_key_ends_what_is_remembered() {
         let remote = Arc::new(Remote::default());
         let keys = Keys::from_source(Arc::clone(&remote));
         let verifier = Verifier::new([TrustedIssuer::new("idp", keys).audience("api")]).unwrap();
-        let issuer = Issuer::from_secret("idp", "api", SECRET, Algorithm::HS256).unwrap();
-        let token = issuer.mint(&Grant::new("u")).unwrap();
+        let token = token();
 
         let first = verifier.verify(&token);
         assert!(matches!(first, Eventual::Pending(_)));
@@ -275,8 +274,7 @@ mod tests {
         let remote = Arc::new(Remote::default());
         let keys = Keys::from_source(Arc::clone(&remote));
         let verifier = Verifier::new([TrustedIssuer::new("idp", keys).audience("api")]).unwrap();
-        let issuer = Issuer::from_secret("idp", "api", SECRET, Algorithm::HS256).unwrap();
-        let token = issuer.mint(&Grant::new("u")).unwrap();
+        let token = token();
         let looking = verifier.verify(&token);
         remote.epoch.store(1, SeqCst);
         assert!(looking.await.is_ok());
