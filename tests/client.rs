@@ -1,4 +1,5 @@
 //! The client's address comes from what trusted proxies wrote, never from what a client wrote.
+#![allow(clippy::unwrap_used, reason = "helpers of tests may panic, too")]
 
 use http::{HeaderName, Request, header, request::Parts};
 use portcullis::{

@@ -1,4 +1,5 @@
 //! Whatever a client sends, it cannot choose the address by which it is counted.
+#![allow(clippy::unwrap_used, reason = "helpers of tests may panic, too")]
 
 use http::{HeaderName, Request, header::HeaderValue, request::Parts};
 use portcullis::{

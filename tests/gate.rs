@@ -1,4 +1,5 @@
 //! A gate refuses while the house is full, never calls an unready service and holds nothing up.
+#![allow(clippy::unwrap_used, reason = "helpers of tests may panic, too")]
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, request, response};
