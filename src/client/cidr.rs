@@ -26,9 +26,9 @@ impl FromStr for Cidr {
     fn from_str(text: &str) -> Result<Self, ConfigError> {
         let net = match text.parse::<IpAddr>() {
             Ok(address) => IpNet::from(address.to_canonical()),
-            Err(_) => text.parse::<IpNet>().map_err(|_| {
+            Err(_) => canonical(text.parse::<IpNet>().map_err(|_| {
                 ConfigError::new(format!("`{text}` is not an address or network like 10.0.0.0/8"))
-            })?,
+            })?),
         };
         if net.trunc() == net {
             Ok(Self(net))
@@ -102,6 +102,17 @@ impl FromIterator<Cidr> for CidrSet {
     }
 }
 
+/// A network of IPv4-mapped addresses as the IPv4 network it stands for: addresses are made
+/// canonical before they are looked up, so no address would ever lie in the mapped one.
+fn canonical(net: IpNet) -> IpNet {
+    match net.addr().to_canonical() {
+        address @ IpAddr::V4(_) if net.max_prefix_len() == 128 && net.prefix_len() >= 96 => {
+            IpNet::new(address, net.prefix_len() - 96).unwrap_or(net)
+        }
+        _ => net,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,6 +127,13 @@ mod tests {
             assert!(!set.contains(outside.parse().unwrap()), "{outside}");
         }
         assert!(!CidrSet::default().contains("10.0.0.1".parse().unwrap()));
+    }
+
+    #[test]
+    fn a_network_of_mapped_addresses_is_the_ipv4_network() {
+        let net: Cidr = "::ffff:10.0.0.0/104".parse().unwrap();
+        assert_eq!(net, "10.0.0.0/8".parse().unwrap());
+        assert!("::ffff:0:0/96".parse::<Cidr>().unwrap().is_everything());
     }
 
     #[test]

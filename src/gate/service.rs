@@ -110,11 +110,11 @@ where
                     }
                 }
                 Outcome::Refuse(rejection) => {
-                    self.release(inner_ready);
+                    self.release();
                     State::answer(self.gate.door().refuse(&parts, rejection))
                 }
                 Outcome::Answer(response) => {
-                    self.release(inner_ready);
+                    self.release();
                     State::answer(response)
                 }
             },
@@ -126,11 +126,10 @@ where
 }
 
 impl<S: Clone, G> Gated<S, G> {
-    /// Gives back what the polled service may hold, as no call will use it.
-    fn release(&mut self, inner_ready: bool) {
-        if inner_ready {
-            self.inner = self.inner.clone();
-        }
+    /// Gives back what the polled service may hold, as no call will use it: a permit, or if it was
+    /// not ready a place in the queue for one, which would be handed a permit all the same.
+    fn release(&mut self) {
+        self.inner = self.inner.clone();
     }
 }
 
