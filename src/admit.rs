@@ -15,7 +15,7 @@ use crate::{
     rejection::{Reason, Rejection},
     store::{Absent, Answer, Asks, Outcome, SharedStore, Standing, StoreError, Strike, Take},
 };
-use http::{request, response};
+use http::{HeaderMap, request, response};
 use smallvec::SmallVec;
 use std::time::Duration;
 
@@ -160,12 +160,9 @@ impl Judge {
         takes: SmallVec<[Take; 2]>,
         answer: Result<Answer, StoreError>,
     ) -> Verdict<Admitted> {
-        let answer = match answer {
-            Ok(answer) => answer,
-            Err(_) => {
-                let rejection = Rejection::new(Reason::StoreUnavailable);
-                return Verdict::refuse(request, rejection.retry_after(Duration::from_secs(1)));
-            }
+        let Ok(answer) = answer else {
+            let rejection = Rejection::new(Reason::StoreUnavailable);
+            return Verdict::refuse(request, rejection.retry_after(Duration::from_secs(1)));
         };
         for started in &answer.started {
             let lasting = Some(started.lasting);
@@ -209,9 +206,15 @@ impl Judge {
     }
 }
 
+impl Admitted {
+    pub(crate) fn write(self, headers: &mut HeaderMap) {
+        self.0.write(headers);
+    }
+}
+
 impl Pass for Admitted {
     fn leave(self, answer: &mut response::Parts) {
-        self.0.write(&mut answer.headers);
+        self.write(&mut answer.headers);
     }
 }
 
@@ -220,7 +223,7 @@ impl Pass for Admitted {
 fn blocked(key: Key, remaining: Option<Duration>, revoked: bool) -> Rejection {
     match remaining {
         _ if revoked || key.kind() == KeyKind::Session => {
-            challenge::refuse(Reason::TokenInvalid(TokenFault::Revoked))
+            challenge::reject(Reason::TokenInvalid(TokenFault::Revoked))
         }
         Some(remaining) => Rejection::new(Reason::Blocked).retry_after(remaining),
         None => Rejection::new(Reason::Denied),

@@ -83,7 +83,7 @@ impl<S: Sync> FromRequestParts<S> for crate::identity::Claims {
 
     async fn from_request_parts(request: &mut Parts, _: &S) -> Result<Self, Refused> {
         let claims = crate::jwt::known(request).cloned();
-        claims.map_err(|reason| Refused::new(request, crate::jwt::reject(reason)))
+        claims.map_err(|reason| Refused::new(request, crate::identity::challenge::reject(reason)))
     }
 }
 
@@ -97,7 +97,7 @@ impl<S: Sync> OptionalFromRequestParts<S> for crate::identity::Claims {
         match crate::jwt::known(request) {
             Ok(claims) => Ok(Some(claims.clone())),
             Err(Reason::TokenMissing) => Ok(None),
-            Err(reason) => Err(Refused::new(request, crate::jwt::reject(reason))),
+            Err(reason) => Err(Refused::new(request, crate::identity::challenge::reject(reason))),
         }
     }
 }

@@ -11,7 +11,8 @@ mod duration;
 mod error;
 pub mod eventual;
 #[cfg(feature = "axum")]
-mod extract;
+#[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+pub mod extract;
 pub mod gate;
 mod guarded;
 pub mod identity;

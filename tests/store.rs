@@ -1,5 +1,7 @@
 //! Every store keeps the contract: examples, random histories against a model, and races.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
+
 use portcullis::{
     Key, Limit, Memory, Store,
     block::Ladder,

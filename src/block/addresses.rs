@@ -73,7 +73,7 @@ impl AddressRules {
     /// Denies a network no longer.
     pub fn remove_denied(&self, net: Cidr) {
         self.change(|rules| {
-            rules.deny = rules.deny.iter().filter(|denied| *denied != net).collect()
+            rules.deny = rules.deny.iter().filter(|denied| *denied != net).collect();
         });
     }
 

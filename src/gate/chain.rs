@@ -37,7 +37,8 @@ where
     }
 }
 
-fn enter_second<A, B>(
+/// Goes on to the second gate with the pass of the first.
+pub(crate) fn enter_second<A, B>(
     second: &B,
     parts: request::Parts,
     first: A,

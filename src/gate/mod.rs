@@ -40,6 +40,7 @@ pub use door::Door;
 pub use future::ResponseFuture;
 pub use service::{GateLayer, Gated};
 
+pub(crate) use chain::enter_second;
 pub(crate) use service::impl_layer;
 
 use crate::{eventual::Eventual, rejection::Rejection};

@@ -43,7 +43,7 @@ pub struct Registered {
 }
 
 impl Claims {
-    /// Claims that whoever calls this has verified: by [`Verifier`](crate::jwt), or by a scheme of your
+    /// Claims that whoever calls this has verified: by a `Verifier`, or by a scheme of your
     /// own. `payload` is the JSON object they were read from.
     pub fn verified(registered: Registered, payload: Bytes) -> Self {
         Self(Arc::new(Inner {

@@ -1,10 +1,10 @@
-use super::{TokenSource, Verifier, challenge};
+use super::{TokenSource, Verifier};
 use crate::{
     audit::{Act, Sink},
     eventual::Eventual,
     gate::{Door, Gate, Verdict, impl_layer},
     guarded::Guarded,
-    identity::Identity,
+    identity::{Identity, challenge},
     rejection::Reason,
     render::Render,
 };
@@ -18,7 +18,7 @@ use http::request::Parts;
 pub struct JwtLayer {
     verifier: Verifier,
     source: TokenSource,
-    mode: Mode,
+    pub(crate) mode: Mode,
     door: Door,
 }
 
@@ -33,6 +33,20 @@ pub enum Mode {
     /// They pass, as [`Identity::Anonymous`] or [`Identity::Invalid`], for layers between to count. A
     /// [`RequireAuth`](super::RequireAuth) innermost refuses them.
     PassInvalid,
+}
+
+impl Mode {
+    /// Why a request with this finding is refused, if it is.
+    pub(crate) fn refuses(self, found: &Result<Identity, Reason>) -> Option<Reason> {
+        match (found, self) {
+            (Err(reason), _) => Some(*reason),
+            (Ok(Identity::Known(_)), _)
+            | (Ok(Identity::Anonymous), Self::Optional | Self::PassInvalid)
+            | (Ok(Identity::Invalid(_)), Self::PassInvalid) => None,
+            (Ok(Identity::Anonymous), Self::Required) => Some(Reason::TokenMissing),
+            (Ok(Identity::Invalid(fault)), _) => Some(Reason::TokenInvalid(*fault)),
+        }
+    }
 }
 
 impl JwtLayer {
@@ -71,11 +85,36 @@ impl JwtLayer {
     }
 }
 
+impl JwtLayer {
+    /// Who the token of a request says is calling. Without keys to wait for, it answers at once.
+    ///
+    /// Fails when there is more than one token, which is for nobody to choose from.
+    pub(crate) fn identify(&self, request: &Parts) -> Eventual<Result<Identity, Reason>> {
+        match self.source.find(&request.headers) {
+            Ok(None) => Eventual::Ready(Ok(Identity::Anonymous)),
+            Ok(Some(token)) => self.verifier.verify(token).map(|verified| {
+                Ok(match verified {
+                    Ok(claims) => Identity::Known(claims),
+                    Err(fault) => Identity::Invalid(fault),
+                })
+            }),
+            Err(Reason::TokenInvalid(fault)) => Eventual::Ready(Ok(Identity::Invalid(fault))),
+            Err(reason) => Eventual::Ready(Err(reason)),
+        }
+    }
+}
+
+impl From<Verifier> for JwtLayer {
+    fn from(verifier: Verifier) -> Self {
+        Self::new(verifier)
+    }
+}
+
 impl Gate for JwtLayer {
     type Pass = ();
 
     fn enter(&self, request: Parts) -> Eventual<Verdict<()>> {
-        match identify(&self.verifier, &self.source, &request) {
+        match self.identify(&request) {
             Eventual::Ready(found) => {
                 Eventual::Ready(decide(self.mode, &self.door, request, found))
             }
@@ -93,50 +132,25 @@ impl Gate for JwtLayer {
 
 impl_layer!(JwtLayer);
 
-/// Who the token of a request says is calling. Without keys to wait for, it answers at once.
-///
-/// Fails when there is more than one token, which is for nobody to choose from.
-pub(crate) fn identify(
-    verifier: &Verifier,
-    source: &TokenSource,
-    request: &Parts,
-) -> Eventual<Result<Identity, Reason>> {
-    match source.find(&request.headers) {
-        Ok(None) => Eventual::Ready(Ok(Identity::Anonymous)),
-        Ok(Some(token)) => verifier.verify(token).map(|verified| {
-            Ok(match verified {
-                Ok(claims) => Identity::Known(claims),
-                Err(fault) => Identity::Invalid(fault),
-            })
-        }),
-        Err(Reason::TokenInvalid(fault)) => Eventual::Ready(Ok(Identity::Invalid(fault))),
-        Err(reason) => Eventual::Ready(Err(reason)),
-    }
-}
-
 fn decide(
     mode: Mode,
     door: &Door,
     mut request: Parts,
     found: Result<Identity, Reason>,
 ) -> Verdict<()> {
-    let identity = match found {
-        Ok(identity) => identity,
-        Err(reason) => return Verdict::refuse(request, challenge::reject(reason)),
-    };
-    let refusal = match (&identity, mode) {
-        (Identity::Known(_), _) | (Identity::Anonymous, Mode::Optional | Mode::PassInvalid) => None,
-        (Identity::Anonymous, Mode::Required) => Some(Reason::TokenMissing),
-        (Identity::Invalid(fault), _) => Some(Reason::TokenInvalid(*fault)),
+    let refusal = mode.refuses(&found);
+    let identity = found.unwrap_or_default();
+    let fault = match identity {
+        Identity::Invalid(fault) => Some(fault),
+        Identity::Anonymous | Identity::Known(_) => None,
     };
     // Before the door sees the request, as it tells the sink what is known of the caller.
     Guarded::of(&mut request).identity = identity;
-    match refusal {
-        None => Verdict::admit(request, ()),
-        Some(reason) if mode == Mode::PassInvalid => {
-            door.record(&request, Act::BadToken(reason));
-            Verdict::admit(request, ())
-        }
-        Some(reason) => Verdict::refuse(request, challenge::reject(reason)),
+    if let Some(reason) = refusal {
+        return Verdict::refuse(request, challenge::reject(reason));
     }
+    if let Some(fault) = fault {
+        door.record(&request, Act::BadToken(Reason::TokenInvalid(fault)));
+    }
+    Verdict::admit(request, ())
 }

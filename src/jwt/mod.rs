@@ -77,7 +77,6 @@
 mod algorithm;
 mod bearer;
 mod cache;
-mod challenge;
 mod compact;
 mod fixed;
 mod header;
@@ -102,9 +101,6 @@ pub use require::{RequireAuth, RequireScope};
 pub use trusted::TrustedIssuer;
 pub use verifier::Verifier;
 
-pub(crate) use challenge::reject;
 pub(crate) use compact::MAX_TOKEN;
-#[allow(unused_imports, reason = "for stacks that verify and count in one walk")]
-pub(crate) use layer::identify;
 pub(crate) use require::{is_scope, known};
 pub(crate) use signing::SigningKey;

@@ -1,11 +1,10 @@
-use super::challenge;
 use crate::{
     audit::Sink,
     error::ConfigError,
     eventual::Eventual,
     gate::{Door, Gate, Verdict, impl_layer},
     guarded::Guarded,
-    identity::{Claims, Identity},
+    identity::{Claims, Identity, challenge},
     rejection::Reason,
     render::Render,
 };

@@ -19,7 +19,7 @@ pub struct Decision {
     store: SharedStore,
     taken: SmallVec<[(Take, Standing); 2]>,
     /// What a layer further out said.
-    outer: Option<Arc<Decision>>,
+    outer: Option<Arc<Self>>,
 }
 
 impl Decision {

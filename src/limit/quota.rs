@@ -62,6 +62,7 @@ impl Quota {
         Duration::from_micros(self.window_micros())
     }
 
+    #[cfg(any(feature = "memory", feature = "test-util", test))]
     pub(crate) const fn emission_micros(self) -> u64 {
         self.emission
     }

@@ -179,6 +179,13 @@ impl SecurityHeadersLayer {
         self
     }
 
+    /// What will have to be said about `request`.
+    pub(crate) fn pass(&self, request: &mut Parts) -> HeadersPass {
+        let encrypted = self.plan.by_scheme() && self.is_encrypted(request);
+        let nonce = self.plan.has_nonce().then(|| CspNonce::of(request));
+        HeadersPass { plan: Arc::clone(&self.plan), encrypted, nonce }
+    }
+
     fn of(mut plan: Plan) -> Self {
         plan.strip(presets::SOFTWARE);
         Self { plan: Arc::new(plan), clients: Arc::default() }
@@ -209,9 +216,7 @@ impl Gate for SecurityHeadersLayer {
     type Pass = HeadersPass;
 
     fn enter(&self, mut request: Parts) -> Eventual<Verdict<HeadersPass>> {
-        let encrypted = self.plan.by_scheme() && self.is_encrypted(&request);
-        let nonce = self.plan.has_nonce().then(|| CspNonce::of(&mut request));
-        let pass = HeadersPass { plan: Arc::clone(&self.plan), encrypted, nonce };
+        let pass = self.pass(&mut request);
         Eventual::Ready(Verdict::admit(request, pass))
     }
 }

@@ -13,7 +13,7 @@ pub enum Step {
     /// Time passes.
     Wait(Duration),
     /// A request is decided.
-    Admit(Asks),
+    Admit(Box<Asks>),
     /// A limit is charged or refunded.
     Adjust(Take, Adjustment),
     /// A block is set.
@@ -39,7 +39,7 @@ fn step(dice: &mut Dice) -> Step {
             2 => dice.below(60_000_000),
             _ => dice.below(4_000_000_000),
         })),
-        5..=15 => Step::Admit(asks(dice)),
+        5..=15 => Step::Admit(Box::new(asks(dice))),
         16 => Step::Adjust(
             take(dice),
             match dice.below(2) {

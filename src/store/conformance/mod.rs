@@ -22,7 +22,7 @@ use super::SharedStore;
 use crate::{
     clock::{ManualClock, UnixTime},
     eventual::Eventual,
-    store::StoreError,
+    store::{Asks, StoreError},
 };
 use model::Model;
 
@@ -57,7 +57,7 @@ pub async fn replay(make: Make<'_>, steps: Vec<Step>) {
                 model.wait(*time);
                 Ok(())
             }
-            Step::Admit(asks) => model.admit(asks, &answer(store.admit(asks.clone())).await),
+            Step::Admit(asks) => model.admit(asks, &answer(store.admit(Asks::clone(asks))).await),
             Step::Adjust(take, by) => {
                 model.adjust(take, *by, answer(store.adjust(*take, *by)).await)
             }

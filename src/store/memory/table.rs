@@ -11,7 +11,7 @@ use std::{
 /// A map with a bound, in shards that lock apart. It forgets only what is dead.
 #[derive(Debug)]
 pub(super) struct Table<K, V> {
-    shards: Box<[Padded<Mutex<Shard<K, V>>>]>,
+    shards: Box<[Line<Shard<K, V>>]>,
     hasher: RandomState,
     /// Entries in all shards, to skip look-ups while there are none.
     len: AtomicUsize,
@@ -22,10 +22,10 @@ pub(super) trait Mortal {
     fn dies_at(&self) -> u64;
 }
 
-/// Keeps neighbouring locks off one cache line.
+/// A lock that shares its cache line with no other.
 #[derive(Debug)]
 #[repr(align(64))]
-struct Padded<T>(T);
+struct Line<T>(Mutex<T>);
 
 #[derive(Debug)]
 pub(super) struct Shard<K, V> {
@@ -52,7 +52,7 @@ impl<K: Hash + Eq, V: Mortal> Table<K, V> {
             change: 0,
         };
         Self {
-            shards: std::iter::repeat_with(|| Padded(Mutex::new(shard()))).take(SHARDS).collect(),
+            shards: std::iter::repeat_with(|| Line(Mutex::new(shard()))).take(SHARDS).collect(),
             len: AtomicUsize::new(0),
             hasher,
         }
