@@ -204,6 +204,9 @@ fn keys_that_may_not_or_cannot_are_refused() {
     jwk["key_ops"] = json!(["sign"]);
     let error = |json: &Value| Keys::jwk(&json.to_string()).unwrap_err().to_string();
     assert!(Keys::jwk(&jwk.to_string()).is_ok(), "who may sign may verify");
+    let x = jwk["x"].as_str().map(|x| BASE64.decode(x).unwrap()).unwrap();
+    jwk["x"] = BASE64.encode([&[0], &x[..]].concat()).into();
+    assert!(error(&jwk).contains("32 bytes"), "one spelling for a coordinate");
     jwk["x"] = jwk["y"].clone();
     assert!(!error(&jwk).contains(jwk["d"].as_str().unwrap()));
 }

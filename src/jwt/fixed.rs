@@ -72,4 +72,17 @@ mod tests {
         let nameless = Keys::jwk(&format!("{{{ED}}}")).unwrap();
         assert_eq!(found(&nameless, Some("any"), Algorithm::EdDSA), Ok(1));
     }
+
+    #[test]
+    fn a_key_is_found_for_its_own_algorithm_only() {
+        let secret = b"q7Vw0r9xTz3JmB2nKc5LdY8sHf1GaPuE4iOoXyWeRt6UkZbNvMCjQhSgFlD-_A0b";
+        let key = |algorithm| Arc::new(VerifyingKey::of_secret(secret, algorithm).unwrap());
+        let keys = [Algorithm::HS256, Algorithm::HS512, Algorithm::HS256].map(key);
+        let keys = Keys::from_source(Fixed(keys.into()));
+        for kid in [None, Some("any")] {
+            assert_eq!(found(&keys, kid, Algorithm::HS256), Ok(2));
+            assert_eq!(found(&keys, kid, Algorithm::HS512), Ok(1));
+            assert_eq!(found(&keys, kid, Algorithm::HS384), Err(TokenFault::UnknownKey));
+        }
+    }
 }
