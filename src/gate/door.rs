@@ -68,11 +68,6 @@ impl Door {
         }
         audit::record(self.sink.as_deref(), event);
     }
-
-    /// Tells the sink of something that no request stands for.
-    pub(crate) fn sink(&self) -> Option<&Arc<dyn Sink>> {
-        self.sink.as_ref()
-    }
 }
 
 impl fmt::Debug for Door {

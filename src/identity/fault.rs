@@ -62,4 +62,19 @@ impl TokenFault {
             Self::Revoked => "revoked",
         }
     }
+
+    /// Whether only somebody who tampers gets here. An expired or revoked token, one for another
+    /// audience, or a key that was rotated away happen to honest clients.
+    pub const fn is_suspicious(self) -> bool {
+        !matches!(
+            self,
+            Self::Expired
+                | Self::NotYetValid
+                | Self::Revoked
+                | Self::UnknownKey
+                | Self::UnknownIssuer
+                | Self::WrongAudience
+                | Self::LivesTooLong
+        )
+    }
 }

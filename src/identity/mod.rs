@@ -4,6 +4,7 @@
 //! [`TokenFault`] is what exactly was wrong with a bad one. This module knows no cryptography: limits
 //! and blocks go by identities whether or not the feature `jwt` is on.
 
+pub(crate) mod challenge;
 mod claims;
 mod fault;
 

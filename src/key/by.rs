@@ -149,11 +149,6 @@ impl KeyBy {
             Rule::With(key) => key(seen),
         }
     }
-
-    /// Whether the key can be told from the client and the head alone, without a token.
-    pub(crate) fn is_client_ip(&self) -> bool {
-        matches!(self.0, Rule::ClientIp)
-    }
 }
 
 /// The key of a phone number in E.164.

@@ -7,6 +7,7 @@
 mod by;
 mod pepper;
 
+pub(crate) use by::phone_key;
 pub use by::{KeyBy, Seen};
 pub use pepper::Pepper;
 

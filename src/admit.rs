@@ -1,0 +1,228 @@
+//! The one walk from a request to a verdict: resolve, ask once, judge.
+//!
+//! `RateLimitLayer`, `BlockLayer` and `Portcullis` are this walk with one rule, with another, and with all.
+
+use crate::{
+    audit::Act,
+    block::{AddressRules, Ladder},
+    client::{Client, Clients},
+    eventual::Eventual,
+    gate::{Door, Pass, Verdict},
+    guarded::Guarded,
+    identity::{Identity, TokenFault, challenge},
+    key::{Key, KeyBy, KeyKind, Seen},
+    limit::{Decision, Encoded, Encoder, Headers, Limit, Name},
+    rejection::{Reason, Rejection},
+    store::{Absent, Answer, Asks, Outcome, SharedStore, Standing, StoreError, Strike, Take},
+};
+use http::{request, response};
+use smallvec::SmallVec;
+use std::time::Duration;
+
+/// Rules, and where to ask about them.
+#[derive(Clone, Debug)]
+pub(crate) struct Walk {
+    pub(crate) judge: Judge,
+    pub(crate) clients: Clients,
+    pub(crate) addresses: AddressRules,
+    /// Keys that must not be blocked.
+    pub(crate) absent: SmallVec<[KeyBy; 2]>,
+    /// Whether sessions and subjects of good tokens must not be revoked.
+    pub(crate) revocations: bool,
+    /// What bad tokens lead to.
+    pub(crate) bad_tokens: Option<Ladder>,
+    limits: Vec<Named>,
+    headers: Headers,
+}
+
+/// What is needed once the store has answered. A clone is reference counts only.
+#[derive(Clone, Debug)]
+pub(crate) struct Judge {
+    pub(crate) door: Door,
+    store: SharedStore,
+    encoder: Encoder,
+}
+
+#[derive(Clone, Debug)]
+struct Named {
+    name: Name,
+    limit: Limit,
+}
+
+/// The pass of limits and blocks: tells on the way out how the client stands.
+#[derive(Debug)]
+pub struct Admitted(Encoded);
+
+const BAD_TOKEN: &str = "bad-token";
+
+impl Walk {
+    pub(crate) fn new(store: SharedStore) -> Self {
+        Self {
+            judge: Judge { door: Door::new(), store, encoder: Encoder::default() },
+            clients: Clients::direct(),
+            addresses: AddressRules::new(),
+            absent: SmallVec::new(),
+            revocations: false,
+            bad_tokens: None,
+            limits: Vec::new(),
+            headers: Headers::default(),
+        }
+    }
+
+    pub(crate) fn limit(&mut self, limit: Limit) {
+        self.limits.push(Named { name: limit.name(), limit });
+        self.headers(self.headers);
+    }
+
+    pub(crate) fn headers(&mut self, headers: Headers) {
+        self.headers = headers;
+        let limits = self.limits.iter().map(|named| &named.limit);
+        self.judge.encoder = Encoder::new(headers, limits);
+    }
+
+    /// The whole walk for a layer that verifies nothing itself.
+    pub(crate) fn enter(&self, mut request: request::Parts) -> Eventual<Verdict<Admitted>> {
+        match self.arrive(&mut request) {
+            Ok(client) => {
+                let identity = Guarded::of(&mut request).identity.clone();
+                self.ask(request, client, &identity)
+            }
+            Err(reason) => Eventual::Ready(Verdict::refuse(request, reason)),
+        }
+    }
+
+    /// Who is calling, unless the address is denied.
+    pub(crate) fn arrive(&self, request: &mut request::Parts) -> Result<Client, Reason> {
+        let client = self.clients.of(request)?;
+        if self.addresses.denies(client.address()) {
+            return Err(Reason::Denied);
+        }
+        Ok(client)
+    }
+
+    /// Asks the store once about everything.
+    pub(crate) fn ask(
+        &self,
+        request: request::Parts,
+        client: Client,
+        identity: &Identity,
+    ) -> Eventual<Verdict<Admitted>> {
+        let asks = self.asks(&request, &client, identity);
+        if asks.is_empty() {
+            return Eventual::Ready(Verdict::admit(request, Admitted(Encoded::default())));
+        }
+        let takes = asks.takes.clone();
+        match self.judge.store.admit(asks) {
+            Eventual::Ready(answer) => Eventual::Ready(self.judge.judge(request, takes, answer)),
+            Eventual::Pending(answer) => {
+                let judge = self.judge.clone();
+                Eventual::later(async move { judge.judge(request, takes, answer.await) })
+            }
+        }
+    }
+
+    fn asks(&self, parts: &request::Parts, client: &Client, identity: &Identity) -> Asks {
+        let pepper = self.judge.store.pepper();
+        let seen = Seen { client, identity, parts, pepper };
+        let spared = self.addresses.spare(client);
+        let may_block = |key: &Key| !(spared && key.kind() == KeyKind::Ip);
+        let mut asks = Asks::new();
+        let keys = self.absent.iter().filter_map(|by| by.key(seen)).filter(may_block);
+        asks.absent.extend(keys.map(|key| Absent { key, issued_at: None }));
+        if let (true, Some(claims)) = (self.revocations, identity.claims()) {
+            let issued_at = claims.registered().issued_at;
+            let keys = [claims.session_key(pepper), claims.subject_key(pepper)];
+            asks.absent.extend(keys.into_iter().flatten().map(|key| Absent { key, issued_at }));
+        }
+        for Named { name, limit } in &self.limits {
+            if let Some(key) = limit.key_by().key(seen) {
+                let mut take = limit.take_named(*name, key, limit.cost_of(parts));
+                take.ladder = take.ladder.filter(|_| may_block(&key));
+                asks.takes.push(take);
+            }
+        }
+        if let (Identity::Invalid(fault), Some(ladder)) = (identity, self.bad_tokens) {
+            let key = client.key();
+            if fault.is_suspicious() && may_block(&key) {
+                asks.strikes.push(Strike { key, cause: BAD_TOKEN.into(), ladder });
+            }
+        }
+        asks
+    }
+}
+
+// === impl Judge ===
+
+impl Judge {
+    fn judge(
+        &self,
+        mut request: request::Parts,
+        takes: SmallVec<[Take; 2]>,
+        answer: Result<Answer, StoreError>,
+    ) -> Verdict<Admitted> {
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(_) => {
+                let rejection = Rejection::new(Reason::StoreUnavailable);
+                return Verdict::refuse(request, rejection.retry_after(Duration::from_secs(1)));
+            }
+        };
+        for started in &answer.started {
+            let lasting = Some(started.lasting);
+            self.door.record(&request, Act::Blocked { key: started.key, lasting });
+        }
+        let taken: SmallVec<[(Take, Standing); 2]> =
+            takes.into_iter().zip(answer.standings).collect();
+        let encoded = self.encoder.encode(&taken);
+        match answer.outcome {
+            Outcome::Admitted => {
+                self.report_shadows(&request, &taken);
+                if !taken.is_empty() {
+                    let guarded = Guarded::of(&mut request);
+                    let outer = guarded.decision.take();
+                    guarded.decision = Some(Decision::new(self.store.clone(), taken).inside(outer));
+                }
+                Verdict::admit(request, Admitted(encoded))
+            }
+            Outcome::Refused { wait, .. } => {
+                let mut rejection = Rejection::new(Reason::RateLimited).retry_after(wait);
+                for (take, _) in
+                    taken.iter().filter(|(take, stands)| stands.wait > 0 && !take.shadow)
+                {
+                    rejection = rejection.violates(take.limit);
+                }
+                encoded.write(rejection.headers_mut());
+                Verdict::refuse(request, rejection)
+            }
+            Outcome::Blocked { key, remaining, since } => {
+                let mut rejection = blocked(key, remaining, since.is_some());
+                encoded.write(rejection.headers_mut());
+                Verdict::refuse(request, rejection)
+            }
+        }
+    }
+
+    fn report_shadows(&self, request: &request::Parts, taken: &[(Take, Standing)]) {
+        for (take, _) in taken.iter().filter(|(take, stands)| take.shadow && stands.wait > 0) {
+            self.door.record(request, Act::WouldRefuse(take.limit));
+        }
+    }
+}
+
+impl Pass for Admitted {
+    fn leave(self, answer: &mut response::Parts) {
+        self.0.write(&mut answer.headers);
+    }
+}
+
+/// A blocked session, and a block on what was issued until a moment, are revoked tokens: a new login
+/// helps. A block without an end is a denial.
+fn blocked(key: Key, remaining: Option<Duration>, revoked: bool) -> Rejection {
+    match remaining {
+        _ if revoked || key.kind() == KeyKind::Session => {
+            challenge::refuse(Reason::TokenInvalid(TokenFault::Revoked))
+        }
+        Some(remaining) => Rejection::new(Reason::Blocked).retry_after(remaining),
+        None => Rejection::new(Reason::Denied),
+    }
+}

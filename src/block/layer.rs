@@ -1,0 +1,91 @@
+use super::AddressRules;
+use crate::{
+    admit::{Admitted, Walk},
+    audit::Sink,
+    client::Clients,
+    eventual::Eventual,
+    gate::{Door, Gate, Verdict, impl_layer},
+    key::KeyBy,
+    render::Render,
+    store::SharedStore,
+};
+use http::request::Parts;
+
+/// Refuses requests of blocked keys and denied addresses. See the [module docs](super).
+#[derive(Clone, Debug)]
+pub struct BlockLayer {
+    walk: Walk,
+}
+
+impl BlockLayer {
+    /// Refuses blocked client addresses.
+    pub fn by_ip(store: impl Into<SharedStore>) -> Self {
+        Self::by(store, KeyBy::client_ip())
+    }
+
+    /// Refuses blocked phones; `extract` finds the number, in E.164, in the head of a request.
+    ///
+    /// Where the number is in the body, ask a [`Blocklist`](super::Blocklist) in the handler.
+    pub fn by_phone(
+        store: impl Into<SharedStore>,
+        extract: impl Fn(&Parts) -> Option<String> + Send + Sync + 'static,
+    ) -> Self {
+        Self::by(store, KeyBy::phone(extract))
+    }
+
+    /// Refuses requests whose `key` is blocked.
+    pub fn by(store: impl Into<SharedStore>, key: KeyBy) -> Self {
+        let mut walk = Walk::new(store.into());
+        walk.absent.push(key);
+        Self { walk }
+    }
+
+    /// Refuses requests whose `key` is blocked, too.
+    #[must_use]
+    pub fn and_by(mut self, key: KeyBy) -> Self {
+        self.walk.absent.push(key);
+        self
+    }
+
+    /// How the client is found, if no layer outside has.
+    #[must_use]
+    pub fn clients(mut self, clients: Clients) -> Self {
+        self.walk.clients = clients;
+        self
+    }
+
+    /// Addresses that are denied for good, and those that are never blocked.
+    #[must_use]
+    pub fn addresses(mut self, rules: AddressRules) -> Self {
+        self.walk.addresses = rules;
+        self
+    }
+
+    /// How refusals look.
+    #[must_use]
+    pub fn render(mut self, render: impl Render + 'static) -> Self {
+        self.walk.judge.door = self.walk.judge.door.render(render);
+        self
+    }
+
+    /// Who is told of refusals.
+    #[must_use]
+    pub fn audit(mut self, sink: impl Sink + 'static) -> Self {
+        self.walk.judge.door = self.walk.judge.door.audit(sink);
+        self
+    }
+}
+
+impl Gate for BlockLayer {
+    type Pass = Admitted;
+
+    fn enter(&self, request: Parts) -> Eventual<Verdict<Admitted>> {
+        self.walk.enter(request)
+    }
+
+    fn door(&self) -> &Door {
+        &self.walk.judge.door
+    }
+}
+
+impl_layer!(BlockLayer);

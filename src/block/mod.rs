@@ -1,0 +1,50 @@
+//! Temporary blocks: of an address, a phone, a user, a session, or any other key.
+//!
+//! A block is a key that must be absent until a time. [`BlockLayer`] refuses requests of blocked keys
+//! with 429 `blocked` and a `Retry-After`; a [`Blocklist`] is the handle that sets, lists and lifts blocks
+//! and counts strikes. A limit can lead to blocks by itself, see [`Limit::block_after`](crate::Limit::block_after).
+//!
+//! ```
+//! use portcullis::{BlockLayer, Blocklist, Memory};
+//!
+//! let memory = Memory::new();
+//! let layer = BlockLayer::by_ip(memory.clone());
+//! let blocks = Blocklist::new(memory);
+//! ```
+//!
+//! A login handler learns the phone number from the body, so it asks by itself:
+//!
+//! ```
+//! use portcullis::{Blocklist, block::Ladder};
+//!
+//! const WRONG_CODES: Ladder = Ladder::after(5);
+//!
+//! async fn login(blocks: &Blocklist, phone: &str, code_is_right: bool) -> Result<u16, portcullis::store::StoreError> {
+//!     let key = blocks.phone(phone);
+//!     if blocks.check(key).await?.is_some() {
+//!         return Ok(429);
+//!     }
+//!     if code_is_right {
+//!         return Ok(200);
+//!     }
+//!     blocks.strike(key, "wrong-code".into(), WRONG_CODES).await?;
+//!     Ok(401)
+//! }
+//! ```
+//!
+//! # Deployment
+//!
+//! * Many people can share one address. Block addresses for short times, or by pairs of keys.
+//! * Put [`AddressRules`] around monitoring and your own networks: being allowed always wins. Addresses of
+//!   trusted proxies are never struck or blocked.
+//! * A store error refuses the request with 503: a block that cannot be looked up may stand.
+
+mod addresses;
+mod blocklist;
+mod ladder;
+mod layer;
+
+pub use addresses::AddressRules;
+pub use blocklist::Blocklist;
+pub use ladder::Ladder;
+pub use layer::BlockLayer;

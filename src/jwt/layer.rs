@@ -1,0 +1,142 @@
+use super::{TokenSource, Verifier, challenge};
+use crate::{
+    audit::{Act, Sink},
+    eventual::Eventual,
+    gate::{Door, Gate, Verdict, impl_layer},
+    guarded::Guarded,
+    identity::Identity,
+    rejection::Reason,
+    render::Render,
+};
+use http::request::Parts;
+
+/// Verifies the bearer token of each request. Gate and layer in one; see the [module docs](super).
+///
+/// Handlers find the result in [`Guarded::identity`].
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct JwtLayer {
+    verifier: Verifier,
+    source: TokenSource,
+    mode: Mode,
+    door: Door,
+}
+
+/// What becomes of requests without a good token. Two tokens at once are refused in every mode.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Mode {
+    /// They are refused: 401.
+    #[default]
+    Required,
+    /// Those without a token pass as anonymous; those with a bad one are refused, never made anonymous.
+    Optional,
+    /// They pass, as [`Identity::Anonymous`] or [`Identity::Invalid`], for layers between to count. A
+    /// [`RequireAuth`](super::RequireAuth) innermost refuses them.
+    PassInvalid,
+}
+
+impl JwtLayer {
+    /// Asks `verifier` about the `Authorization` header and requires a good token.
+    pub fn new(verifier: Verifier) -> Self {
+        Self {
+            verifier,
+            source: TokenSource::default(),
+            mode: Mode::default(),
+            door: Door::default(),
+        }
+    }
+
+    /// Sets where the token is.
+    pub fn source(mut self, source: TokenSource) -> Self {
+        self.source = source;
+        self
+    }
+
+    /// Sets what becomes of requests without a good token.
+    pub fn mode(mut self, mode: Mode) -> Self {
+        self.mode = mode;
+        self
+    }
+
+    /// Sets how refusals look.
+    pub fn render(mut self, render: impl Render + 'static) -> Self {
+        self.door = self.door.render(render);
+        self
+    }
+
+    /// Sets who is told of refusals and bad tokens.
+    pub fn audit(mut self, sink: impl Sink + 'static) -> Self {
+        self.door = self.door.audit(sink);
+        self
+    }
+}
+
+impl Gate for JwtLayer {
+    type Pass = ();
+
+    fn enter(&self, request: Parts) -> Eventual<Verdict<()>> {
+        match identify(&self.verifier, &self.source, &request) {
+            Eventual::Ready(found) => {
+                Eventual::Ready(decide(self.mode, &self.door, request, found))
+            }
+            Eventual::Pending(found) => {
+                let (mode, door) = (self.mode, self.door.clone());
+                Eventual::later(async move { decide(mode, &door, request, found.await) })
+            }
+        }
+    }
+
+    fn door(&self) -> &Door {
+        &self.door
+    }
+}
+
+impl_layer!(JwtLayer);
+
+/// Who the token of a request says is calling. Without keys to wait for, it answers at once.
+///
+/// Fails when there is more than one token, which is for nobody to choose from.
+pub(crate) fn identify(
+    verifier: &Verifier,
+    source: &TokenSource,
+    request: &Parts,
+) -> Eventual<Result<Identity, Reason>> {
+    match source.find(&request.headers) {
+        Ok(None) => Eventual::Ready(Ok(Identity::Anonymous)),
+        Ok(Some(token)) => verifier.verify(token).map(|verified| {
+            Ok(match verified {
+                Ok(claims) => Identity::Known(claims),
+                Err(fault) => Identity::Invalid(fault),
+            })
+        }),
+        Err(Reason::TokenInvalid(fault)) => Eventual::Ready(Ok(Identity::Invalid(fault))),
+        Err(reason) => Eventual::Ready(Err(reason)),
+    }
+}
+
+fn decide(
+    mode: Mode,
+    door: &Door,
+    mut request: Parts,
+    found: Result<Identity, Reason>,
+) -> Verdict<()> {
+    let identity = match found {
+        Ok(identity) => identity,
+        Err(reason) => return Verdict::refuse(request, challenge::reject(reason)),
+    };
+    let refusal = match (&identity, mode) {
+        (Identity::Known(_), _) | (Identity::Anonymous, Mode::Optional | Mode::PassInvalid) => None,
+        (Identity::Anonymous, Mode::Required) => Some(Reason::TokenMissing),
+        (Identity::Invalid(fault), _) => Some(Reason::TokenInvalid(*fault)),
+    };
+    // Before the door sees the request, as it tells the sink what is known of the caller.
+    Guarded::of(&mut request).identity = identity;
+    match refusal {
+        None => Verdict::admit(request, ()),
+        Some(reason) if mode == Mode::PassInvalid => {
+            door.record(&request, Act::BadToken(reason));
+            Verdict::admit(request, ())
+        }
+        Some(reason) => Verdict::refuse(request, challenge::reject(reason)),
+    }
+}

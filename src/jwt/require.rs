@@ -1,0 +1,188 @@
+use super::challenge;
+use crate::{
+    audit::Sink,
+    error::ConfigError,
+    eventual::Eventual,
+    gate::{Door, Gate, Verdict, impl_layer},
+    guarded::Guarded,
+    identity::{Claims, Identity},
+    rejection::Reason,
+    render::Render,
+};
+use http::{HeaderValue, request::Parts};
+use std::sync::Arc;
+
+/// Refuses requests without a good token: 401. Gate and layer in one.
+///
+/// It goes by what a [`JwtLayer`](super::JwtLayer) outside found, and verifies nothing itself; without
+/// such a layer everybody is refused.
+#[derive(Clone, Debug, Default)]
+#[must_use]
+pub struct RequireAuth {
+    door: Door,
+}
+
+impl RequireAuth {
+    /// Refuses anonymous requests and those with a bad token.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets how refusals look.
+    pub fn render(mut self, render: impl Render + 'static) -> Self {
+        self.door = self.door.render(render);
+        self
+    }
+
+    /// Sets who is told of refusals.
+    pub fn audit(mut self, sink: impl Sink + 'static) -> Self {
+        self.door = self.door.audit(sink);
+        self
+    }
+}
+
+impl Gate for RequireAuth {
+    type Pass = ();
+
+    fn enter(&self, request: Parts) -> Eventual<Verdict<()>> {
+        Eventual::Ready(match known(&request) {
+            Ok(_) => Verdict::admit(request, ()),
+            Err(reason) => Verdict::refuse(request, challenge::reject(reason)),
+        })
+    }
+
+    fn door(&self) -> &Door {
+        &self.door
+    }
+}
+
+impl_layer!(RequireAuth);
+
+// === RequireScope ===
+
+/// Refuses requests whose token lacks a scope: 403, or 401 without a good token. Gate and layer in one.
+///
+/// ```
+/// # fn main() -> Result<(), portcullis::ConfigError> {
+/// use portcullis::RequireScope;
+///
+/// let both = RequireScope::all(["orders:read", "orders:write"])?;
+/// let either = RequireScope::any(["orders:read", "admin"])?;
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct RequireScope {
+    scopes: Arc<[String]>,
+    all: bool,
+    challenge: HeaderValue,
+    door: Door,
+}
+
+impl RequireScope {
+    /// The token must have all of `scopes`.
+    ///
+    /// # Errors
+    ///
+    /// When there is none, or one is not a scope (RFC 6749 section 3.3).
+    pub fn all<T: Into<String>>(scopes: impl IntoIterator<Item = T>) -> Result<Self, ConfigError> {
+        Self::new(scopes.into_iter().map(Into::into).collect(), true)
+    }
+
+    /// The token must have one of `scopes`.
+    ///
+    /// # Errors
+    ///
+    /// When there is none, or one is not a scope (RFC 6749 section 3.3).
+    pub fn any<T: Into<String>>(scopes: impl IntoIterator<Item = T>) -> Result<Self, ConfigError> {
+        Self::new(scopes.into_iter().map(Into::into).collect(), false)
+    }
+
+    fn new(scopes: Vec<String>, all: bool) -> Result<Self, ConfigError> {
+        if scopes.is_empty() {
+            return Err(ConfigError::new("no scope is required"));
+        }
+        if let Some(bad) = scopes.iter().find(|scope| !is_scope(scope)) {
+            return Err(ConfigError::new(format!("`{}` is not a scope", bad.escape_default())));
+        }
+        let names = scopes.join(" ");
+        let challenge = format!("Bearer error=\"insufficient_scope\", scope=\"{names}\"");
+        let challenge = HeaderValue::try_from(challenge)
+            .map_err(|_| ConfigError::new("the scopes do not fit a header"))?;
+        Ok(Self { scopes: scopes.into(), all, challenge, door: Door::default() })
+    }
+
+    /// Sets how refusals look.
+    pub fn render(mut self, render: impl Render + 'static) -> Self {
+        self.door = self.door.render(render);
+        self
+    }
+
+    /// Sets who is told of refusals.
+    pub fn audit(mut self, sink: impl Sink + 'static) -> Self {
+        self.door = self.door.audit(sink);
+        self
+    }
+
+    fn permits(&self, claims: &Claims) -> bool {
+        let mut scopes = self.scopes.iter();
+        if self.all {
+            scopes.all(|scope| claims.has_scope(scope))
+        } else {
+            scopes.any(|scope| claims.has_scope(scope))
+        }
+    }
+}
+
+impl Gate for RequireScope {
+    type Pass = ();
+
+    fn enter(&self, request: Parts) -> Eventual<Verdict<()>> {
+        let rejection = match known(&request) {
+            Ok(claims) if self.permits(claims) => None,
+            Ok(_) => Some(challenge::with(Reason::ScopeMissing, self.challenge.clone())),
+            Err(reason) => Some(challenge::reject(reason)),
+        };
+        Eventual::Ready(match rejection {
+            None => Verdict::admit(request, ()),
+            Some(rejection) => Verdict::refuse(request, rejection),
+        })
+    }
+
+    fn door(&self) -> &Door {
+        &self.door
+    }
+}
+
+impl_layer!(RequireScope);
+
+/// The claims that a layer outside verified.
+pub(crate) fn known(request: &Parts) -> Result<&Claims, Reason> {
+    match request.extensions.get().map(Guarded::identity) {
+        Some(Identity::Known(claims)) => Ok(claims),
+        Some(Identity::Invalid(fault)) => Err(Reason::TokenInvalid(*fault)),
+        Some(Identity::Anonymous) | None => Err(Reason::TokenMissing),
+    }
+}
+
+/// RFC 6749 section 3.3, `scope-token`: printable, no space, quote or backslash.
+pub(crate) fn is_scope(scope: &str) -> bool {
+    !scope.is_empty()
+        && scope.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"\\".contains(&byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scopes_fit_the_challenge() {
+        for bad in ["", "a b", "a\"", "a\\", "é", "a\r\nx: y"] {
+            assert!(RequireScope::all([bad]).is_err(), "{bad:?}");
+        }
+        assert!(RequireScope::any([""; 0]).is_err());
+        let require = RequireScope::all(["orders:read", "https://x/y"]).unwrap();
+        let challenge = "Bearer error=\"insufficient_scope\", scope=\"orders:read https://x/y\"";
+        assert_eq!(require.challenge, challenge);
+    }
+}

@@ -1,0 +1,116 @@
+//! Which bytes are good enough to be an HMAC secret.
+
+use super::Algorithm;
+use crate::error::ConfigError;
+use openssl::pkey::PKey;
+
+/// Refuses what is not a secret of enough bytes for `algorithm` (RFC 7518 section 3.2, RFC 8725
+/// section 3.5): too short, made of a pattern, a known example, or really another kind of key.
+pub(super) fn check(secret: &[u8], algorithm: Algorithm) -> Result<(), ConfigError> {
+    let least = match algorithm {
+        Algorithm::HS256 => 32,
+        Algorithm::HS384 => 48,
+        Algorithm::HS512 => 64,
+        other => return Err(ConfigError::new(format!("{other} does not sign with a secret"))),
+    };
+    if secret.len() < least {
+        let message = format!("a secret for {algorithm} needs at least {least} bytes");
+        return Err(ConfigError::new(message));
+    }
+    if is_other_key(secret) {
+        // Whoever has the public key could sign with it (RFC 8725 section 2.1).
+        return Err(ConfigError::new("the secret is the text of a key of another kind"));
+    }
+    if is_pattern(secret) || is_known(secret) {
+        return Err(ConfigError::new("the secret can be guessed: draw it from a random generator"));
+    }
+    Ok(())
+}
+
+fn is_other_key(secret: &[u8]) -> bool {
+    let text = secret.trim_ascii_start();
+    text.starts_with(b"{")
+        || secret.windows(10).any(|window| window == b"-----BEGIN")
+        || PKey::public_key_from_der(secret).is_ok()
+        || PKey::private_key_from_der(secret).is_ok()
+}
+
+/// Whether the bytes count in even steps, or repeat within the first eight.
+fn is_pattern(secret: &[u8]) -> bool {
+    let steps = || secret.windows(2).map(|pair| pair[1].wrapping_sub(pair[0]));
+    steps().all(|step| Some(step) == steps().next())
+        || (1..=8).any(|period| secret.iter().zip(&secret[period..]).all(|(a, b)| a == b))
+        || secret.chunks(16).all(|chunk| secret.starts_with(chunk))
+}
+
+fn is_known(secret: &[u8]) -> bool {
+    const STARTS: [&str; 10] = [
+        "secret",
+        "password",
+        "changeme",
+        "default",
+        "example",
+        "your",
+        "mysecret",
+        "supersecret",
+        "jwtsecret",
+        "astringsecret",
+    ];
+    // `your-256-bit-secret`, `Change_Me` and `my secret` are no better than without the joints.
+    let mut letters = secret.iter().filter(|byte| !b"-_ .".contains(byte));
+    let mut start = [0; 16];
+    start.iter_mut().zip(&mut letters).for_each(|(to, from)| *to = from.to_ascii_lowercase());
+    STARTS.iter().any(|known| start.starts_with(known.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &[u8; 64] = b"q7Vw0r9xTz3JmB2nKc5LdY8sHf1GaPuE4iOoXyWeRt6UkZbNvMCjQhSgFlD-_A0b";
+
+    #[test]
+    fn the_hash_length_is_the_least() {
+        for (algorithm, least) in
+            [(Algorithm::HS256, 32), (Algorithm::HS384, 48), (Algorithm::HS512, 64)]
+        {
+            assert!(check(&GOOD[..least], algorithm).is_ok());
+            assert!(check(&GOOD[..least - 1], algorithm).is_err());
+        }
+        assert!(check(GOOD, Algorithm::RS256).is_err());
+    }
+
+    #[test]
+    fn what_can_be_guessed_is_refused() {
+        let counted: Vec<u8> = (0..32).collect();
+        for weak in [
+            &[0; 32][..],
+            &[b'a'; 32],
+            &counted,
+            b"abcabcabcabcabcabcabcabcabcabcabcabc",
+            b"0123456789abcdef0123456789abcdef",
+            b"Secret-0r9xTz3JmB2nKc5LdY8sHf1GaPuE",
+            b"PASSWORD0r9xTz3JmB2nKc5LdY8sHf1GaPuE",
+            b"change_me0r9xTz3JmB2nKc5LdY8sHf1GaPu",
+            b"your-256-bit-secret-your-256-bit-sec",
+            b"a-string-secret-at-least-256-bits-long",
+        ] {
+            assert!(check(weak, Algorithm::HS256).is_err(), "{:?}", String::from_utf8_lossy(weak));
+        }
+        assert!(check(GOOD, Algorithm::HS256).is_ok());
+    }
+
+    #[test]
+    fn keys_of_other_kinds_are_no_secrets() {
+        let key = PKey::generate_ed25519().unwrap();
+        let pem = key.public_key_to_pem().unwrap();
+        let mut shifted = b" \n".to_vec();
+        shifted.extend(&pem);
+        let jwk = br#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg"}"#;
+        let rsa = openssl::rsa::Rsa::generate(2048).unwrap();
+        let der = PKey::from_rsa(rsa).unwrap().public_key_to_der().unwrap();
+        for key in [&pem[..], &shifted, jwk, &der, &key.private_key_to_pkcs8().unwrap()] {
+            assert!(check(key, Algorithm::HS256).is_err());
+        }
+    }
+}

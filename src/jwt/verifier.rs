@@ -1,0 +1,299 @@
+use super::{
+    cache::{Entry, TokenCache},
+    compact::Compact,
+    header::Header,
+    keys::Found,
+    payload::{Payload, Seconds},
+    trusted::{Trusted, TrustedIssuer},
+};
+use crate::{
+    clock::{Clock, SystemClock, UnixTime},
+    error::ConfigError,
+    eventual::Eventual,
+    identity::{Claims, TokenFault},
+};
+use bytes::Bytes;
+use std::{fmt, sync::Arc};
+
+/// Verifies tokens of trusted issuers. A clone is one more reference to the same verifier and its cache.
+///
+/// Use it through a [`JwtLayer`](super::JwtLayer), or by itself where a token comes another way, in the
+/// first message of a socket for example:
+///
+/// ```
+/// use portcullis::jwt::{Algorithm, Keys, TrustedIssuer, Verifier};
+///
+/// # async fn example(token: &str) -> Result<(), portcullis::ConfigError> {
+/// let keys = Keys::secret(b"V0r9xTz3JmB2nKc5LdY8sHf1GaPuE4iO", Algorithm::HS256)?;
+/// let issuer = TrustedIssuer::new("https://idp.example/", keys).audience("https://api.example");
+/// let verifier = Verifier::new([issuer])?;
+/// match verifier.verify(token).await {
+///     Ok(claims) => println!("a token of {}", claims.issuer()),
+///     Err(fault) => println!("refused: {}", fault.name()),
+/// }
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct Verifier(Arc<Inner>);
+
+struct Inner {
+    issuers: Arc<[Trusted]>,
+    clock: Arc<dyn Clock>,
+    cache: Option<TokenCache>,
+}
+
+/// Room for some 8000 usual tokens.
+const CACHE_BYTES: usize = 16 << 20;
+
+impl Verifier {
+    /// Trusts `issuers`, by the clock of the machine, with a cache of 16 MiB.
+    ///
+    /// # Errors
+    ///
+    /// When there is none or one twice; when an issuer names no audience, an algorithm that none of its
+    /// keys has, a `typ` that is not for access tokens, or a leeway of more than 300 s.
+    pub fn new(issuers: impl IntoIterator<Item = TrustedIssuer>) -> Result<Self, ConfigError> {
+        let issuers: Vec<_> =
+            issuers.into_iter().map(TrustedIssuer::build).collect::<Result<_, _>>()?;
+        if issuers.is_empty() {
+            return Err(ConfigError::new("no issuer is trusted"));
+        }
+        for (at, issuer) in issuers.iter().enumerate() {
+            if issuers[..at].iter().any(|other| other.name == issuer.name) {
+                let name = issuer.name.escape_default();
+                return Err(ConfigError::new(format!("issuer `{name}` is there twice")));
+            }
+        }
+        Ok(Self::with(issuers.into(), Arc::new(SystemClock::new()), CACHE_BYTES))
+    }
+
+    /// Reads the time from `clock`. The verifier starts with an empty cache.
+    #[must_use]
+    pub fn clock(self, clock: impl Clock + 'static) -> Self {
+        let capacity = self.0.cache.as_ref().map_or(0, TokenCache::capacity);
+        Self::with(Arc::clone(&self.0.issuers), Arc::new(clock), capacity)
+    }
+
+    /// Bounds the memory of the cache, in bytes; 0 turns it off. The verifier starts with an empty one.
+    #[must_use]
+    pub fn cache(self, bytes: usize) -> Self {
+        Self::with(Arc::clone(&self.0.issuers), Arc::clone(&self.0.clock), bytes)
+    }
+
+    fn with(issuers: Arc<[Trusted]>, clock: Arc<dyn Clock>, cache: usize) -> Self {
+        let cache = (cache > 0).then(|| TokenCache::new(cache));
+        Self(Arc::new(Inner { issuers, clock, cache }))
+    }
+
+    /// The claims of `token`, or what is wrong with it. Answers at once when the keys are known.
+    pub fn verify(&self, token: &str) -> Eventual<Result<Claims, TokenFault>> {
+        let now = self.0.clock.wall();
+        if let Some(claims) = self.0.recall(token, now) {
+            return Eventual::Ready(Ok(claims));
+        }
+        self.0.examine(token, now, |seen| {
+            // Read first: keys that change while they are looked up must not pass for the new ones.
+            let epoch = seen.trusted.keys.epoch();
+            match seen.trusted.keys.find(seen.header.kid(), seen.header.algorithm) {
+                Eventual::Ready(found) => Eventual::Ready(self.0.conclude(&seen, found, epoch)),
+                Eventual::Pending(found) => {
+                    let (verifier, token) = (Arc::clone(&self.0), token.to_owned());
+                    Eventual::later(async move {
+                        let found = found.await;
+                        // Nothing borrowed outlives the wait, so the token is read again.
+                        let now = verifier.clock.wall();
+                        let conclude = |seen: Seen<'_, '_>| {
+                            Eventual::Ready(verifier.conclude(&seen, found, epoch))
+                        };
+                        verifier.examine(&token, now, conclude).await
+                    })
+                }
+            }
+        })
+    }
+}
+
+impl fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verifier")
+            .field("issuers", &self.0.issuers)
+            .field("cache", &self.0.cache)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A token of which all but the signature is good.
+struct Seen<'a, 'json> {
+    token: &'a str,
+    compact: Compact<'a>,
+    header: &'a Header<'json>,
+    payload: &'a Payload<'json>,
+    json: &'a [u8],
+    issuer: usize,
+    trusted: &'a Trusted,
+    expires_at: Seconds,
+    now: UnixTime,
+}
+
+impl Inner {
+    /// The claims of a token that was verified before, if nothing has changed since.
+    fn recall(&self, token: &str, now: UnixTime) -> Option<Claims> {
+        let cache = self.cache.as_ref()?;
+        let entry = cache.find(token)?;
+        let holds = self.issuers.get(entry.issuer).is_some_and(|trusted| {
+            now < entry.end
+                && trusted.keys.epoch() == entry.epoch
+                && trusted.has_begun(entry.claims.registered(), now)
+        });
+        if holds {
+            return Some(entry.claims);
+        }
+        cache.forget(token);
+        None
+    }
+
+    /// Everything but keys and signature, then `go_on`.
+    fn examine(
+        &self,
+        token: &str,
+        now: UnixTime,
+        go_on: impl FnOnce(Seen<'_, '_>) -> Eventual<Result<Claims, TokenFault>>,
+    ) -> Eventual<Result<Claims, TokenFault>> {
+        let examine = || {
+            let compact = Compact::split(token)?;
+            let header = compact.header()?;
+            let header = Header::parse(&header)?;
+            let json = compact.payload()?;
+            let payload = Payload::parse(&json)?;
+            let name = payload.issuer.as_deref().ok_or(TokenFault::ClaimMissing)?;
+            // A handful at most, so a map would be slower. The keys of another issuer are never asked.
+            let issuer = self.issuers.iter().position(|trusted| trusted.name == name);
+            let issuer = issuer.ok_or(TokenFault::UnknownIssuer)?;
+            let trusted = &self.issuers[issuer];
+            let expires_at = trusted.judge(&header, &payload, now)?;
+            let (header, payload, json) = (&header, &payload, &json);
+            let seen =
+                Seen { token, compact, header, payload, json, issuer, trusted, expires_at, now };
+            Ok(go_on(seen))
+        };
+        examine().unwrap_or_else(|fault| Eventual::Ready(Err(fault)))
+    }
+
+    /// The signature, and the claims if it holds.
+    fn conclude(
+        &self,
+        seen: &Seen<'_, '_>,
+        found: Found,
+        epoch: u64,
+    ) -> Result<Claims, TokenFault> {
+        let signature = seen.compact.signature()?;
+        let signed = seen.compact.signed.as_bytes();
+        if !found?.iter().any(|key| key.verify(signed, &signature)) {
+            return Err(TokenFault::BadSignature);
+        }
+        let registered = seen.payload.registered(seen.expires_at);
+        let end = seen.trusted.end_of(registered.expires_at);
+        let claims = Claims::verified(registered, Bytes::copy_from_slice(seen.json));
+        if let Some(cache) = &self.cache {
+            let entry = Entry { claims: claims.clone(), issuer: seen.issuer, epoch, end };
+            cache.keep(seen.token, entry, seen.now);
+        }
+        Ok(claims)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::jwt::algorithm::{Algorithm, Algorithms};
+    use crate::jwt::keys::{KeySource, Keys, VerifyingKey};
+    use crate::token::{Grant, Issuer};
+    use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::SeqCst};
+
+    const SECRET: &[u8] = b"V0r9xTz3JmB2nKc5LdY8sHf1GaPuE4iO";
+
+    /// A key that is fetched for each look-up, until it is withdrawn.
+    #[derive(Default)]
+    struct Remote {
+        epoch: AtomicU64,
+        withdrawn: AtomicU64,
+        asked: AtomicUsize,
+    }
+
+    impl KeySource for Arc<Remote> {
+        fn find(&self, _: Option<&str>, algorithm: Algorithm) -> Eventual<Found> {
+            self.asked.fetch_add(1, SeqCst);
+            let withdrawn = self.withdrawn.load(SeqCst) > 0;
+            Eventual::later(async move {
+                if withdrawn {
+                    return Err(TokenFault::UnknownKey);
+                }
+                let key = VerifyingKey::of_secret(SECRET, algorithm).unwrap();
+                Ok([Arc::new(key)].into_iter().collect())
+            })
+        }
+
+        fn epoch(&self) -> u64 {
+            self.epoch.load(SeqCst)
+        }
+
+        fn algorithms(&self) -> Algorithms {
+            [Algorithm::HS256].into_iter().collect()
+        }
+    }
+
+    fn token() -> String {
+        let issuer = Issuer::from_secret("idp", "api", SECRET, Algorithm::HS256).unwrap();
+        issuer.mint(&Grant::new("u")).unwrap()
+    }
+
+    #[tokio::test]
+    async fn keys_can_come_later_and_a_withdrawn_key_ends_what_is_remembered() {
+        let remote = Arc::new(Remote::default());
+        let keys = Keys::from_source(Arc::clone(&remote));
+        let verifier = Verifier::new([TrustedIssuer::new("idp", keys).audience("api")]).unwrap();
+        let token = token();
+
+        let first = verifier.verify(&token);
+        assert!(matches!(first, Eventual::Pending(_)));
+        assert_eq!(first.await.unwrap().subject(), Some("u"));
+        assert!(matches!(verifier.verify(&token), Eventual::Ready(Ok(_))), "remembered");
+        assert_eq!(remote.asked.load(SeqCst), 1);
+
+        remote.epoch.store(1, SeqCst);
+        assert!(verifier.verify(&token).await.is_ok(), "asked again");
+        assert_eq!(remote.asked.load(SeqCst), 2);
+
+        remote.withdrawn.store(1, SeqCst);
+        remote.epoch.store(2, SeqCst);
+        assert_eq!(verifier.verify(&token).await.err(), Some(TokenFault::UnknownKey));
+    }
+
+    #[tokio::test]
+    async fn a_key_that_changes_during_the_look_up_is_not_remembered_as_the_new_one() {
+        let remote = Arc::new(Remote::default());
+        let keys = Keys::from_source(Arc::clone(&remote));
+        let verifier = Verifier::new([TrustedIssuer::new("idp", keys).audience("api")]).unwrap();
+        let token = token();
+        let looking = verifier.verify(&token);
+        remote.epoch.store(1, SeqCst);
+        assert!(looking.await.is_ok());
+        assert!(matches!(verifier.verify(&token), Eventual::Pending(_)), "asked again");
+    }
+
+    #[test]
+    fn what_is_cheap_comes_before_the_keys() {
+        let remote = Arc::new(Remote::default());
+        let keys = Keys::from_source(Arc::clone(&remote));
+        let verifier = Verifier::new([TrustedIssuer::new("idp", keys).audience("api")]).unwrap();
+        let mint = |name, audience| {
+            let issuer = Issuer::from_secret(name, audience, SECRET, Algorithm::HS256).unwrap();
+            issuer.clock(crate::clock::ManualClock::at(UnixTime::from_secs(1000)))
+        };
+        for issuer in [mint("other", "api"), mint("idp", "other"), mint("idp", "api")] {
+            let token = issuer.mint(&Grant::new("u")).unwrap();
+            assert!(matches!(verifier.verify(&token), Eventual::Ready(Err(_))));
+        }
+        assert_eq!(remote.asked.load(SeqCst), 0);
+    }
+}

@@ -1,0 +1,69 @@
+use crate::{clock::UnixTime, key::Key};
+use smallvec::SmallVec;
+use std::time::Duration;
+
+/// What a store says about one request.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Answer {
+    /// Whether it is admitted.
+    pub outcome: Outcome,
+    /// How each limit stands now, in the order of the takes; empty if the request is blocked.
+    pub standings: SmallVec<[Standing; 2]>,
+    /// Blocks that this request started.
+    pub started: SmallVec<[Started; 1]>,
+}
+
+/// Whether a request is admitted.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Outcome {
+    /// All limits were taken from.
+    Admitted,
+    /// A limit is exhausted; nothing was taken from any.
+    Refused {
+        /// The index of the limit that takes longest, among the takes.
+        by: usize,
+        /// How long until all limits would admit it.
+        wait: Duration,
+    },
+    /// A key is blocked, or this request's refusal has just blocked it; nothing was taken.
+    Blocked {
+        /// The key.
+        key: Key,
+        /// How much longer; `None` until it is lifted.
+        remaining: Option<Duration>,
+        /// If the block holds only for tokens issued at or before a moment, that moment.
+        since: Option<UnixTime>,
+    },
+}
+
+/// How a limit stands for a key, in microseconds.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Standing {
+    /// How many cells are left.
+    pub remaining: u32,
+    /// Microseconds until all cells are back.
+    pub full_in: u64,
+    /// Microseconds until this take would be admitted; zero if it was, or would be.
+    pub wait: u64,
+}
+
+impl Standing {
+    /// How long until all cells are back.
+    pub const fn full_in(self) -> Duration {
+        Duration::from_micros(self.full_in)
+    }
+
+    /// How long until this take would be admitted.
+    pub const fn wait(self) -> Duration {
+        Duration::from_micros(self.wait)
+    }
+}
+
+/// A block that a request started.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Started {
+    /// Who is blocked.
+    pub key: Key,
+    /// For how long.
+    pub lasting: Duration,
+}

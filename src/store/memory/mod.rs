@@ -1,0 +1,195 @@
+mod blocks;
+mod cells;
+mod table;
+
+use self::{blocks::Blocks, cells::Cells};
+use super::{
+    Adjustment, Answer, Asks, Block, Blocked, Outcome, SharedStore, Standing, Started, Store,
+    StoreError, Take,
+};
+use crate::{
+    clock::{Clock, SystemClock, micros},
+    eventual::Eventual,
+    key::{Key, Pepper},
+};
+use smallvec::SmallVec;
+use std::{fmt, sync::Arc, time::Duration};
+
+/// The store of a single process: answers at once, never fails, and never outgrows its bound.
+///
+/// Limits are decided by governor (GCRA). At most [`max_keys`](Self::max_keys) are kept, in 24 bytes each
+/// and the slack of a hash table; only those that nobody could tell from fresh are forgotten. When all
+/// places hold limits in use, new keys share a bucket for each limit, so a flood of addresses can neither
+/// grow the store nor reset anyone's limit. [`stats`](Self::stats) counts that.
+///
+/// There is no thread and no timer: the dead are swept by the way. A clone shares what is stored.
+#[derive(Clone)]
+pub struct Memory(Arc<Inner>);
+
+struct Inner {
+    cells: Cells,
+    blocks: Blocks,
+    pepper: Pepper,
+    clock: Arc<dyn Clock>,
+    max_keys: usize,
+}
+
+/// How full a [`Memory`] is.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct MemoryStats {
+    /// Limits of keys that are kept, those not yet swept among them.
+    pub limits: usize,
+    /// Blocks that are kept, those not yet swept among them.
+    pub blocks: usize,
+    /// How many times a shared bucket was charged because there was no room for a new key.
+    pub overflowed: u64,
+    /// How many strikes and blocks were not kept because there was no room.
+    pub lost: u64,
+}
+
+impl Memory {
+    /// A store for a million keys, which takes up to 70 MB when they are all in use.
+    pub fn new() -> Self {
+        Self::build(1_000_000, Arc::new(SystemClock::new()))
+    }
+
+    /// An empty store like this one with room for another number of limits in use, at least one for
+    /// each of its 64 shards, and for as many blocks and strikes.
+    #[must_use]
+    pub fn max_keys(self, keys: usize) -> Self {
+        Self::build(keys, Arc::clone(&self.0.clock))
+    }
+
+    /// An empty store like this one that goes by `clock`.
+    #[must_use]
+    pub fn clock(self, clock: impl Clock + 'static) -> Self {
+        Self::build(self.0.max_keys, Arc::new(clock))
+    }
+
+    /// How full the store is.
+    pub fn stats(&self) -> MemoryStats {
+        MemoryStats {
+            limits: self.0.cells.len(),
+            blocks: self.0.blocks.len(),
+            overflowed: self.0.cells.overflowed(),
+            lost: self.0.blocks.lost(),
+        }
+    }
+
+    fn build(max_keys: usize, clock: Arc<dyn Clock>) -> Self {
+        Self(Arc::new(Inner {
+            cells: Cells::new(max_keys),
+            blocks: Blocks::new(max_keys),
+            pepper: Pepper::random(),
+            clock,
+            max_keys,
+        }))
+    }
+}
+
+impl Inner {
+    fn now(&self) -> u64 {
+        micros(self.clock.ticks())
+    }
+
+    fn admit(&self, asks: &Asks) -> Answer {
+        let now = self.now();
+        if let Some(Blocked { key, remaining, since }) = self.blocks.find(&asks.absent, now) {
+            return Answer {
+                outcome: Outcome::Blocked { key, remaining, since },
+                standings: SmallVec::new(),
+                started: SmallVec::new(),
+            };
+        }
+        let taken = self.cells.take(&asks.takes, &self.pepper, now);
+        let mut started: SmallVec<[Started; 1]> = SmallVec::new();
+        let mut outcome = Outcome::Admitted;
+        if let Some((by, wait)) = taken.refused {
+            started.extend(self.strike_refusing(&asks.takes, &taken.standings, now));
+            outcome = match started.iter().max_by_key(|started| started.lasting) {
+                Some(block) => {
+                    Outcome::Blocked { key: block.key, remaining: Some(block.lasting), since: None }
+                }
+                None => Outcome::Refused { by, wait: Duration::from_micros(wait) },
+            };
+        }
+        for strike in &asks.strikes {
+            let (key, cause, ladder) = (strike.key, strike.cause, strike.ladder);
+            started.extend(self.blocks.strike(key, cause, ladder, None, &self.pepper, now));
+        }
+        Answer { outcome, standings: taken.standings, started }
+    }
+
+    fn strike_refusing(
+        &self,
+        takes: &[Take],
+        standings: &[Standing],
+        now: u64,
+    ) -> impl Iterator<Item = Started> {
+        takes
+            .iter()
+            .zip(standings)
+            .filter(|(take, stands)| stands.wait > 0 && !take.shadow)
+            .filter_map(move |(take, stands)| {
+                let wait = Some(stands.wait);
+                self.blocks.strike(take.key, take.limit, take.ladder?, wait, &self.pepper, now)
+            })
+    }
+}
+
+impl Store for Memory {
+    fn admit(&self, asks: Asks) -> Eventual<Result<Answer, StoreError>> {
+        Eventual::Ready(Ok(self.0.admit(&asks)))
+    }
+
+    fn pepper(&self) -> &Pepper {
+        &self.0.pepper
+    }
+
+    fn block(&self, key: Key, block: Block) -> Eventual<Result<(), StoreError>> {
+        Eventual::Ready(if self.0.blocks.put(key, block, self.0.now()) {
+            Ok(())
+        } else {
+            Err(StoreError::new("no room for another block"))
+        })
+    }
+
+    fn unblock(&self, key: Key) -> Eventual<Result<bool, StoreError>> {
+        Eventual::Ready(Ok(self.0.blocks.lift(key, self.0.now())))
+    }
+
+    fn blocks(&self, most: usize) -> Eventual<Result<Vec<Blocked>, StoreError>> {
+        Eventual::Ready(Ok(self.0.blocks.list(most, self.0.now())))
+    }
+
+    fn adjust(&self, take: Take, by: Adjustment) -> Eventual<Result<Standing, StoreError>> {
+        let inner = &self.0;
+        Eventual::Ready(Ok(inner.cells.adjust(&take, by, &inner.pepper, inner.now())))
+    }
+
+    fn ready(&self) -> Eventual<Result<(), StoreError>> {
+        Eventual::Ready(Ok(()))
+    }
+}
+
+impl From<Memory> for SharedStore {
+    fn from(memory: Memory) -> Self {
+        Arc::new(memory)
+    }
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Memory")
+            .field("max_keys", &self.0.max_keys)
+            .field("stats", &self.stats())
+            .finish()
+    }
+}

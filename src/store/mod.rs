@@ -1,0 +1,90 @@
+//! Where limits, blocks and strikes are kept: one question for each request, one answer.
+//!
+//! A [`Store`] gets all that a request must be asked in one [`Asks`] and says in one [`Answer`] whether it
+//! is admitted. [`Memory`] is the store of a single process. Every store gives the same answers; they
+//! are written down in [`contract`], and the suite in `conformance` (feature `test-util`) checks them.
+//!
+//! ```
+//! use portcullis::{Key, Limit, store::{Asks, Memory, Outcome, Store}};
+//!
+//! # async fn example() -> Result<(), portcullis::store::StoreError> {
+//! let store = Memory::new();
+//! let limit = Limit::per_minute(60).named("api");
+//! let key = Key::ip([203, 0, 113, 7].into());
+//! let answer = store.admit(Asks::new().take(limit.take(key, 1))).await?;
+//! assert_eq!(answer.outcome, Outcome::Admitted);
+//! # Ok(()) }
+//! ```
+
+mod answer;
+mod ask;
+#[cfg(any(test, feature = "test-util"))]
+#[cfg_attr(docsrs, doc(cfg(feature = "test-util")))]
+pub mod conformance;
+#[cfg(feature = "memory")]
+mod memory;
+
+#[doc = include_str!("contract.md")]
+pub mod contract {}
+
+pub use answer::{Answer, Outcome, Standing, Started};
+pub use ask::{Absent, Adjustment, Asks, Block, Blocked, Strike, Take};
+#[cfg(feature = "memory")]
+pub use memory::{Memory, MemoryStats};
+
+use crate::{
+    eventual::Eventual,
+    key::{Key, Pepper},
+};
+use std::{error, fmt, sync::Arc};
+
+/// Keeps limits, blocks and strikes. What each call must do is written in [`contract`].
+pub trait Store: fmt::Debug + Send + Sync {
+    /// Decides about one request: the only call on the hot path.
+    ///
+    /// Contract: absences first, then all limits or none, strikes inside; it must not block.
+    fn admit(&self, asks: Asks) -> Eventual<Result<Answer, StoreError>>;
+
+    /// The secret under which keys for this store are tagged. The same for all instances that share
+    /// what is stored.
+    fn pepper(&self) -> &Pepper;
+
+    /// Puts a block on `key`, in place of the one it may have.
+    fn block(&self, key: Key, block: Block) -> Eventual<Result<(), StoreError>>;
+
+    /// Lifts the block on `key` and forgets its strikes. Says whether there was a block.
+    fn unblock(&self, key: Key) -> Eventual<Result<bool, StoreError>>;
+
+    /// The blocks that stand, at most `most` of them, in no order.
+    fn blocks(&self, most: usize) -> Eventual<Result<Vec<Blocked>, StoreError>>;
+
+    /// Charges or refunds after the decision. Never refuses.
+    fn adjust(&self, take: Take, adjustment: Adjustment) -> Eventual<Result<Standing, StoreError>>;
+
+    /// Whether the store can be reached: for readiness probes and at start.
+    fn ready(&self) -> Eventual<Result<(), StoreError>>;
+}
+
+/// A store as the layers share it.
+pub type SharedStore = Arc<dyn Store>;
+
+/// The store did not answer. A policy decides what that means for a request.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct StoreError {
+    message: String,
+}
+
+impl StoreError {
+    /// An error that says `message`, which must not hold keys or secrets.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into() }
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "store: {}", self.message)
+    }
+}
+
+impl error::Error for StoreError {}
