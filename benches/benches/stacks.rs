@@ -12,7 +12,7 @@ fn main() {
         let contenders = [
             ("bare", Some(&mut bout.bare)),
             ("peers", bout.peers.as_mut()),
-            ("ours", bout.ours.as_mut()),
+            ("ours", Some(&mut bout.ours)),
         ];
         for (who, contender) in contenders {
             let Some(contender) = contender else { continue };

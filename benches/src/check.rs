@@ -17,12 +17,14 @@ pub fn check() {
         for rsa in [false, true] {
             let set = Set { router, rsa, exhausted: false };
             let exhausted = Set { exhausted: true, ..set };
-            let peers = Some((peers::stack(set, &tokens), peers::stack(exhausted, &tokens)));
-            let ours = ours::stack(set, &tokens).zip(ours::stack(exhausted, &tokens));
-            for (who, both) in [("peers", peers), ("ours", ours)] {
-                if let Some((stack, exhausted)) = both {
-                    check_one(who, stack, exhausted, rsa, &tokens, &bare.headers);
-                }
+            type Make = fn(Set, &Tokens) -> Contender;
+            for (who, make) in [
+                ("peers", peers::stack as Make),
+                ("ours", ours::stack),
+                ("ours, apart", ours::layers),
+            ] {
+                let (stack, exhausted) = (make(set, &tokens), make(exhausted, &tokens));
+                check_one(who, stack, exhausted, rsa, &tokens, &bare.headers);
             }
         }
     }

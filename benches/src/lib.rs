@@ -18,8 +18,6 @@ use work::{Set, Tokens};
 pub struct Bout {
     /// What is done, and around what.
     pub name: &'static str,
-    /// Whether the limit is exhausted.
-    pub refuses: bool,
     /// The bearer token of every request.
     pub token: String,
     /// The inner service alone.
@@ -27,38 +25,43 @@ pub struct Bout {
     /// The peers' layers.
     pub peers: Option<Contender>,
     /// Our layers.
-    pub ours: Option<Contender>,
+    pub ours: Contender,
 }
 
 /// Everything that is measured.
 pub fn bouts() -> Vec<Bout> {
     let tokens = Tokens::new();
     let mut bouts = Vec::new();
-    for (name, set) in [
-        ("tower HS256", Set { router: false, rsa: false, exhausted: false }),
-        ("tower RS256", Set { router: false, rsa: true, exhausted: false }),
-        ("tower 429", Set { router: false, rsa: false, exhausted: true }),
-        ("Router HS256", Set { router: true, rsa: false, exhausted: false }),
-        ("Router RS256", Set { router: true, rsa: true, exhausted: false }),
-        ("Router 429", Set { router: true, rsa: false, exhausted: true }),
-    ] {
+    let mut add = |name, set: Set, ours| {
         bouts.push(Bout {
             name,
-            refuses: set.exhausted,
             token: tokens.good(set.rsa),
             bare: work::bare(set.router),
             peers: Some(peers::stack(set, &tokens)),
-            ours: ours::stack(set, &tokens),
+            ours,
         });
-    }
-    for (name, gate) in [
-        ("tower, 1 gate", ours::one_gate(false)),
-        ("tower, 4 gates", ours::four_gates()),
-        ("Router, 1 gate", ours::one_gate(true)),
+    };
+    let tower = Set { router: false, rsa: false, exhausted: false };
+    let router = Set { router: true, ..tower };
+    for (name, set) in [
+        ("tower HS256", tower),
+        ("tower RS256", Set { rsa: true, ..tower }),
+        ("tower 429", Set { exhausted: true, ..tower }),
+        ("Router HS256", router),
+        ("Router RS256", Set { rsa: true, ..router }),
+        ("Router 429", Set { exhausted: true, ..router }),
     ] {
-        let bare = work::bare(name.starts_with("Router"));
-        let token = tokens.good(false);
-        bouts.push(Bout { name, refuses: false, token, bare, peers: None, ours: Some(gate) });
+        add(name, set, ours::stack(set, &tokens));
+    }
+    add("tower, layers", tower, ours::layers(tower, &tokens));
+    add("Router, layers", router, ours::layers(router, &tokens));
+    for (name, set, gate) in [
+        ("tower, 1 gate", tower, ours::one_gate(false)),
+        ("tower, 4 gates", tower, ours::four_gates()),
+        ("Router, 1 gate", router, ours::one_gate(true)),
+    ] {
+        let bare = work::bare(set.router);
+        bouts.push(Bout { name, token: tokens.good(false), bare, peers: None, ours: gate });
     }
     bouts
 }

@@ -5,6 +5,7 @@ use http::{Request, Response, header, response};
 use ipnet::IpNet;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use openssl::{pkey::PKey, rsa::Rsa};
+use portcullis::client::Encrypted;
 use serde::{Deserialize, Serialize};
 use std::{
     convert::Infallible,
@@ -41,7 +42,8 @@ pub fn request(client: IpAddr, token: Option<&str>) -> Request<Body> {
     let mut request = Request::builder()
         .uri("/hello")
         .header(header::HOST, "api.example")
-        .extension(ConnectInfo(SocketAddr::new(client, 4711)));
+        .extension(ConnectInfo(SocketAddr::new(client, 4711)))
+        .extension(Encrypted);
     if let Some(token) = token {
         request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
     }
@@ -53,13 +55,13 @@ pub(crate) fn bare(router: bool) -> Contender {
 }
 
 pub(crate) fn router() -> Router {
-    Router::new().route("/hello", get(async || "hello"))
+    Router::new().route("/hello", get(async || axum::response::Html("hello")))
 }
 
 pub(crate) fn hello(_: Request<Body>) -> Ready<Result<Response<Body>, Infallible>> {
     let mut response = Response::new(Body::from("hello"));
-    let text = header::HeaderValue::from_static("text/plain; charset=utf-8");
-    response.headers_mut().insert(header::CONTENT_TYPE, text);
+    let html = header::HeaderValue::from_static("text/html; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, html);
     ready(Ok(response))
 }
 

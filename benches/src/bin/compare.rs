@@ -46,7 +46,7 @@ fn main() {
             median(times.iter().filter_map(|turn| Some(of(turn)? - turn.bare)).collect())
         };
         let ratio = median(
-            times.iter().filter_map(|t| Some((t.ours? - t.bare) / (t.peers? - t.bare))).collect(),
+            times.iter().filter_map(|t| Some((t.ours - t.bare) / (t.peers? - t.bare))).collect(),
         );
         let extra = |count: Option<u64>| count.map(|count| count as f64 - allocations.bare as f64);
         println!(
@@ -54,10 +54,10 @@ fn main() {
             bout.name,
             number(median(times.iter().map(|turn| turn.bare).collect()), 0),
             number(over(&|turn| turn.peers), 0),
-            number(over(&|turn| turn.ours), 0),
+            number(over(&|turn| Some(turn.ours)), 0),
             number(ratio, 3),
             number(extra(allocations.peers), 0),
-            number(extra(allocations.ours), 0),
+            number(extra(Some(allocations.ours)), 0),
         );
     }
 }
@@ -67,7 +67,7 @@ fn main() {
 struct Turn<T> {
     bare: T,
     peers: Option<T>,
-    ours: Option<T>,
+    ours: T,
 }
 
 trait Each {
@@ -79,7 +79,7 @@ impl Each for Bout {
         Turn {
             bare: measure(&mut self.bare, &self.token),
             peers: self.peers.as_mut().map(|peers| measure(peers, &self.token)),
-            ours: self.ours.as_mut().map(|ours| measure(ours, &self.token)),
+            ours: measure(&mut self.ours, &self.token),
         }
     }
 }
