@@ -14,6 +14,9 @@ pub mod eventual;
 #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
 pub mod extract;
 pub mod gate;
+#[cfg(feature = "gateway")]
+#[cfg_attr(docsrs, doc(cfg(feature = "gateway")))]
+pub mod gateway;
 mod guarded;
 pub mod identity;
 #[cfg(feature = "jwt")]

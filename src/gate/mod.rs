@@ -5,7 +5,7 @@
 //! with a [`Rejection`], or answer it right away. It never touches the body and knows nothing of
 //! its type, so every gate works under hyper, axum and tonic alike.
 //!
-//! All layers of this crate are gates. `(A, B)` is a gate that asks `A` then `B`; `Arc<G>` is a gate;
+//! All layers of this crate are gates. `(A, B)` is a gate that asks `A` then `B`; `Arc<G>` and `Option<G>` are gates;
 //! [`gate_fn`] makes one of a closure and [`GateLayer`] makes a layer of any:
 //!
 //! ```
