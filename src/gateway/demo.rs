@@ -79,19 +79,15 @@ impl fmt::Display for Welcome {
         let url = format!("http://{address}/api/hello");
         writeln!(f, "A demo: fresh keys, everything in memory. A token for the next hour:\n")?;
         writeln!(f, "TOKEN={token}\n")?;
+        writeln!(f, "With it 200, with headers about limits and security:\n")?;
+        writeln!(f, "curl -i {url} -H \"Authorization: Bearer $TOKEN\"\n")?;
+        writeln!(f, "Without it 401:\n")?;
+        writeln!(f, "curl -i {url}\n")?;
         writeln!(
             f,
-            "With it 200, with the headers of limits and security; without it 401; and 30 at once"
+            "30 at once end in 429; once more after two seconds, and the address is blocked for 30 s:\n"
         )?;
-        writeln!(
-            f,
-            "end in 429. Send the last line twice more and the address is blocked for 30 seconds:\n"
-        )?;
-        writeln!(f, "curl -i {url} -H \"Authorization: Bearer $TOKEN\"")?;
-        writeln!(f, "curl -i {url}")?;
-        writeln!(
-            f,
-            "for i in $(seq 30); do curl -s -o /dev/null -w '%{{http_code}} ' {url} -H \"Authorization: Bearer $TOKEN\"; done; echo"
-        )
+        let many = "for i in $(seq 30); do curl -s -o /dev/null -w '%{http_code} '";
+        writeln!(f, "{many} {url} -H \"Authorization: Bearer $TOKEN\"; done; echo")
     }
 }
