@@ -140,6 +140,11 @@ impl Walk {
             if let Some(key) = by.key(seen) {
                 let mut take = limit.take_named(*name, key, limit.cost_of(parts));
                 take.ladder = take.ladder.filter(|_| may_block(&key));
+                // A limit that leads to blocks keeps them, too: there may be no other layer that does.
+                let keeps = take.ladder.is_some() && !take.shadow;
+                if keeps && asks.absent.iter().all(|absent| absent.key != key) {
+                    asks.absent.push(Absent { key, issued_at });
+                }
                 asks.takes.push(take);
             }
         }
