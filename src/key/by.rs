@@ -149,6 +149,24 @@ impl KeyBy {
             Rule::With(key) => key(seen),
         }
     }
+
+    /// Whether the key of this request stands for the client's address, alone or in a pair.
+    pub(crate) fn is_of_client(&self, seen: Seen<'_>) -> bool {
+        match &self.0 {
+            Rule::ClientIp => true,
+            Rule::Or(both) if both.0.key(seen).is_some() => both.0.is_of_client(seen),
+            Rule::Or(both) => both.1.is_of_client(seen),
+            Rule::And(both) => both.0.is_of_client(seen) || both.1.is_of_client(seen),
+            Rule::With(key) => key(seen).is_some_and(|key| key.kind() == KeyKind::Ip),
+            Rule::Subject
+            | Rule::Session
+            | Rule::Claim(_)
+            | Rule::Header(_)
+            | Rule::Path
+            | Rule::Everyone
+            | Rule::Phone(_) => false,
+        }
+    }
 }
 
 /// The key of a phone number in E.164.
