@@ -63,6 +63,7 @@ use crate::{
 };
 #[cfg(feature = "jwt")]
 use crate::{
+    audit::Act,
     client::Client,
     gate::Outcome,
     identity::{Identity, challenge},
@@ -245,16 +246,21 @@ impl Guard {
         let identity = found.unwrap_or_default();
         Guarded::of(&mut request).identity = identity.clone();
         let verdict = self.0.walk.ask(request, client, &identity);
-        let Some(reason) = refusal else {
-            return verdict;
+        let guard = match (refusal, &identity) {
+            (None, Identity::Anonymous | Identity::Known(_)) => return verdict,
+            _ => self.clone(),
         };
-        verdict.map(move |Verdict { parts, outcome }| match outcome {
-            Outcome::Admit(pass) => {
+        verdict.map(move |Verdict { parts, outcome }| match (outcome, refusal, identity) {
+            (Outcome::Admit(pass), Some(reason), _) => {
                 let mut rejection = challenge::reject(reason);
                 pass.write(rejection.headers_mut());
                 Verdict::refuse(parts, rejection)
             }
-            outcome => Verdict { parts, outcome },
+            (Outcome::Admit(pass), None, Identity::Invalid(fault)) => {
+                guard.door().record(&parts, Act::BadToken(Reason::TokenInvalid(fault)));
+                Verdict::admit(parts, pass)
+            }
+            (outcome, ..) => Verdict { parts, outcome },
         })
     }
 }
