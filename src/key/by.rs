@@ -41,7 +41,7 @@ type PhoneFn = Arc<dyn Fn(&Parts) -> Option<String> + Send + Sync>;
 type KeyFn = Arc<dyn Fn(Seen<'_>) -> Option<Key> + Send + Sync>;
 
 /// What is known of a request when keys are chosen.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Seen<'a> {
     /// The client.
     pub client: &'a Client,
@@ -181,6 +181,16 @@ fn header_key(name: &HeaderName, parts: &Parts, pepper: &Pepper) -> Option<Key> 
         .chain(values.iter().map(HeaderValue::as_bytes))
         .collect();
     Some(pepper.tag(KeyKind::Header, &all))
+}
+
+/// Leaves out the head of the request, which holds credentials.
+impl fmt::Debug for Seen<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Seen")
+            .field("client", &self.client)
+            .field("identity", &self.identity)
+            .finish_non_exhaustive()
+    }
 }
 
 impl fmt::Debug for KeyBy {
