@@ -96,7 +96,8 @@ impl Encoded {
             headers.append(RATELIMIT_POLICY, policy);
         }
         // These cannot be lists, so the nearest to its end of all layers stays.
-        let nearer = |left: u64| headers.get(X_REMAINING).and_then(number).is_none_or(|n| left <= n);
+        let nearer =
+            |left: u64| headers.get(X_REMAINING).and_then(number).is_none_or(|n| left <= n);
         if let Some([limit, left, reset]) = self.legacy.filter(|[_, left, _]| nearer(*left)) {
             headers.insert(X_LIMIT, limit.into());
             headers.insert(X_REMAINING, left.into());
