@@ -37,9 +37,11 @@
 //!    admit? A token that only a forger sends is a strike against the address.
 //! 4. Blocked is 429 `blocked`, over a limit 429 `rate-limited`. Only then a missing or bad token is 401.
 //!
-//! So guesses at tokens are counted by address, and a flood of them ends in a block. It decides exactly as
-//! a `JwtLayer` in pass-invalid mode, a [`BlockLayer`](crate::BlockLayer) and a
-//! [`RateLimitLayer`](crate::RateLimitLayer) inside it, and a `RequireAuth` innermost would.
+//! So guesses at tokens are counted by address, and a flood of them ends in a block. It decides as a
+//! `JwtLayer` in pass-invalid mode, a [`BlockLayer`](crate::BlockLayer) by address, session and subject and a
+//! [`RateLimitLayer`](crate::RateLimitLayer) inside it, and a `RequireAuth` innermost would, but for two
+//! things: only here do forged tokens strike, and only here are two tokens at once (400) counted by the
+//! limits, as a `JwtLayer` refuses them on the spot.
 //!
 //! # Deployment
 //!
