@@ -125,27 +125,34 @@ impl Walk {
         let pepper = self.judge.store.pepper();
         let seen = Seen { client, identity, parts, pepper };
         let spared = self.addresses.spare(client);
-        let may_block = |key: &Key| !(spared && key.kind() == KeyKind::Ip);
+        let may_block = |by: &KeyBy| !(spared && by.is_of_client(seen));
+        // Whatever the key, a block "of tokens until now" spares who shows a newer one.
+        let issued_at = identity.claims().and_then(|claims| claims.registered().issued_at);
         let mut asks = Asks::new();
-        let keys = self.absent.iter().filter_map(|by| by.key(seen)).filter(may_block);
-        asks.absent.extend(keys.map(|key| Absent { key, issued_at: None }));
+        let keys = self.absent.iter().filter(|by| may_block(by)).filter_map(|by| by.key(seen));
+        asks.absent.extend(keys.map(|key| Absent { key, issued_at }));
         if let (true, Some(claims)) = (self.revocations, identity.claims()) {
-            let issued_at = claims.registered().issued_at;
             let keys = [claims.session_key(pepper), claims.subject_key(pepper)];
             asks.absent.extend(keys.into_iter().flatten().map(|key| Absent { key, issued_at }));
         }
         for Named { name, limit } in &self.limits {
-            if let Some(key) = limit.key_by().key(seen) {
+            let by = limit.key_by();
+            if let Some(key) = by.key(seen) {
                 let mut take = limit.take_named(*name, key, limit.cost_of(parts));
-                take.ladder = take.ladder.filter(|_| may_block(&key));
+                take.ladder = take.ladder.filter(|_| may_block(by));
+                // A limit that leads to blocks keeps them, too: there may be no other layer that does.
+                let keeps = take.ladder.is_some() && !take.shadow;
+                if keeps && asks.absent.iter().all(|absent| absent.key != key) {
+                    asks.absent.push(Absent { key, issued_at });
+                }
                 asks.takes.push(take);
             }
         }
-        if let (Identity::Invalid(fault), Some(ladder)) = (identity, self.bad_tokens) {
-            let key = client.key();
-            if fault.is_suspicious() && may_block(&key) {
-                asks.strikes.push(Strike { key, cause: BAD_TOKEN.into(), ladder });
-            }
+        if let (Identity::Invalid(fault), Some(ladder)) = (identity, self.bad_tokens)
+            && fault.is_suspicious()
+            && !spared
+        {
+            asks.strikes.push(Strike { key: client.key(), cause: BAD_TOKEN.into(), ladder });
         }
         asks
     }

@@ -103,7 +103,6 @@ impl<P: Pass> Pass for Option<P> {
 }
 
 /// A gate's answer about one request: its head, and what becomes of it.
-#[derive(Debug)]
 pub struct Verdict<P> {
     /// The head of the request, perhaps with more extensions.
     pub parts: request::Parts,
@@ -136,6 +135,13 @@ impl<P> Verdict<P> {
     /// Answers the request without asking the inner service.
     pub fn answer(parts: request::Parts, response: Response<Bytes>) -> Self {
         Self { parts, outcome: Outcome::Answer(response) }
+    }
+}
+
+/// Shows the outcome alone: the head of a request holds credentials.
+impl<P: fmt::Debug> fmt::Debug for Verdict<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verdict").field("outcome", &self.outcome).finish_non_exhaustive()
     }
 }
 
