@@ -40,7 +40,7 @@ fn cloning_a_gated_service_allocates_nothing() {
 }
 
 /// Admits everything; its pass writes a header where there is room for it.
-fn admitting() -> impl Gate<Pass = Mark> + Copy + Send + Sync + 'static {
+fn admitting() -> impl Gate<Pass = Mark> + Clone + Send + Sync + 'static {
     gate_fn(|request: request::Parts| Verdict::admit(request, Mark))
 }
 
