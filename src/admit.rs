@@ -13,7 +13,9 @@ use crate::{
     key::{Key, KeyBy, KeyKind, Seen},
     limit::{Decision, Encoded, Encoder, Headers, Limit, Name},
     rejection::{Reason, Rejection},
-    store::{Absent, Answer, Asks, Outcome, SharedStore, Standing, StoreError, Strike, Take},
+    store::{
+        Absent, Answer, Asks, Blocked, Outcome, SharedStore, Standing, StoreError, Strike, Take,
+    },
 };
 use http::{HeaderMap, request, response};
 use smallvec::SmallVec;
@@ -167,9 +169,9 @@ impl Judge {
         takes: SmallVec<[Take; 2]>,
         answer: Result<Answer, StoreError>,
     ) -> Verdict<Admitted> {
-        let Ok(answer) = answer else {
-            let rejection = Rejection::new(Reason::StoreUnavailable);
-            return Verdict::refuse(request, rejection.retry_after(Duration::from_secs(1)));
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) => return Verdict::refuse(request, error),
         };
         for started in &answer.started {
             let lasting = Some(started.lasting);
@@ -199,7 +201,7 @@ impl Judge {
                 Verdict::refuse(request, rejection)
             }
             Outcome::Blocked { key, remaining, since } => {
-                let mut rejection = blocked(key, remaining, since.is_some());
+                let mut rejection = Rejection::from(Blocked { key, remaining, since });
                 encoded.write(rejection.headers_mut());
                 Verdict::refuse(request, rejection)
             }
@@ -225,14 +227,25 @@ impl Pass for Admitted {
     }
 }
 
+/// The refusal that a block leads to, for handlers that ask a [`Blocklist`](crate::Blocklist) by themselves.
+///
 /// A blocked session, and a block on what was issued until a moment, are revoked tokens: a new login
 /// helps. A block without an end is a denial.
-fn blocked(key: Key, remaining: Option<Duration>, revoked: bool) -> Rejection {
-    match remaining {
-        _ if revoked || key.kind() == KeyKind::Session => {
-            challenge::reject(Reason::TokenInvalid(TokenFault::Revoked))
+impl From<Blocked> for Rejection {
+    fn from(Blocked { key, remaining, since }: Blocked) -> Self {
+        match remaining {
+            _ if since.is_some() || key.kind() == KeyKind::Session => {
+                challenge::reject(Reason::TokenInvalid(TokenFault::Revoked))
+            }
+            Some(remaining) => Self::new(Reason::Blocked).retry_after(remaining),
+            None => Self::new(Reason::Denied),
         }
-        Some(remaining) => Rejection::new(Reason::Blocked).retry_after(remaining),
-        None => Rejection::new(Reason::Denied),
+    }
+}
+
+/// 503, to be tried again after a second. The error's text is for logs and is not told.
+impl From<StoreError> for Rejection {
+    fn from(_: StoreError) -> Self {
+        Self::new(Reason::StoreUnavailable).retry_after(Duration::from_secs(1))
     }
 }

@@ -79,7 +79,7 @@ fn the_whole_guard_allocates_little() {
 }
 
 /// Admits everything; its pass writes a header where there is room for it.
-fn admitting() -> impl Gate<Pass = Mark> + Copy + Send + Sync + 'static {
+fn admitting() -> impl Gate<Pass = Mark> + Clone + Send + Sync + 'static {
     gate_fn(|request: request::Parts| Verdict::admit(request, Mark))
 }
 

@@ -43,7 +43,7 @@ pub use service::{GateLayer, Gated};
 pub(crate) use chain::enter_second;
 pub(crate) use service::impl_layer;
 
-use crate::{eventual::Eventual, rejection::Rejection};
+use crate::{audit::Sink, eventual::Eventual, rejection::Rejection, render::Render};
 use bytes::Bytes;
 use http::{Response, request, response};
 use std::{fmt, sync::Arc};
@@ -150,12 +150,30 @@ pub fn gate_fn<F, P>(decide: F) -> GateFn<F>
 where
     F: Fn(request::Parts) -> Verdict<P>,
 {
-    GateFn(decide)
+    GateFn { decide, door: Door::new() }
 }
 
 /// The gate of [`gate_fn`].
-#[derive(Clone, Copy)]
-pub struct GateFn<F>(F);
+#[derive(Clone)]
+#[must_use]
+pub struct GateFn<F> {
+    decide: F,
+    door: Door,
+}
+
+impl<F> GateFn<F> {
+    /// Sets how refusals look.
+    pub fn render(mut self, render: impl Render + 'static) -> Self {
+        self.door = self.door.render(render);
+        self
+    }
+
+    /// Sets who is told of refusals.
+    pub fn audit(mut self, sink: impl Sink + 'static) -> Self {
+        self.door = self.door.audit(sink);
+        self
+    }
+}
 
 impl<F, P> Gate for GateFn<F>
 where
@@ -165,7 +183,11 @@ where
     type Pass = P;
 
     fn enter(&self, request: request::Parts) -> Eventual<Verdict<P>> {
-        Eventual::Ready((self.0)(request))
+        Eventual::Ready((self.decide)(request))
+    }
+
+    fn door(&self) -> &Door {
+        &self.door
     }
 }
 
