@@ -10,7 +10,7 @@ use crate::{
     gate::{Door, Pass, Verdict},
     guarded::Guarded,
     identity::{Identity, TokenFault, challenge},
-    key::{Key, KeyBy, KeyKind, Seen},
+    key::{KeyBy, KeyKind, Seen},
     limit::{Decision, Encoded, Encoder, Headers, Limit, Name},
     rejection::{Reason, Rejection},
     store::{

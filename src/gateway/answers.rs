@@ -34,7 +34,7 @@ impl Answers {
     fn answer(&self, request: &Parts) -> Response<Bytes> {
         let door = Door::new();
         if matches!(self, Self::NotFound) {
-            return door.refuse(request, Reason::NotFound.into());
+            return door.refuse(request, Reason::NotFound);
         }
         if !matches!(request.method, Method::GET | Method::HEAD) {
             let mut rejection = Rejection::new(Reason::MethodNotAllowed);
@@ -45,7 +45,7 @@ impl Answers {
             Self::Hello => json_answer(hello(request).into(), "no-store"),
             Self::Health => json_answer(Bytes::from_static(b"{\"status\":\"ok\"}"), "no-store"),
             Self::Jwks(keys) => json_answer(keys.clone(), "public, max-age=300"),
-            Self::NotFound => door.refuse(request, Reason::NotFound.into()),
+            Self::NotFound => door.refuse(request, Reason::NotFound),
         }
     }
 }
