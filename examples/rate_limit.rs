@@ -12,15 +12,11 @@
 //! only tells the audit sink whom it would have refused: try a limit this way before it bites. A handler
 //! that learns the true cost later charges more, or gives back.
 
-use axum::{
-    Router,
-    extract::Path,
-    http::{Method, StatusCode},
-    routing::get,
-};
+use axum::{Router, extract::Path, http::Method, routing::get};
 use portcullis::{
     Decision, Limit, Memory, RateLimitLayer,
     audit::{Act, Event, Sink},
+    extract::Refused,
     limit::Headers,
 };
 use std::{env, error::Error, net::SocketAddr};
@@ -56,15 +52,15 @@ async fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// What was no work costs nothing.
-async fn cached(decision: Decision) -> Result<&'static str, StatusCode> {
-    decision.refund(1).await.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
+async fn cached(decision: Decision) -> Result<&'static str, Refused> {
+    decision.refund(1).await?;
     Ok("from the cache: given back\n")
 }
 
 /// The first page is paid for by the request itself.
-async fn search(Path(pages): Path<u32>, decision: Decision) -> Result<String, StatusCode> {
+async fn search(Path(pages): Path<u32>, decision: Decision) -> Result<String, Refused> {
     let more = pages.saturating_sub(1);
-    decision.charge(more).await.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
+    decision.charge(more).await?;
     Ok(format!("{pages} pages, {more} more charged\n"))
 }
 
