@@ -5,7 +5,7 @@ use super::{
     source::{self, Encrypted},
 };
 use crate::{
-    audit::Act,
+    audit::{Act, Sink},
     error::ConfigError,
     eventual::Eventual,
     gate::{Door, Gate, Verdict, impl_layer},
@@ -121,6 +121,13 @@ impl Clients {
         peer: impl Fn(&Extensions) -> Option<IpAddr> + Send + Sync + 'static,
     ) -> Self {
         self.peer = Some(Arc::new(peer));
+        self
+    }
+
+    /// Who is told of peers that are not known and of proxies that are not trusted.
+    #[must_use]
+    pub fn audit(mut self, sink: impl Sink + 'static) -> Self {
+        self.door = self.door.audit(sink);
         self
     }
 

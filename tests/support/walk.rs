@@ -43,6 +43,7 @@ pub(crate) fn memory(clock: &ManualClock) -> Memory {
 #[derive(Clone, Debug)]
 pub(crate) struct Spy {
     memory: Memory,
+    pepper: Pepper,
     manner: Manner,
     admits: Arc<AtomicUsize>,
 }
@@ -56,7 +57,13 @@ pub(crate) enum Manner {
 
 impl Spy {
     pub(crate) fn on(memory: &Memory, manner: Manner) -> Self {
-        Self { memory: memory.clone(), manner, admits: Arc::default() }
+        let pepper = Store::pepper(memory).clone();
+        Self { memory: memory.clone(), pepper, manner, admits: Arc::default() }
+    }
+
+    /// Tags keys with a pepper of its own.
+    pub(crate) fn peppered(self, pepper: Pepper) -> Self {
+        Self { pepper, ..self }
     }
 
     /// How often it was asked to admit, since the last time.
@@ -90,7 +97,7 @@ impl Store for Spy {
     }
 
     fn pepper(&self) -> &Pepper {
-        self.memory.pepper()
+        &self.pepper
     }
 
     fn block(&self, key: Key, block: Block) -> Eventual<Result<(), StoreError>> {
@@ -135,7 +142,7 @@ impl Heard {
     }
 }
 
-fn line(event: &Event) -> String {
+pub(crate) fn line(event: &Event) -> String {
     let what = match &event.act {
         Act::Refused(reason) | Act::BadToken(reason) => match reason.cause() {
             Some(cause) => format!("{} {cause}", reason.slug()),
