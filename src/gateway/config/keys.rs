@@ -40,8 +40,8 @@ impl SecretRef {
                 .map(OsString::into_encoded_bytes)
                 .ok_or_else(|| ConfigError::new(format!("the environment has no {name}")))?,
             Self::File(path) => {
-                let mut bytes =
-                    read_capped(&folder.join(path)).map_err(|error| error.within(path))?;
+                let mut bytes = read_capped(&folder.join(path))
+                    .map_err(|error| error.within(path.escape_default()))?;
                 if bytes.last() == Some(&b'\n') {
                     bytes.pop();
                 }
@@ -77,7 +77,7 @@ impl fmt::Display for SecretRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Env(name) => write!(f, "env:{name}"),
-            Self::File(path) => write!(f, "file:{path}"),
+            Self::File(path) => write!(f, "file:{}", path.escape_default()),
         }
     }
 }
