@@ -1,5 +1,6 @@
 //! The program with issuers: tokens of its own and of others, scopes, limits and blocks by user.
 #![cfg(feature = "gateway")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests may panic, too")]
 
 #[path = "support/gateway.rs"]
 mod support;

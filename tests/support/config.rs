@@ -1,5 +1,5 @@
 //! Configurations in pieces, and a folder with the files that they name.
-#![allow(dead_code, clippy::unwrap_used, clippy::expect_used)]
+#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, reason = "shared by tests")]
 
 use openssl::pkey::PKey;
 use portcullis::gateway::Config;

@@ -1,5 +1,5 @@
 //! Starts the program and talks to it over bare sockets: no client makes a request nicer than it is.
-#![allow(dead_code, clippy::unwrap_used, clippy::expect_used)]
+#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, reason = "shared by tests")]
 
 use serde_json::Value;
 use std::{
