@@ -8,12 +8,14 @@ use portcullis::{
     token::{Grant, Issuer},
 };
 
-/// The members of some good keys, which the input adds to.
-const MEMBERS: [&str; 4] = [
+/// The members of some keys, good ones and, at the end, broken ones, which the input adds to.
+const MEMBERS: [&str; 6] = [
     r#""kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo""#,
     r#""kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM""#,
     r#""kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM","d":"870MB6gfuTJ4HtUnUvYMyJpr5eUZNP4Bk43bVdj3eAE""#,
     r#""kty":"oct","alg":"HS256","k":"VjByOXhUejNKbUIybktjNUxkWThzSGYxR2FQdUU0aU8""#,
+    r#""kty":"oct","alg":"HS256","k":"VjByOXhUejNK+""#,
+    r#""kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM","d":"870MB6gfuTJ4+""#,
 ];
 
 const SECRETS: [&str; 2] = ["870MB6gfuTJ4", "VjByOXhUejNK"];
