@@ -8,12 +8,15 @@ use portcullis::{
 };
 use std::{
     error::Error,
-    io::{self, IsTerminal},
+    io::{self, IsTerminal, Write},
     net::SocketAddr,
     path::PathBuf,
     process::ExitCode,
 };
-use tokio::{net::TcpListener, signal};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
 use tracing_subscriber::EnvFilter;
 
 /// Guards HTTP services: rate limits, temporary blocks, JWT, security headers.
@@ -87,8 +90,9 @@ async fn serve(Serve { config, listen }: Serve) -> Result<(), Box<dyn Error>> {
     log(config.profile());
     let gateway = Gateway::new(&config);
     let listener = bind(config.address()).await?;
-    println!("listening on http://{}", listener.local_addr()?);
-    gateway.serve(listener, stop()).await;
+    let stop = stop()?;
+    say(&format!("listening on http://{}\n", listener.local_addr()?));
+    gateway.serve(listener, stop).await;
     Ok(())
 }
 
@@ -101,8 +105,9 @@ async fn serve_demo(listen: Option<SocketAddr>) -> Result<(), Box<dyn Error>> {
         None => bind_near(LOOPBACK).await?,
     };
     let address = listener.local_addr()?;
-    println!("listening on http://{address}\n\n{}", demo.welcome(address)?);
-    gateway.serve(listener, stop()).await;
+    let stop = stop()?;
+    say(&format!("listening on http://{address}\n\n{}", demo.welcome(address)?));
+    gateway.serve(listener, stop).await;
     Ok(())
 }
 
@@ -120,7 +125,7 @@ fn mint(Token { config, subject, scopes, session }: Token) -> Result<(), Box<dyn
     if let Some(session) = session {
         grant = grant.session(session);
     }
-    println!("{}", issuer.mint(&grant)?);
+    writeln!(io::stdout(), "{}", issuer.mint(&grant)?)?;
     Ok(())
 }
 
@@ -155,14 +160,21 @@ fn log(profile: Profile) {
     if profile == Profile::Dev { log.init() } else { log.json().init() }
 }
 
-/// Ready when the process is told to stop.
-async fn stop() {
-    let interrupted = signal::ctrl_c();
-    match signal::unix::signal(signal::unix::SignalKind::terminate()) {
-        Ok(mut terminated) => tokio::select! {
-            _ = interrupted => {}
+/// Prints for people; a server goes on where nobody reads it.
+fn say(text: &str) {
+    let mut out = io::stdout();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// Ready when the process is told to stop. From the call on no signal is lost, so call it before anybody
+/// is told that the server is there.
+fn stop() -> io::Result<impl Future<Output = ()>> {
+    let mut interrupted = signal(SignalKind::interrupt())?;
+    let mut terminated = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupted.recv() => {}
             _ = terminated.recv() => {}
-        },
-        Err(_) => interrupted.await.unwrap_or_default(),
-    }
+        }
+    })
 }

@@ -17,8 +17,9 @@
 //! # The order of things
 //!
 //! Security headers are outermost, so every answer carries them. Then the client is found, the path is
-//! checked and made normal, and the longest route that fits is taken; a path that no route names is 404,
-//! after the limits. Each route is guarded by one [`Portcullis`](crate::Portcullis) over one store.
+//! checked and made normal, and the longest route that fits is taken. Each route is guarded by one
+//! [`Portcullis`](crate::Portcullis) over one store. A path that no route names is 404, after the limits
+//! that all routes share, or after all limits if they share none.
 //!
 //! `GET /healthz` and, with a `[token]` section, `GET /.well-known/jwks.json` are always there and are not
 //! limited.

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 /// (RFC 3986 section 6.2.2).
 ///
 /// Paths that a server behind could read in another way than this one are refused: encoded slashes,
-/// backslashes and NULs, dot segments, empty segments, broken encodings.
+/// backslashes and NULs, dot segments with or without parameters, empty segments, broken encodings.
 pub(super) fn normalize(request: &mut Parts) -> Result<(), Reason> {
     let path = request.uri.path();
     let normal = normal(path).ok_or(Reason::PathInvalid)?;
@@ -30,7 +30,8 @@ fn normal(path: &str) -> Option<Cow<'_, str>> {
     let normal =
         if rest.contains('%') { Cow::Owned(decode_unreserved(path)?) } else { Cow::Borrowed(path) };
     let (segments, last) = normal[1..].rsplit_once('/').unwrap_or(("", &normal[1..]));
-    let dots = |segment: &str| segment == "." || segment == "..";
+    // A server that cuts parameters off (`..;x`) would find the dot segment only then.
+    let dots = |segment: &str| matches!(segment.split(';').next(), Some("." | ".."));
     let empty_inside = normal.starts_with("//") || normal[1..].contains("//");
     let bad = normal.contains(['\\', '\0'])
         || empty_inside
@@ -80,6 +81,7 @@ mod tests {
             ("/%61pi/h%65llo?x=%2F..", "/api/hello?x=%2F.."),
             ("/a%20b%c3%a9", "/a%20b%C3%A9"),
             ("/a.b/...", "/a.b/..."),
+            ("/a;b/...;c", "/a;b/...;c"),
             ("/%7Euser", "/~user"),
         ] {
             assert_eq!(check(path).as_deref(), Some(want), "{path}");
@@ -97,6 +99,9 @@ mod tests {
             "/..",
             "/%2e%2E/x",
             "/.%2e",
+            "/api/..;/x",
+            "/api/%2e.;a=b",
+            "/api/.;",
             "/a%2Fb",
             "/a%5cb",
             "/a\\b",

@@ -62,7 +62,7 @@ impl Routes {
             built_in("/.well-known/jwks.json", Answers::Jwks(keys));
         }
         routes.sort_by_key(|route| std::cmp::Reverse(route.path.len()));
-        let nowhere = limited(config, store, &config.limits);
+        let nowhere = limited(config, store, &shared(config));
         Self(Arc::new(Table {
             routes,
             fallback: guarded(Answers::NotFound, Some((nowhere, None))),
@@ -113,7 +113,22 @@ fn guard(
     (guard, route.scopes.clone())
 }
 
+/// The limits of paths that no route names: those that all routes share, or all if there are none.
+/// One that is meant for a single route must not be used up by requests that go astray.
+fn shared(config: &Config) -> Vec<Limit> {
+    let routes = config.routes.iter().filter(|route| !route.limits.is_empty());
+    let on_all = |limit: &Limit| {
+        routes.clone().all(|route| route.limits.iter().any(|own| own.name() == limit.name()))
+    };
+    let shared: Vec<_> = config.limits.iter().filter(|limit| on_all(limit)).cloned().collect();
+    if shared.is_empty() { config.limits.clone() } else { shared }
+}
+
 fn limited(config: &Config, store: &SharedStore, limits: &[Limit]) -> Portcullis {
     let guard = Portcullis::new(Arc::clone(store)).clients(config.clients.clone());
-    limits.iter().cloned().fold(guard, Portcullis::limit)
+    limits.iter().fold(guard, |guard, limit| {
+        let guard = guard.limit(limit.clone());
+        // Whoever a limit blocks must be asked about; addresses always are.
+        if limit.blocks_own_key() { guard.block_by(limit.key_by().clone()) } else { guard }
+    })
 }

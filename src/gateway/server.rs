@@ -16,6 +16,7 @@ use hyper_util::{
 use std::{
     convert::Infallible,
     future::Future,
+    io,
     pin::pin,
     sync::{
         Arc,
@@ -77,9 +78,13 @@ impl Gateway {
                 accepted = accepted => accepted,
                 () = &mut shutdown => break,
             };
-            let Ok((stream, _)) = accepted else {
-                sleep(ACCEPT_PAUSE).await;
-                continue;
+            let stream = match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) if is_of_client(&error) => continue,
+                Err(_) => {
+                    sleep(ACCEPT_PAUSE).await;
+                    continue;
+                }
             };
             let connection = serve_connection(&builder, &graceful, stream, service.clone());
             tokio::spawn(async move {
@@ -102,12 +107,27 @@ impl Gateway {
     > + Clone
     + Send
     + use<B> {
+        let clients = self.clients.clone();
+        // Finds the client once for all; the layer inside refuses where there is none, so that this
+        // answer has the headers too.
+        let found = gate_fn(move |mut request: Parts| {
+            let _ = clients.of(&mut request);
+            Verdict::admit(request, ())
+        });
         ServiceBuilder::new()
-            .layer(self.clients.clone())
+            .layer(GateLayer::new(found))
             .layer(self.headers.clone())
+            .layer(self.clients.clone())
             .layer(GateLayer::new(gate_fn(one_spelling)))
             .service(self.routes.clone())
     }
+}
+
+/// Whether only the connection that was to be accepted is broken: a pause would let whoever breaks
+/// many of them slow down everybody.
+fn is_of_client(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
 fn one_spelling(mut request: Parts) -> Verdict<()> {

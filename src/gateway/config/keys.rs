@@ -7,7 +7,8 @@ use crate::{
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::Deserialize;
-use std::{env, fmt, path::Path};
+use serde_json::{Map, Value};
+use std::{env, ffi::OsString, fmt, path::Path};
 
 /// `env:NAME` or `file:path`: where a secret is.
 #[derive(Clone, Deserialize)]
@@ -35,12 +36,12 @@ impl SecretRef {
     /// The bytes as they are written.
     pub(super) fn text(&self, folder: &Path) -> Result<Vec<u8>, ConfigError> {
         let bytes = match self {
-            Self::Env(name) => env::var(name)
-                .map(String::into_bytes)
-                .map_err(|_| ConfigError::new(format!("the environment has no {name}")))?,
+            Self::Env(name) => env::var_os(name)
+                .map(OsString::into_encoded_bytes)
+                .ok_or_else(|| ConfigError::new(format!("the environment has no {name}")))?,
             Self::File(path) => {
-                let mut bytes =
-                    read_capped(&folder.join(path)).map_err(|error| error.within(path))?;
+                let mut bytes = read_capped(&folder.join(path))
+                    .map_err(|error| error.within(path.escape_default()))?;
                 if bytes.last() == Some(&b'\n') {
                     bytes.pop();
                 }
@@ -62,7 +63,7 @@ impl TryFrom<String> for SecretRef {
 
     fn try_from(text: String) -> Result<Self, ConfigError> {
         match text.split_once(':') {
-            Some(("env", name)) if !name.is_empty() => Ok(Self::Env(name.to_owned())),
+            Some(("env", name)) if is_variable(name) => Ok(Self::Env(name.to_owned())),
             Some(("file", path)) if !path.is_empty() => Ok(Self::File(path.to_owned())),
             _ => Err(ConfigError::new(
                 "a secret does not belong into this file: name it as env:NAME or file:path",
@@ -76,7 +77,7 @@ impl fmt::Display for SecretRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Env(name) => write!(f, "env:{name}"),
-            Self::File(path) => write!(f, "file:{path}"),
+            Self::File(path) => write!(f, "file:{}", path.escape_default()),
         }
     }
 }
@@ -87,14 +88,25 @@ impl fmt::Debug for SecretRef {
     }
 }
 
+/// What shells call a name; anything else is more likely a secret.
+fn is_variable(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+/// Whether a key is in PEM, after whatever tools write before it.
+pub(super) fn is_pem(text: &[u8]) -> bool {
+    text.windows(10).any(|window| window == b"-----BEGIN")
+}
+
 /// Verifying keys: PEM for the one algorithm that is named, a JWK, or a JWK set.
 pub(super) fn verifying(text: &[u8], algorithms: &[Algorithm]) -> Result<Keys, ConfigError> {
-    if text.starts_with(b"-----BEGIN") {
+    if is_pem(text) {
         return Keys::pem(text, only(algorithms, "a PEM key")?);
     }
-    let json =
-        std::str::from_utf8(text).map_err(|_| ConfigError::new("keys are neither PEM nor JSON"))?;
-    if json.contains("\"keys\"") { Keys::jwks(json) } else { Keys::jwk(json) }
+    let neither = || ConfigError::new("the keys are neither PEM nor JSON");
+    let json = std::str::from_utf8(text).map_err(|_| neither())?;
+    let members: Map<String, Value> = serde_json::from_str(json).map_err(|_| neither())?;
+    if members.contains_key("keys") { Keys::jwks(json) } else { Keys::jwk(json) }
 }
 
 /// The only algorithm of a list.
@@ -140,7 +152,24 @@ mod tests {
 
     #[test]
     fn a_secret_in_the_file_is_refused_and_not_repeated() {
-        let error = SecretRef::try_from("hunter2hunter2".to_owned()).unwrap_err().to_string();
-        assert!(error.contains("env:NAME") && !error.contains("hunter2"), "{error}");
+        for secret in ["hunter2hunter2", "env:", "file:", "env:hunter2/hunter2==", "env:a\nhunter2"]
+        {
+            let error = SecretRef::try_from(secret.to_owned()).unwrap_err().to_string();
+            assert!(error.contains("env:NAME") && !error.contains("hunter2"), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_form_of_keys_is_told_by_their_structure() {
+        let key = r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","kid":"keys"}"#;
+        let pem = "\nsubject=keys\n-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n-----END PUBLIC KEY-----\n";
+        for good in [key, &format!(r#"{{"keys":[{key}]}}"#), pem] {
+            let keys = verifying(good.as_bytes(), &[Algorithm::EdDSA]);
+            assert!(keys.is_ok(), "{good}: {:?}", keys.err());
+        }
+        for bad in [&b"ssh-ed25519 AAAA"[..], b"\xff", b"[]", b"7"] {
+            let error = verifying(bad, &[]).unwrap_err().to_string();
+            assert_eq!(error, "the keys are neither PEM nor JSON");
+        }
     }
 }

@@ -41,10 +41,10 @@ pub(super) fn build(sections: &[LimitSection]) -> Result<Vec<Limit>, ConfigError
     }
     let mut limits: Vec<Limit> = Vec::new();
     for section in sections {
-        let limit =
-            section.build().map_err(|error| error.within(format!("[[limit]] {}", section.name)))?;
+        let place = format!("[[limit]] {}", section.name.escape_default());
+        let limit = section.build().map_err(|error| error.within(&place))?;
         if limits.iter().any(|other| other.name() == limit.name()) {
-            return Err(ConfigError::new(format!("[[limit]] {}: the name is taken", section.name)));
+            return Err(ConfigError::new("the name is taken").within(&place));
         }
         limits.push(limit);
     }

@@ -156,7 +156,7 @@ fn verifier(
 ) -> Result<Option<Verifier>, ConfigError> {
     let mut issuers: Vec<TrustedIssuer> = own.map(Issuer::trusted).into_iter().collect();
     for issuer in &file.issuer {
-        let place = format!("[[issuer]] {}", issuer.issuer);
+        let place = format!("[[issuer]] {}", issuer.issuer.escape_default());
         issuers.push(issuer.trusted(folder).map_err(|error| error.within(place))?);
     }
     if issuers.is_empty() {

@@ -91,12 +91,20 @@ impl RouteSection {
             scopes,
             limits: match &self.limits {
                 None => limits.to_vec(),
-                Some(names) => {
-                    names.iter().map(|name| named(name, limits)).collect::<Result<_, _>>()?
-                }
+                Some(names) => listed(names, limits)?,
             },
         })
     }
+}
+
+fn listed(names: &[String], limits: &[Limit]) -> Result<Vec<Limit>, ConfigError> {
+    if let Some((_, twice)) =
+        names.iter().enumerate().find(|(at, name)| names[..*at].contains(name))
+    {
+        let twice = twice.escape_default();
+        return Err(ConfigError::new(format!("limits: `{twice}` is there twice")));
+    }
+    names.iter().map(|name| named(name, limits)).collect()
 }
 
 fn named(name: &str, limits: &[Limit]) -> Result<Limit, ConfigError> {

@@ -167,7 +167,7 @@ impl TokenSection {
             }
             Some(keys) => {
                 let text = keys.text(folder)?;
-                let issuer = if text.starts_with(b"-----BEGIN") {
+                let issuer = if keys::is_pem(&text) {
                     Issuer::from_pem(&self.issuer, &self.audience, text, Algorithm::ES256)
                 } else {
                     let json = String::from_utf8(text).map_err(|_| {
