@@ -23,7 +23,8 @@ use crate::{
 };
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header, request::Parts};
-use std::fmt::Write;
+use smallvec::SmallVec;
+use std::io::Write;
 
 /// Makes the answer to a refused request.
 ///
@@ -50,38 +51,49 @@ where
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Problem;
 
+type Text = SmallVec<[u8; 256]>;
+
+/// Room for limit and security headers, so that a refusal's headers never grow.
+const ROOM: usize = 24;
+
 /// The problem type of an exceeded quota, draft-ietf-httpapi-ratelimit-headers section 5.
 const QUOTA_EXCEEDED: &str = "https://iana.org/assignments/http-problem-types#quota-exceeded";
 
 impl Render for Problem {
     fn render(&self, _: &Parts, rejection: &Rejection) -> Response<Bytes> {
         let reason = rejection.reason();
-        let mut body = String::with_capacity(256);
-        body.push_str("{\"type\":\"");
+        // On the stack first, so that the body is one allocation of the right size.
+        let mut body = Text::new();
+        body.extend_from_slice(b"{\"type\":\"");
         if reason == Reason::RateLimited {
-            body.push_str(QUOTA_EXCEEDED);
+            body.extend_from_slice(QUOTA_EXCEEDED.as_bytes());
         } else {
-            body.push_str("/problems/");
+            body.extend_from_slice(b"/problems/");
             push_escaped(&mut body, reason.slug());
         }
-        body.push_str("\",\"title\":\"");
+        body.extend_from_slice(b"\",\"title\":\"");
         push_escaped(&mut body, reason.title());
-        let _ = write!(body, "\",\"status\":{},\"slug\":\"", reason.status().as_u16());
+        body.extend_from_slice(b"\",\"status\":");
+        body.extend_from_slice(reason.status().as_str().as_bytes());
+        body.extend_from_slice(b",\"slug\":\"");
         push_escaped(&mut body, reason.slug());
-        body.push('"');
+        body.push(b'"');
         if let Some(wait) = rejection.wait() {
-            let _ = write!(body, ",\"retry_after\":{}", seconds_up(wait));
+            body.extend_from_slice(b",\"retry_after\":");
+            body.extend_from_slice(itoa::Buffer::new().format(seconds_up(wait)).as_bytes());
         }
         if let [first, rest @ ..] = rejection.limits() {
             // Limit names hold no character that JSON would escape.
-            let _ = write!(body, ",\"violated-policies\":[\"{first}\"");
+            body.extend_from_slice(b",\"violated-policies\":[\"");
+            body.extend_from_slice(first.as_str().as_bytes());
             for name in rest {
-                let _ = write!(body, ",\"{name}\"");
+                body.extend_from_slice(b"\",\"");
+                body.extend_from_slice(name.as_str().as_bytes());
             }
-            body.push(']');
+            body.extend_from_slice(b"\"]");
         }
-        body.push('}');
-        answer(reason.status(), "application/problem+json", body)
+        body.push(b'}');
+        answer(reason.status(), "application/problem+json", Bytes::copy_from_slice(&body))
     }
 }
 
@@ -149,14 +161,18 @@ fn is_grpc(request: &Parts) -> bool {
 }
 
 /// Appends `text` as the inside of a JSON string (RFC 8259 section 7).
-fn push_escaped(body: &mut String, text: &str) {
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => body.extend(['\\', c]),
-            c if c < ' ' => {
-                let _ = write!(body, "\\u{:04x}", u32::from(c));
+fn push_escaped(body: &mut Text, text: &str) {
+    let special = |byte: u8| byte < b' ' || byte == b'"' || byte == b'\\';
+    if !text.bytes().any(special) {
+        return body.extend_from_slice(text.as_bytes());
+    }
+    for byte in text.bytes() {
+        match byte {
+            b'"' | b'\\' => body.extend([b'\\', byte]),
+            byte if special(byte) => {
+                let _ = write!(body, "\\u{byte:04x}");
             }
-            c => body.push(c),
+            byte => body.push(byte),
         }
     }
 }
@@ -168,6 +184,8 @@ fn answer(
 ) -> Response<Bytes> {
     let mut response = Response::new(body.into());
     *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    let headers = response.headers_mut();
+    headers.reserve(ROOM);
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
 }

@@ -58,22 +58,26 @@ impl Encoder {
         Self { headers, policy }
     }
 
-    /// What to say about `taken`. Allocates one header value.
-    pub(crate) fn encode(&self, taken: &[(Take, Standing)]) -> Encoded {
+    /// What to say about what was taken. Allocates one header value.
+    pub(crate) fn encode(&self, takes: &[Take], standings: &[Standing]) -> Encoded {
         let (draft, legacy) = match self.headers {
             Headers::Draft11 => (true, false),
             Headers::Legacy => (false, true),
             Headers::Draft11AndLegacy => (true, true),
             Headers::Off => (false, false),
         };
-        let shown = || taken.iter().filter(|(take, _)| !take.shadow);
+        let shown = || takes.iter().zip(standings).filter(|(take, _)| !take.shadow);
         Encoded {
             draft: self.policy.clone().filter(|_| draft).and_then(|policy| {
                 let mut value = SmallVec::<[u8; 128]>::new();
                 for (take, standing) in shown() {
-                    let comma = if value.is_empty() { "" } else { ", " };
-                    let (name, left, time) = (take.limit, left(standing), reset(standing));
-                    let _ = write!(value, "{comma}\"{name}\";r={left};t={time}");
+                    // The machinery of `write!` would cost more than all the rest of this.
+                    value.extend_from_slice(if value.is_empty() { b"\"" } else { b", \"" });
+                    value.extend_from_slice(take.limit.as_str().as_bytes());
+                    value.extend_from_slice(b"\";r=");
+                    value.extend_from_slice(itoa::Buffer::new().format(left(standing)).as_bytes());
+                    value.extend_from_slice(b";t=");
+                    value.extend_from_slice(itoa::Buffer::new().format(reset(standing)).as_bytes());
                 }
                 let value =
                     HeaderValue::from_bytes(&value).ok().filter(|value| !value.is_empty())?;
