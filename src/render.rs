@@ -53,8 +53,8 @@ pub struct Problem;
 
 type Text = SmallVec<[u8; 256]>;
 
-/// Room for limit and security headers, so that a refusal's headers never grow.
-const ROOM: usize = 24;
+/// Room for what comes with a refusal: its type, two limit headers and `Retry-After`.
+const ROOM: usize = 6;
 
 /// The problem type of an exceeded quota, draft-ietf-httpapi-ratelimit-headers section 5.
 const QUOTA_EXCEEDED: &str = "https://iana.org/assignments/http-problem-types#quota-exceeded";

@@ -89,8 +89,10 @@ impl Cells {
 
     /// Takes from all limits or from none, as one step.
     pub(super) fn take(&self, takes: &[Take], pepper: &Pepper, now: u64) -> Taken {
-        let ids: SmallVec<[CellId; 2]> =
-            takes.iter().map(|take| CellId::new(take.key, take.limit, pepper)).collect();
+        let mut ids: SmallVec<[CellId; 2]> = SmallVec::new();
+        for take in takes {
+            ids.push(CellId::new(take.key, take.limit, pepper));
+        }
         let mut shards = Shards::lock(&self.table, &ids);
         let mut cells: SmallVec<[Found; 2]> = SmallVec::new();
         let mut standings: SmallVec<[Standing; 2]> = SmallVec::new();
@@ -169,8 +171,12 @@ impl Cells {
 
 impl CellId {
     fn new(key: Key, limit: Name, pepper: &Pepper) -> Self {
-        let parts = [&[key.kind() as u8][..], key.bytes(), limit.as_str().as_bytes()];
-        let tag = u128::from_ne_bytes(*pepper.tag(KeyKind::Pair, &parts).bytes());
+        // In one piece, as the hash takes its time over seams. Only the last part has no fixed length.
+        let mut parts = SmallVec::<[u8; 96]>::new();
+        parts.push(key.kind() as u8);
+        parts.extend_from_slice(key.bytes());
+        parts.extend_from_slice(limit.as_str().as_bytes());
+        let tag = u128::from_ne_bytes(*pepper.tag(KeyKind::Pair, &[&parts]).bytes());
         Self([tag as u64, (tag >> 64) as u64])
     }
 }
