@@ -1,4 +1,5 @@
 use super::{
+    bearer::token68,
     cache::{Entry, TokenCache},
     compact::Compact,
     header::Header,
@@ -88,9 +89,25 @@ impl Verifier {
     /// The claims of `token`, or what is wrong with it. Answers at once when the keys are known.
     pub fn verify(&self, token: &str) -> Eventual<Result<Claims, TokenFault>> {
         let now = self.0.clock.wall();
+        match self.0.recall(token.as_bytes(), now) {
+            Some(claims) => Eventual::Ready(Ok(claims)),
+            None => self.verify_new(token, now),
+        }
+    }
+
+    /// [`verify`](Self::verify) of credentials as they came: a remembered token is not looked into again.
+    pub(super) fn verify_bytes(&self, token: &[u8]) -> Eventual<Result<Claims, TokenFault>> {
+        let now = self.0.clock.wall();
         if let Some(claims) = self.0.recall(token, now) {
             return Eventual::Ready(Ok(claims));
         }
+        match token68(token) {
+            Ok(token) => self.verify_new(token, now),
+            Err(fault) => Eventual::Ready(Err(fault)),
+        }
+    }
+
+    fn verify_new(&self, token: &str, now: UnixTime) -> Eventual<Result<Claims, TokenFault>> {
         self.0.examine(token, now, |seen| {
             // Read first: keys that change while they are looked up must not pass for the new ones.
             let epoch = seen.trusted.keys.epoch();
@@ -137,7 +154,7 @@ struct Seen<'a, 'json> {
 
 impl Inner {
     /// The claims of a token that was verified before, if nothing has changed since.
-    fn recall(&self, token: &str, now: UnixTime) -> Option<Claims> {
+    fn recall(&self, token: &[u8], now: UnixTime) -> Option<Claims> {
         let cache = self.cache.as_ref()?;
         let entry = cache.find(token)?;
         let holds = self.issuers.get(entry.issuer).is_some_and(|trusted| {
