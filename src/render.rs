@@ -24,7 +24,7 @@ use crate::{
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header, request::Parts};
 use smallvec::SmallVec;
-use std::io::Write;
+use std::{borrow::Cow, fmt::Write};
 
 /// Makes the answer to a refused request.
 ///
@@ -51,8 +51,6 @@ where
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Problem;
 
-type Text = SmallVec<[u8; 256]>;
-
 /// Room for what comes with a refusal: its type, two limit headers and `Retry-After`.
 const ROOM: usize = 6;
 
@@ -62,38 +60,31 @@ const QUOTA_EXCEEDED: &str = "https://iana.org/assignments/http-problem-types#qu
 impl Render for Problem {
     fn render(&self, _: &Parts, rejection: &Rejection) -> Response<Bytes> {
         let reason = rejection.reason();
-        // On the stack first, so that the body is one allocation of the right size.
-        let mut body = Text::new();
-        body.extend_from_slice(b"{\"type\":\"");
-        if reason == Reason::RateLimited {
-            body.extend_from_slice(QUOTA_EXCEEDED.as_bytes());
-        } else {
-            body.extend_from_slice(b"/problems/");
-            push_escaped(&mut body, reason.slug());
-        }
-        body.extend_from_slice(b"\",\"title\":\"");
-        push_escaped(&mut body, reason.title());
-        body.extend_from_slice(b"\",\"status\":");
-        body.extend_from_slice(reason.status().as_str().as_bytes());
-        body.extend_from_slice(b",\"slug\":\"");
-        push_escaped(&mut body, reason.slug());
-        body.push(b'"');
+        let slug = escaped(reason, reason.slug());
+        let (kind, kind_slug) = match reason {
+            Reason::RateLimited => (QUOTA_EXCEEDED, ""),
+            _ => ("/problems/", &*slug),
+        };
+        let title = escaped(reason, reason.title());
+        let status = reason.status();
+        let mut seconds = itoa::Buffer::new();
+        let mut pieces = SmallVec::<[&str; 24]>::new();
+        pieces.extend(["{\"type\":\"", kind, kind_slug, "\",\"title\":\"", &title]);
+        pieces.extend(["\",\"status\":", status.as_str(), ",\"slug\":\"", &slug, "\""]);
         if let Some(wait) = rejection.wait() {
-            body.extend_from_slice(b",\"retry_after\":");
-            body.extend_from_slice(itoa::Buffer::new().format(seconds_up(wait)).as_bytes());
+            pieces.extend([",\"retry_after\":", seconds.format(seconds_up(wait))]);
         }
         if let [first, rest @ ..] = rejection.limits() {
             // Limit names hold no character that JSON would escape.
-            body.extend_from_slice(b",\"violated-policies\":[\"");
-            body.extend_from_slice(first.as_str().as_bytes());
+            pieces.extend([",\"violated-policies\":[\"", first.as_str()]);
             for name in rest {
-                body.extend_from_slice(b"\",\"");
-                body.extend_from_slice(name.as_str().as_bytes());
+                pieces.extend(["\",\"", name.as_str()]);
             }
-            body.extend_from_slice(b"\"]");
+            pieces.push("\"]");
         }
-        body.push(b'}');
-        answer(reason.status(), "application/problem+json", Bytes::copy_from_slice(&body))
+        pieces.push("}");
+        // Put together at once, it is one allocation of the right size.
+        answer(status, "application/problem+json", pieces.concat())
     }
 }
 
@@ -160,21 +151,23 @@ fn is_grpc(request: &Parts) -> bool {
         .is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
 }
 
-/// Appends `text` as the inside of a JSON string (RFC 8259 section 7).
-fn push_escaped(body: &mut Text, text: &str) {
-    let special = |byte: u8| byte < b' ' || byte == b'"' || byte == b'\\';
-    if !text.bytes().any(special) {
-        return body.extend_from_slice(text.as_bytes());
+/// `text` as the inside of a JSON string (RFC 8259 section 7). Texts of our own need no escapes.
+fn escaped(reason: Reason, text: &'static str) -> Cow<'static, str> {
+    let special = |c: char| c < ' ' || c == '"' || c == '\\';
+    if !matches!(reason, Reason::Other { .. }) || !text.contains(special) {
+        return text.into();
     }
-    for byte in text.bytes() {
-        match byte {
-            b'"' | b'\\' => body.extend([b'\\', byte]),
-            byte if special(byte) => {
-                let _ = write!(body, "\\u{byte:04x}");
+    let mut escaped = String::new();
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => escaped.extend(['\\', c]),
+            c if special(c) => {
+                let _ = write!(escaped, "\\u{:04x}", u32::from(c));
             }
-            byte => body.push(byte),
+            c => escaped.push(c),
         }
     }
+    escaped.into()
 }
 
 fn answer(

@@ -69,19 +69,21 @@ impl Encoder {
         let shown = || takes.iter().zip(standings).filter(|(take, _)| !take.shadow);
         Encoded {
             draft: self.policy.clone().filter(|_| draft).and_then(|policy| {
-                let mut value = SmallVec::<[u8; 128]>::new();
-                for (take, standing) in shown() {
-                    // The machinery of `write!` would cost more than all the rest of this.
-                    value.extend_from_slice(if value.is_empty() { b"\"" } else { b", \"" });
-                    value.extend_from_slice(take.limit.as_str().as_bytes());
-                    value.extend_from_slice(b"\";r=");
-                    value.extend_from_slice(itoa::Buffer::new().format(left(standing)).as_bytes());
-                    value.extend_from_slice(b";t=");
-                    value.extend_from_slice(itoa::Buffer::new().format(reset(standing)).as_bytes());
+                let mut digits = SmallVec::<[[itoa::Buffer; 2]; 2]>::new();
+                digits.resize(takes.len(), [itoa::Buffer::new(); 2]);
+                let mut pieces = SmallVec::<[&str; 12]>::new();
+                for ((take, standing), [left_digits, reset_digits]) in shown().zip(&mut digits) {
+                    pieces.push(if pieces.is_empty() { "\"" } else { ", \"" });
+                    pieces.push(take.limit.as_str());
+                    pieces.push("\";r=");
+                    pieces.push(left_digits.format(left(standing)));
+                    pieces.push(";t=");
+                    pieces.push(reset_digits.format(reset(standing)));
                 }
-                let value =
-                    HeaderValue::from_bytes(&value).ok().filter(|value| !value.is_empty())?;
-                Some((value, policy))
+                // Put together at once, it is one allocation of the right size. `write!` alone would
+                // cost more than all of this.
+                let value = HeaderValue::try_from(pieces.concat()).ok();
+                Some((value.filter(|value| !value.is_empty())?, policy))
             }),
             legacy: shown().min_by_key(|(_, standing)| left(standing)).filter(|_| legacy).map(
                 |(take, standing)| {
