@@ -127,12 +127,15 @@ impl Walk {
         let spared = self.addresses.spare(client);
         let may_block = |key: &Key| !(spared && key.kind() == KeyKind::Ip);
         let mut asks = Asks::new();
-        let keys = self.absent.iter().filter_map(|by| by.key(seen)).filter(may_block);
-        asks.absent.extend(keys.map(|key| Absent { key, issued_at: None }));
+        for key in self.absent.iter().filter_map(|by| by.key(seen)).filter(may_block) {
+            asks.absent.push(Absent { key, issued_at: None });
+        }
         if let (true, Some(claims)) = (self.revocations, identity.claims()) {
             let issued_at = claims.registered().issued_at;
             let keys = [claims.session_key(pepper), claims.subject_key(pepper)];
-            asks.absent.extend(keys.into_iter().flatten().map(|key| Absent { key, issued_at }));
+            for key in keys.into_iter().flatten() {
+                asks.absent.push(Absent { key, issued_at });
+            }
         }
         for Named { name, limit } in &self.limits {
             if let Some(key) = limit.key_by().key(seen) {

@@ -51,9 +51,6 @@ where
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Problem;
 
-/// Room for what comes with a refusal: its type, two limit headers and `Retry-After`.
-const ROOM: usize = 6;
-
 /// The problem type of an exceeded quota, draft-ietf-httpapi-ratelimit-headers section 5.
 const QUOTA_EXCEEDED: &str = "https://iana.org/assignments/http-problem-types#quota-exceeded";
 
@@ -69,16 +66,17 @@ impl Render for Problem {
         let status = reason.status();
         let mut seconds = itoa::Buffer::new();
         let mut pieces = SmallVec::<[&str; 24]>::new();
-        pieces.extend(["{\"type\":\"", kind, kind_slug, "\",\"title\":\"", &title]);
-        pieces.extend(["\",\"status\":", status.as_str(), ",\"slug\":\"", &slug, "\""]);
+        pieces.extend_from_slice(&["{\"type\":\"", kind, kind_slug, "\",\"title\":\"", &title]);
+        pieces.extend_from_slice(&["\",\"status\":", status.as_str()]);
+        pieces.extend_from_slice(&[",\"slug\":\"", &slug, "\""]);
         if let Some(wait) = rejection.wait() {
-            pieces.extend([",\"retry_after\":", seconds.format(seconds_up(wait))]);
+            pieces.extend_from_slice(&[",\"retry_after\":", seconds.format(seconds_up(wait))]);
         }
         if let [first, rest @ ..] = rejection.limits() {
             // Limit names hold no character that JSON would escape.
-            pieces.extend([",\"violated-policies\":[\"", first.as_str()]);
+            pieces.extend_from_slice(&[",\"violated-policies\":[\"", first.as_str()]);
             for name in rest {
-                pieces.extend(["\",\"", name.as_str()]);
+                pieces.extend_from_slice(&["\",\"", name.as_str()]);
             }
             pieces.push("\"]");
         }
@@ -177,8 +175,6 @@ fn answer(
 ) -> Response<Bytes> {
     let mut response = Response::new(body.into());
     *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.reserve(ROOM);
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
 }

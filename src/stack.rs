@@ -244,17 +244,19 @@ impl Guard {
         let refusal = mode.refuses(&found);
         let identity = found.unwrap_or_default();
         Guarded::of(&mut request).identity = identity.clone();
-        let verdict = self.0.walk.ask(request, client, &identity);
+        // Given on as it comes: a verdict is large, and to hold it would be to copy it.
         let Some(reason) = refusal else {
-            return verdict;
+            return self.0.walk.ask(request, client, &identity);
         };
-        verdict.map(move |Verdict { parts, outcome }| match outcome {
-            Outcome::Admit(pass) => {
-                let mut rejection = challenge::reject(reason);
-                pass.write(rejection.headers_mut());
-                Verdict::refuse(parts, rejection)
+        self.0.walk.ask(request, client, &identity).map(move |Verdict { parts, outcome }| {
+            match outcome {
+                Outcome::Admit(pass) => {
+                    let mut rejection = challenge::reject(reason);
+                    pass.write(rejection.headers_mut());
+                    Verdict::refuse(parts, rejection)
+                }
+                outcome => Verdict { parts, outcome },
             }
-            outcome => Verdict { parts, outcome },
         })
     }
 }
