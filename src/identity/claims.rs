@@ -178,3 +178,27 @@ impl fmt::Debug for Claims {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_pepper_gets_its_own_keys_whoever_asked_first() {
+        let registered = Registered {
+            issuer: "idp".into(),
+            subject: Some("u".into()),
+            session: Some("s".into()),
+            ..Registered::default()
+        };
+        let [one, two] = [7, 8].map(|byte| Pepper::new(&[byte; 16]).unwrap());
+        let fresh = || Claims::verified(registered.clone(), Bytes::new());
+        let claims = fresh();
+        for (pepper, other) in [(&one, &two), (&two, &one)] {
+            assert_eq!(claims.subject_key(pepper), fresh().subject_key(pepper));
+            assert_eq!(claims.session_key(pepper), fresh().session_key(pepper));
+            assert_ne!(claims.subject_key(pepper), claims.subject_key(other));
+            assert_ne!(claims.session_key(pepper), claims.session_key(other));
+        }
+    }
+}
