@@ -88,26 +88,27 @@ impl Verifier {
 
     /// The claims of `token`, or what is wrong with it. Answers at once when the keys are known.
     pub fn verify(&self, token: &str) -> Eventual<Result<Claims, TokenFault>> {
-        let now = self.0.clock.wall();
-        match self.0.recall(token.as_bytes(), now) {
-            Some(claims) => Eventual::Ready(Ok(claims)),
-            None => self.verify_new(token, now),
-        }
+        self.verify_as(token.as_bytes(), || Ok(token))
     }
 
-    /// [`verify`](Self::verify) of credentials as they came: a remembered token is not looked into again.
+    /// [`verify`](Self::verify) of credentials as they came: a remembered token is not looked into.
     pub(super) fn verify_bytes(&self, token: &[u8]) -> Eventual<Result<Claims, TokenFault>> {
+        self.verify_as(token, || token68(token))
+    }
+
+    fn verify_as<'a>(
+        &self,
+        token: &[u8],
+        text: impl FnOnce() -> Result<&'a str, TokenFault>,
+    ) -> Eventual<Result<Claims, TokenFault>> {
         let now = self.0.clock.wall();
         if let Some(claims) = self.0.recall(token, now) {
             return Eventual::Ready(Ok(claims));
         }
-        match token68(token) {
-            Ok(token) => self.verify_new(token, now),
-            Err(fault) => Eventual::Ready(Err(fault)),
-        }
-    }
-
-    fn verify_new(&self, token: &str, now: UnixTime) -> Eventual<Result<Claims, TokenFault>> {
+        let token = match text() {
+            Ok(token) => token,
+            Err(fault) => return Eventual::Ready(Err(fault)),
+        };
         self.0.examine(token, now, |seen| {
             // Read first: keys that change while they are looked up must not pass for the new ones.
             let epoch = seen.trusted.keys.epoch();
