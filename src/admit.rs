@@ -113,7 +113,7 @@ impl Walk {
         if asks.is_empty() {
             return Eventual::Ready(Verdict::admit(request, Admitted(Encoded::default())));
         }
-        let takes = asks.takes.clone();
+        let takes = SmallVec::from_slice(&asks.takes);
         match self.judge.store.admit(asks) {
             Eventual::Ready(answer) => Eventual::Ready(self.judge.judge(request, takes, answer)),
             Eventual::Pending(answer) => {
@@ -132,10 +132,14 @@ impl Walk {
         let issued_at = identity.claims().and_then(|claims| claims.registered().issued_at);
         let mut asks = Asks::new();
         let keys = self.absent.iter().filter(|by| may_block(by)).filter_map(|by| by.key(seen));
-        asks.absent.extend(keys.map(|key| Absent { key, issued_at }));
+        for key in keys {
+            asks.absent.push(Absent { key, issued_at });
+        }
         if let (true, Some(claims)) = (self.revocations, identity.claims()) {
             let keys = [claims.session_key(pepper), claims.subject_key(pepper)];
-            asks.absent.extend(keys.into_iter().flatten().map(|key| Absent { key, issued_at }));
+            for key in keys.into_iter().flatten() {
+                asks.absent.push(Absent { key, issued_at });
+            }
         }
         for Named { name, limit } in &self.limits {
             let by = limit.key_by();
@@ -177,24 +181,22 @@ impl Judge {
             let lasting = Some(started.lasting);
             self.door.record(&request, Act::Blocked { key: started.key, lasting });
         }
-        let taken: SmallVec<[(Take, Standing); 2]> =
-            takes.into_iter().zip(answer.standings).collect();
-        let encoded = self.encoder.encode(&taken);
+        let standings = answer.standings;
+        let encoded = self.encoder.encode(&takes, &standings);
         match answer.outcome {
             Outcome::Admitted => {
-                self.report_shadows(&request, &taken);
-                if !taken.is_empty() {
+                self.report_shadows(&request, &takes, &standings);
+                if !takes.is_empty() {
                     let guarded = Guarded::of(&mut request);
                     let outer = guarded.decision.take();
-                    guarded.decision = Some(Decision::new(self.store.clone(), taken).inside(outer));
+                    let decision = Decision::new(self.store.clone(), takes, standings);
+                    guarded.decision = Some(decision.inside(outer));
                 }
                 Verdict::admit(request, Admitted(encoded))
             }
             Outcome::Refused { wait, .. } => {
                 let mut rejection = Rejection::new(Reason::RateLimited).retry_after(wait);
-                for (take, _) in
-                    taken.iter().filter(|(take, stands)| stands.wait > 0 && !take.shadow)
-                {
+                for (take, _) in exceeded(&takes, &standings).filter(|(take, _)| !take.shadow) {
                     rejection = rejection.violates(take.limit);
                 }
                 encoded.write(rejection.headers_mut());
@@ -208,11 +210,18 @@ impl Judge {
         }
     }
 
-    fn report_shadows(&self, request: &request::Parts, taken: &[(Take, Standing)]) {
-        for (take, _) in taken.iter().filter(|(take, stands)| take.shadow && stands.wait > 0) {
+    fn report_shadows(&self, request: &request::Parts, takes: &[Take], standings: &[Standing]) {
+        for (take, _) in exceeded(takes, standings).filter(|(take, _)| take.shadow) {
             self.door.record(request, Act::WouldRefuse(take.limit));
         }
     }
+}
+
+fn exceeded<'a>(
+    takes: &'a [Take],
+    standings: &'a [Standing],
+) -> impl Iterator<Item = (&'a Take, &'a Standing)> {
+    takes.iter().zip(standings).filter(|(_, stands)| stands.wait > 0)
 }
 
 impl Admitted {

@@ -112,7 +112,8 @@ impl Reason {
 
 /// A refusal on its way out. A renderer makes the answer of it, see [`render`](crate::render).
 ///
-/// The answer's extensions hold it too, so tracing and metrics layers outside can say why.
+/// The answer's extensions hold it too, so tracing and metrics layers outside can say why. By then its
+/// headers are the answer's.
 #[derive(Clone, Debug)]
 pub struct Rejection {
     reason: Reason,

@@ -23,7 +23,8 @@ use crate::{
 };
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header, request::Parts};
-use std::fmt::Write;
+use smallvec::SmallVec;
+use std::{borrow::Cow, fmt::Write};
 
 /// Makes the answer to a refused request.
 ///
@@ -56,32 +57,32 @@ const QUOTA_EXCEEDED: &str = "https://iana.org/assignments/http-problem-types#qu
 impl Render for Problem {
     fn render(&self, _: &Parts, rejection: &Rejection) -> Response<Bytes> {
         let reason = rejection.reason();
-        let mut body = String::with_capacity(256);
-        body.push_str("{\"type\":\"");
-        if reason == Reason::RateLimited {
-            body.push_str(QUOTA_EXCEEDED);
-        } else {
-            body.push_str("/problems/");
-            push_escaped(&mut body, reason.slug());
-        }
-        body.push_str("\",\"title\":\"");
-        push_escaped(&mut body, reason.title());
-        let _ = write!(body, "\",\"status\":{},\"slug\":\"", reason.status().as_u16());
-        push_escaped(&mut body, reason.slug());
-        body.push('"');
+        let slug = escaped(reason, reason.slug());
+        let (kind, kind_slug) = match reason {
+            Reason::RateLimited => (QUOTA_EXCEEDED, ""),
+            _ => ("/problems/", &*slug),
+        };
+        let title = escaped(reason, reason.title());
+        let status = reason.status();
+        let mut seconds = itoa::Buffer::new();
+        let mut pieces = SmallVec::<[&str; 24]>::new();
+        pieces.extend_from_slice(&["{\"type\":\"", kind, kind_slug, "\",\"title\":\"", &title]);
+        pieces.extend_from_slice(&["\",\"status\":", status.as_str()]);
+        pieces.extend_from_slice(&[",\"slug\":\"", &slug, "\""]);
         if let Some(wait) = rejection.wait() {
-            let _ = write!(body, ",\"retry_after\":{}", seconds_up(wait));
+            pieces.extend_from_slice(&[",\"retry_after\":", seconds.format(seconds_up(wait))]);
         }
         if let [first, rest @ ..] = rejection.limits() {
             // Limit names hold no character that JSON would escape.
-            let _ = write!(body, ",\"violated-policies\":[\"{first}\"");
+            pieces.extend_from_slice(&[",\"violated-policies\":[\"", first.as_str()]);
             for name in rest {
-                let _ = write!(body, ",\"{name}\"");
+                pieces.extend_from_slice(&["\",\"", name.as_str()]);
             }
-            body.push(']');
+            pieces.push("\"]");
         }
-        body.push('}');
-        answer(reason.status(), "application/problem+json", body)
+        pieces.push("}");
+        // Put together at once, it is one allocation of the right size.
+        answer(status, "application/problem+json", pieces.concat())
     }
 }
 
@@ -148,17 +149,23 @@ fn is_grpc(request: &Parts) -> bool {
         .is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
 }
 
-/// Appends `text` as the inside of a JSON string (RFC 8259 section 7).
-fn push_escaped(body: &mut String, text: &str) {
+/// `text` as the inside of a JSON string (RFC 8259 section 7). Texts of our own need no escapes.
+fn escaped(reason: Reason, text: &'static str) -> Cow<'static, str> {
+    let special = |c: char| c < ' ' || c == '"' || c == '\\';
+    if !matches!(reason, Reason::Other { .. }) || !text.contains(special) {
+        return text.into();
+    }
+    let mut escaped = String::new();
     for c in text.chars() {
         match c {
-            '"' | '\\' => body.extend(['\\', c]),
-            c if c < ' ' => {
-                let _ = write!(body, "\\u{:04x}", u32::from(c));
+            '"' | '\\' => escaped.extend(['\\', c]),
+            c if special(c) => {
+                let _ = write!(escaped, "\\u{:04x}", u32::from(c));
             }
-            c => body.push(c),
+            c => escaped.push(c),
         }
     }
+    escaped.into()
 }
 
 fn answer(

@@ -247,11 +247,14 @@ impl Guard {
         let refusal = mode.refuses(&found);
         let identity = found.unwrap_or_default();
         Guarded::of(&mut request).identity = identity.clone();
-        let verdict = self.0.walk.ask(request, client, &identity);
+        // Given on as it comes: a verdict is large, and to hold it would be to copy it.
         let guard = match (refusal, &identity) {
-            (None, Identity::Anonymous | Identity::Known(_)) => return verdict,
+            (None, Identity::Anonymous | Identity::Known(_)) => {
+                return self.0.walk.ask(request, client, &identity);
+            }
             _ => self.clone(),
         };
+        let verdict = self.0.walk.ask(request, client, &identity);
         verdict.map(move |Verdict { parts, outcome }| match (outcome, refusal, identity) {
             (Outcome::Admit(pass), Some(reason), _) => {
                 let mut rejection = challenge::reject(reason);

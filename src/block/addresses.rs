@@ -47,7 +47,7 @@ impl AddressRules {
         nets: impl IntoIterator<Item = T>,
     ) -> Result<Self, ConfigError> {
         let nets = CidrSet::parse(nets)?;
-        nets.iter().for_each(|net| self.add_denied(net));
+        self.change(|rules| rules.deny = rules.deny.iter().chain(nets.iter()).collect());
         Ok(self)
     }
 

@@ -54,9 +54,16 @@ impl fmt::Display for Cidr {
 /// A set of networks. Looking an address up costs one hash for each prefix length in use.
 #[derive(Clone, Debug, Default)]
 pub struct CidrSet {
-    /// Prefix lengths in use, IPv4 and IPv6 apart.
-    lengths: Vec<(bool, u8)>,
-    nets: HashSet<IpNet>,
+    lengths: Vec<Length>,
+}
+
+/// The networks of one family and prefix length.
+#[derive(Clone, Debug)]
+struct Length {
+    is_v4: bool,
+    length: u8,
+    /// As numbers, which hash faster than networks.
+    nets: HashSet<u128>,
 }
 
 impl CidrSet {
@@ -71,20 +78,19 @@ impl CidrSet {
 
     /// Whether `address` lies in one of the networks. IPv4-mapped addresses count as IPv4.
     pub fn contains(&self, address: IpAddr) -> bool {
-        let address = address.to_canonical();
-        self.lengths.iter().filter(|(is_v4, _)| *is_v4 == address.is_ipv4()).any(|(_, length)| {
-            IpNet::new(address, *length).is_ok_and(|net| self.nets.contains(&net.trunc()))
-        })
+        let (is_v4, bits) = bits(address.to_canonical());
+        let mut lengths = self.lengths.iter().filter(|known| known.is_v4 == is_v4);
+        lengths.any(|known| known.nets.contains(&(bits & known.mask())))
     }
 
     /// Whether there is no network in the set.
     pub fn is_empty(&self) -> bool {
-        self.nets.is_empty()
+        self.lengths.is_empty()
     }
 
     /// The networks, in no order.
     pub fn iter(&self) -> impl Iterator<Item = Cidr> {
-        self.nets.iter().copied().map(Cidr)
+        self.lengths.iter().flat_map(|known| known.nets.iter().filter_map(|bits| known.net(*bits)))
     }
 }
 
@@ -92,13 +98,37 @@ impl FromIterator<Cidr> for CidrSet {
     fn from_iter<I: IntoIterator<Item = Cidr>>(nets: I) -> Self {
         let mut set = Self::default();
         for Cidr(net) in nets {
-            let length = (net.addr().is_ipv4(), net.prefix_len());
-            if !set.lengths.contains(&length) {
-                set.lengths.push(length);
+            let ((is_v4, bits), length) = (bits(net.network()), net.prefix_len());
+            let same = |known: &&mut Length| (known.is_v4, known.length) == (is_v4, length);
+            match set.lengths.iter_mut().find(same) {
+                Some(known) => drop(known.nets.insert(bits)),
+                None => set.lengths.push(Length { is_v4, length, nets: [bits].into() }),
             }
-            set.nets.insert(net);
         }
         set
+    }
+}
+
+impl Length {
+    fn mask(&self) -> u128 {
+        let width: u32 = if self.is_v4 { 32 } else { 128 };
+        u128::MAX.checked_shl(width.saturating_sub(self.length.into())).unwrap_or(0)
+    }
+
+    fn net(&self, bits: u128) -> Option<Cidr> {
+        let address = match u32::try_from(bits) {
+            Ok(bits) if self.is_v4 => IpAddr::V4(bits.into()),
+            _ => IpAddr::V6(bits.into()),
+        };
+        IpNet::new(address, self.length).ok().map(Cidr)
+    }
+}
+
+/// An address as a number, and whether it is IPv4.
+fn bits(address: IpAddr) -> (bool, u128) {
+    match address {
+        IpAddr::V4(address) => (true, address.to_bits().into()),
+        IpAddr::V6(address) => (false, address.to_bits()),
     }
 }
 

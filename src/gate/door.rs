@@ -7,13 +7,13 @@ use crate::{
     render::{ByRequest, Render},
 };
 use bytes::Bytes;
-use http::{Response, header, request};
-use std::{fmt, sync::Arc};
+use http::{HeaderValue, Response, header, request};
+use std::{fmt, mem, sync::Arc, time::Duration};
 
 /// The one way out for refusals: it tells the audit sink and writes the answer.
 ///
 /// The answer is the [`Render`]er's, plus `Retry-After` (rounded up, so never early) and the
-/// rejection's own headers. Its extensions hold the [`Rejection`].
+/// rejection's own headers, which move there. Its extensions hold the [`Rejection`] without them.
 ///
 /// A handler that refuses by itself can use one too, so that all refusals of a server look alike:
 ///
@@ -59,18 +59,23 @@ impl Door {
         request: &request::Parts,
         rejection: impl Into<Rejection>,
     ) -> Response<Bytes> {
-        let rejection = rejection.into();
+        let mut rejection = rejection.into();
         self.record(request, Act::Refused(rejection.reason()));
         let mut response = match &self.render {
             Some(render) => render.render(request, &rejection),
             None => ByRequest.render(request, &rejection),
         };
         let headers = response.headers_mut();
-        for (name, value) in rejection.headers() {
-            headers.append(name, value.clone());
+        let mut last = None;
+        for (name, value) in mem::take(rejection.headers_mut()) {
+            // Of several values of a name, only the first comes with the name.
+            last = name.or(last);
+            if let Some(name) = &last {
+                headers.append(name, value);
+            }
         }
         if let Some(wait) = rejection.wait() {
-            headers.insert(header::RETRY_AFTER, seconds_up(wait).into());
+            headers.insert(header::RETRY_AFTER, seconds(wait));
         }
         response.extensions_mut().insert(rejection);
         response
@@ -93,4 +98,10 @@ impl fmt::Debug for Door {
             .field("sink", &self.sink)
             .finish()
     }
+}
+
+/// One allocation; the conversion from an integer takes two.
+fn seconds(wait: Duration) -> HeaderValue {
+    let seconds = seconds_up(wait);
+    HeaderValue::from_str(itoa::Buffer::new().format(seconds)).unwrap_or_else(|_| seconds.into())
 }

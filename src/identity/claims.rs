@@ -3,7 +3,10 @@ use crate::{
     key::{Key, KeyKind, Pepper},
 };
 use bytes::Bytes;
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+};
 
 /// The claims of a token that was verified. Cheap to clone.
 ///
@@ -15,8 +18,16 @@ pub struct Claims(Arc<Inner>);
 struct Inner {
     registered: Registered,
     payload: Bytes,
+    keys: OnceLock<Keys>,
     #[cfg(feature = "jwt")]
-    members: std::sync::OnceLock<serde_json::Map<String, serde_json::Value>>,
+    members: OnceLock<serde_json::Map<String, serde_json::Value>>,
+}
+
+/// Keys under the pepper of the store that first asked: for a remembered token they are ready-made.
+struct Keys {
+    pepper: Pepper,
+    subject: Option<Key>,
+    session: Option<Key>,
 }
 
 /// The registered claims of a token, already checked.
@@ -49,8 +60,9 @@ impl Claims {
         Self(Arc::new(Inner {
             registered,
             payload,
+            keys: OnceLock::new(),
             #[cfg(feature = "jwt")]
-            members: std::sync::OnceLock::new(),
+            members: OnceLock::new(),
         }))
     }
 
@@ -128,12 +140,30 @@ impl Claims {
 
     /// The key of the user: issuer and subject.
     pub fn subject_key(&self, pepper: &Pepper) -> Option<Key> {
-        let parts = [self.issuer().as_bytes(), self.subject()?.as_bytes()];
-        Some(pepper.tag(KeyKind::Subject, &parts))
+        let keys = self.keys(pepper);
+        if keys.pepper == *pepper { keys.subject } else { self.tag_subject(pepper) }
     }
 
     /// The key of the session: issuer and `sid`.
     pub fn session_key(&self, pepper: &Pepper) -> Option<Key> {
+        let keys = self.keys(pepper);
+        if keys.pepper == *pepper { keys.session } else { self.tag_session(pepper) }
+    }
+
+    fn keys(&self, pepper: &Pepper) -> &Keys {
+        self.0.keys.get_or_init(|| Keys {
+            pepper: pepper.clone(),
+            subject: self.tag_subject(pepper),
+            session: self.tag_session(pepper),
+        })
+    }
+
+    fn tag_subject(&self, pepper: &Pepper) -> Option<Key> {
+        let parts = [self.issuer().as_bytes(), self.subject()?.as_bytes()];
+        Some(pepper.tag(KeyKind::Subject, &parts))
+    }
+
+    fn tag_session(&self, pepper: &Pepper) -> Option<Key> {
         let parts = [self.issuer().as_bytes(), self.session()?.as_bytes()];
         Some(pepper.tag(KeyKind::Session, &parts))
     }
@@ -156,5 +186,29 @@ impl fmt::Debug for Registered {
             .field("issuer", &self.issuer)
             .field("expires_at", &self.expires_at)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_pepper_gets_its_own_keys_whoever_asked_first() {
+        let registered = Registered {
+            issuer: "idp".into(),
+            subject: Some("u".into()),
+            session: Some("s".into()),
+            ..Registered::default()
+        };
+        let [one, two] = [7, 8].map(|byte| Pepper::new(&[byte; 16]).unwrap());
+        let fresh = || Claims::verified(registered.clone(), Bytes::new());
+        let claims = fresh();
+        for (pepper, other) in [(&one, &two), (&two, &one)] {
+            assert_eq!(claims.subject_key(pepper), fresh().subject_key(pepper));
+            assert_eq!(claims.session_key(pepper), fresh().session_key(pepper));
+            assert_ne!(claims.subject_key(pepper), claims.subject_key(other));
+            assert_ne!(claims.session_key(pepper), claims.session_key(other));
+        }
     }
 }

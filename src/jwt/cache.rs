@@ -12,7 +12,7 @@ use std::{fmt, time::Duration};
 /// keyed at random. A cache belongs to one verifier and lives and dies with it, so a token that passed
 /// other rules is never found here. Only good tokens get in, so nobody can fill it with guesses.
 pub(super) struct TokenCache {
-    entries: Cache<Box<str>, Entry, Weigh, RandomState>,
+    entries: Cache<Box<[u8]>, Entry, Weigh, RandomState>,
     capacity: usize,
 }
 
@@ -55,7 +55,7 @@ impl TokenCache {
     }
 
     /// The entry of `token`. Allocates nothing: cloning an entry counts a reference.
-    pub(super) fn find(&self, token: &str) -> Option<Entry> {
+    pub(super) fn find(&self, token: &[u8]) -> Option<Entry> {
         self.entries.get(token)
     }
 
@@ -63,12 +63,12 @@ impl TokenCache {
     pub(super) fn keep(&self, token: &str, entry: Entry, now: UnixTime) {
         if token.len() <= MAX_CACHED {
             let end = entry.end.min(now.plus(TTL));
-            self.entries.insert(token.into(), Entry { end, ..entry });
+            self.entries.insert(token.as_bytes().into(), Entry { end, ..entry });
         }
     }
 
     /// Forgets a token whose entry does not hold any more.
-    pub(super) fn forget(&self, token: &str) {
+    pub(super) fn forget(&self, token: &[u8]) {
         self.entries.remove(token);
     }
 }
@@ -86,8 +86,8 @@ impl fmt::Debug for TokenCache {
 #[derive(Clone)]
 struct Weigh;
 
-impl Weighter<Box<str>, Entry> for Weigh {
-    fn weight(&self, token: &Box<str>, entry: &Entry) -> u64 {
+impl Weighter<Box<[u8]>, Entry> for Weigh {
+    fn weight(&self, token: &Box<[u8]>, entry: &Entry) -> u64 {
         const OVERHEAD: usize = 512;
         (token.len() + 2 * entry.claims.payload().len() + OVERHEAD) as u64
     }
@@ -108,11 +108,11 @@ mod tests {
         let (cache, now) = (TokenCache::new(1 << 20), UnixTime::from_secs(1000));
         for (end, kept) in [(1010, 1010), (1060, 1060), (5000, 1060)] {
             cache.keep("a.b.c", entry(UnixTime::from_secs(end)), now);
-            let found = cache.find("a.b.c").unwrap();
+            let found = cache.find(b"a.b.c").unwrap();
             assert_eq!(found.end, UnixTime::from_secs(kept));
         }
-        cache.forget("a.b.c");
-        assert!(cache.find("a.b.c").is_none());
+        cache.forget(b"a.b.c");
+        assert!(cache.find(b"a.b.c").is_none());
     }
 
     #[test]
@@ -124,6 +124,6 @@ mod tests {
         assert!(cache.entries.weight() <= 256 << 10, "{}", cache.entries.weight());
         assert!(cache.entries.len() > 50);
         cache.keep(&"x".repeat(MAX_CACHED + 1), entry(now), now);
-        assert!(cache.find(&"x".repeat(MAX_CACHED + 1)).is_none());
+        assert!(cache.find(&[b'x'; MAX_CACHED + 1]).is_none());
     }
 }

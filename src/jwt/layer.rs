@@ -92,13 +92,12 @@ impl JwtLayer {
     pub(crate) fn identify(&self, request: &Parts) -> Eventual<Result<Identity, Reason>> {
         match self.source.find(&request.headers) {
             Ok(None) => Eventual::Ready(Ok(Identity::Anonymous)),
-            Ok(Some(token)) => self.verifier.verify(token).map(|verified| {
+            Ok(Some(token)) => self.verifier.verify_bytes(token).map(|verified| {
                 Ok(match verified {
                     Ok(claims) => Identity::Known(claims),
                     Err(fault) => Identity::Invalid(fault),
                 })
             }),
-            Err(Reason::TokenInvalid(fault)) => Eventual::Ready(Ok(Identity::Invalid(fault))),
             Err(reason) => Eventual::Ready(Err(reason)),
         }
     }

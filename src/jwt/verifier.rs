@@ -1,4 +1,5 @@
 use super::{
+    bearer::token68,
     cache::{Entry, TokenCache},
     compact::Compact,
     header::Header,
@@ -87,10 +88,27 @@ impl Verifier {
 
     /// The claims of `token`, or what is wrong with it. Answers at once when the keys are known.
     pub fn verify(&self, token: &str) -> Eventual<Result<Claims, TokenFault>> {
+        self.verify_as(token.as_bytes(), || Ok(token))
+    }
+
+    /// [`verify`](Self::verify) of credentials as they came: a remembered token is not looked into.
+    pub(super) fn verify_bytes(&self, token: &[u8]) -> Eventual<Result<Claims, TokenFault>> {
+        self.verify_as(token, || token68(token))
+    }
+
+    fn verify_as<'a>(
+        &self,
+        token: &[u8],
+        text: impl FnOnce() -> Result<&'a str, TokenFault>,
+    ) -> Eventual<Result<Claims, TokenFault>> {
         let now = self.0.clock.wall();
         if let Some(claims) = self.0.recall(token, now) {
             return Eventual::Ready(Ok(claims));
         }
+        let token = match text() {
+            Ok(token) => token,
+            Err(fault) => return Eventual::Ready(Err(fault)),
+        };
         self.0.examine(token, now, |seen| {
             // Read first: keys that change while they are looked up must not pass for the new ones.
             let epoch = seen.trusted.keys.epoch();
@@ -137,7 +155,7 @@ struct Seen<'a, 'json> {
 
 impl Inner {
     /// The claims of a token that was verified before, if nothing has changed since.
-    fn recall(&self, token: &str, now: UnixTime) -> Option<Claims> {
+    fn recall(&self, token: &[u8], now: UnixTime) -> Option<Claims> {
         let cache = self.cache.as_ref()?;
         let entry = cache.find(token)?;
         let holds = self.issuers.get(entry.issuer).is_some_and(|trusted| {

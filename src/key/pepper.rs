@@ -9,7 +9,7 @@ use std::{
 /// The secret under which [`Key`]s are tagged.
 ///
 /// Instances that share a store must share the pepper; an in-memory store draws its own.
-#[derive(Clone)]
+#[derive(Clone, Eq, PartialEq)]
 pub struct Pepper {
     key: [u8; 16],
 }

@@ -17,14 +17,20 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub struct Decision {
     store: SharedStore,
-    taken: SmallVec<[(Take, Standing); 2]>,
+    takes: SmallVec<[Take; 2]>,
+    /// In the order of the takes.
+    standings: SmallVec<[Standing; 2]>,
     /// What a layer further out said.
     outer: Option<Arc<Self>>,
 }
 
 impl Decision {
-    pub(crate) fn new(store: SharedStore, taken: SmallVec<[(Take, Standing); 2]>) -> Self {
-        Self { store, taken, outer: None }
+    pub(crate) fn new(
+        store: SharedStore,
+        takes: SmallVec<[Take; 2]>,
+        standings: SmallVec<[Standing; 2]>,
+    ) -> Self {
+        Self { store, takes, standings, outer: None }
     }
 
     pub(crate) fn inside(mut self, outer: Option<Self>) -> Self {
@@ -35,7 +41,7 @@ impl Decision {
     /// Name, quota and standing of each limit, the innermost layer's first.
     pub fn standings(&self) -> impl Iterator<Item = (Name, Quota, Standing)> {
         self.layers()
-            .flat_map(|decision| &decision.taken)
+            .flat_map(|decision| decision.takes.iter().zip(&decision.standings))
             .map(|(take, standing)| (take.limit, take.quota, *standing))
     }
 
@@ -59,7 +65,7 @@ impl Decision {
 
     async fn adjust(&self, by: Adjustment) -> Result<(), StoreError> {
         for decision in self.layers() {
-            for (take, _) in &decision.taken {
+            for take in &decision.takes {
                 decision.store.adjust(*take, by).await?;
             }
         }

@@ -58,26 +58,32 @@ impl Encoder {
         Self { headers, policy }
     }
 
-    /// What to say about `taken`. Allocates one header value.
-    pub(crate) fn encode(&self, taken: &[(Take, Standing)]) -> Encoded {
+    /// What to say about what was taken. Allocates one header value.
+    pub(crate) fn encode(&self, takes: &[Take], standings: &[Standing]) -> Encoded {
         let (draft, legacy) = match self.headers {
             Headers::Draft11 => (true, false),
             Headers::Legacy => (false, true),
             Headers::Draft11AndLegacy => (true, true),
             Headers::Off => (false, false),
         };
-        let shown = || taken.iter().filter(|(take, _)| !take.shadow);
+        let shown = || takes.iter().zip(standings).filter(|(take, _)| !take.shadow);
         Encoded {
             draft: self.policy.clone().filter(|_| draft).and_then(|policy| {
-                let mut value = SmallVec::<[u8; 128]>::new();
-                for (take, standing) in shown() {
-                    let comma = if value.is_empty() { "" } else { ", " };
-                    let (name, left, time) = (take.limit, left(standing), reset(standing));
-                    let _ = write!(value, "{comma}\"{name}\";r={left};t={time}");
+                let mut digits = SmallVec::<[[itoa::Buffer; 2]; 2]>::new();
+                digits.resize(takes.len(), [itoa::Buffer::new(); 2]);
+                let mut pieces = SmallVec::<[&str; 12]>::new();
+                for ((take, standing), [left_digits, reset_digits]) in shown().zip(&mut digits) {
+                    pieces.push(if pieces.is_empty() { "\"" } else { ", \"" });
+                    pieces.push(take.limit.as_str());
+                    pieces.push("\";r=");
+                    pieces.push(left_digits.format(left(standing)));
+                    pieces.push(";t=");
+                    pieces.push(reset_digits.format(reset(standing)));
                 }
-                let value =
-                    HeaderValue::from_bytes(&value).ok().filter(|value| !value.is_empty())?;
-                Some((value, policy))
+                // Put together at once, it is one allocation of the right size. `write!` alone would
+                // cost more than all of this.
+                let value = HeaderValue::try_from(pieces.concat()).ok();
+                Some((value.filter(|value| !value.is_empty())?, policy))
             }),
             legacy: shown().min_by_key(|(_, standing)| left(standing)).filter(|_| legacy).map(
                 |(take, standing)| {

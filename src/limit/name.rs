@@ -16,6 +16,9 @@ impl Name {
     /// The name of limits that were not given one.
     pub const DEFAULT: Self = Self("default");
 
+    /// The length of the longest name.
+    pub(crate) const MOST: usize = 64;
+
     /// Checks a name.
     ///
     /// # Errors
@@ -66,7 +69,7 @@ impl fmt::Display for Name {
 }
 
 fn is_name(name: &str) -> bool {
-    (1..=64).contains(&name.len())
+    (1..=Name::MOST).contains(&name.len())
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
 }
 

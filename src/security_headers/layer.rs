@@ -1,8 +1,9 @@
 use super::{
     Csp, EmbedderPolicy, FrameOptions, Hsts, OpenerPolicy, PermissionsPolicy, ReferrerPolicy,
     ResourcePolicy,
+    finish::{Finish, HeadersPass},
     nonce::CspNonce,
-    plan::{self, HeadersPass, Plan},
+    plan::{self, Plan},
     policy::Policy,
     presets,
 };
@@ -20,7 +21,7 @@ use std::sync::Arc;
 /// A layer in hand is always valid. Clones share everything.
 #[derive(Clone, Debug)]
 pub struct SecurityHeadersLayer {
-    plan: Arc<Plan>,
+    finish: Arc<Finish>,
     clients: Arc<Clients>,
 }
 
@@ -56,7 +57,7 @@ impl SecurityHeadersLayer {
     /// Nothing yet.
     #[must_use]
     pub fn none() -> Self {
-        Self { plan: Arc::default(), clients: Arc::default() }
+        Self { finish: Arc::default(), clients: Arc::default() }
     }
 
     /// The policy of documents.
@@ -181,18 +182,20 @@ impl SecurityHeadersLayer {
 
     /// What will have to be said about `request`.
     pub(crate) fn pass(&self, request: &mut Parts) -> HeadersPass {
-        let encrypted = self.plan.by_scheme() && self.is_encrypted(request);
-        let nonce = self.plan.has_nonce().then(|| CspNonce::of(request));
-        HeadersPass { plan: Arc::clone(&self.plan), encrypted, nonce }
+        let encrypted = self.finish.by_scheme && self.is_encrypted(request);
+        let nonce = self.finish.has_nonce.then(|| CspNonce::of(request));
+        HeadersPass { finish: Arc::clone(&self.finish), encrypted, nonce }
     }
 
     fn of(mut plan: Plan) -> Self {
         plan.strip(presets::SOFTWARE);
-        Self { plan: Arc::new(plan), clients: Arc::default() }
+        Self { finish: Arc::new(Finish::new(plan)), clients: Arc::default() }
     }
 
     fn edit(mut self, edit: impl FnOnce(&mut Plan)) -> Self {
-        edit(Arc::make_mut(&mut self.plan));
+        let mut plan = self.finish.plan().clone();
+        edit(&mut plan);
+        self.finish = Arc::new(Finish::new(plan));
         self
     }
 

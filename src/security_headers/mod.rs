@@ -100,6 +100,7 @@
 
 mod csp;
 mod directive;
+mod finish;
 mod grammar;
 mod hsts;
 mod layer;
@@ -112,10 +113,10 @@ mod source;
 mod values;
 
 pub use csp::Csp;
+pub use finish::HeadersPass;
 pub use hsts::Hsts;
 pub use layer::SecurityHeadersLayer;
 pub use nonce::CspNonce;
 pub use permissions::{Allow, PermissionsPolicy};
-pub use plan::HeadersPass;
 pub use source::Source;
 pub use values::{EmbedderPolicy, FrameOptions, OpenerPolicy, ReferrerPolicy, ResourcePolicy};

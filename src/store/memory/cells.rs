@@ -80,8 +80,10 @@ impl Cells {
 
     /// Takes from all limits or from none, as one step.
     pub(super) fn take(&self, takes: &[Take], pepper: &Pepper, now: u64) -> Taken {
-        let ids: SmallVec<[CellId; 2]> =
-            takes.iter().map(|take| CellId::new(take.key, take.limit, pepper)).collect();
+        let mut ids: SmallVec<[CellId; 2]> = SmallVec::new();
+        for take in takes {
+            ids.push(CellId::new(take.key, take.limit, pepper));
+        }
         let mut shards = Shards::lock(&self.table, &ids);
         let mut cells: SmallVec<[Found; 2]> = SmallVec::new();
         let mut standings: SmallVec<[Standing; 2]> = SmallVec::new();
@@ -160,8 +162,14 @@ impl Cells {
 
 impl CellId {
     fn new(key: Key, limit: Name, pepper: &Pepper) -> Self {
-        let parts = [&[key.kind() as u8][..], key.bytes(), limit.as_str().as_bytes()];
-        let tag = u128::from_ne_bytes(*pepper.tag(KeyKind::Pair, &parts).bytes());
+        // In one piece, as the hash takes its time over seams. Only the last part has no fixed length.
+        let name = limit.as_str().as_bytes();
+        let mut text = [0; 1 + 16 + Name::MOST];
+        text[0] = key.kind() as u8;
+        text[1..17].copy_from_slice(key.bytes());
+        text[17..17 + name.len()].copy_from_slice(name);
+        let tag = pepper.tag(KeyKind::Pair, &[&text[..17 + name.len()]]);
+        let tag = u128::from_ne_bytes(*tag.bytes());
         Self([tag as u64, (tag >> 64) as u64])
     }
 }
@@ -177,10 +185,17 @@ struct Shards<'a>(SmallVec<[(usize, Locked<'a, CellId, FullAt>); 2]>);
 
 impl<'a> Shards<'a> {
     fn lock(table: &'a Table<CellId, FullAt>, ids: &[CellId]) -> Self {
-        let mut order: SmallVec<[usize; 2]> = ids.iter().map(|id| table.shard_of(id)).collect();
+        let mut order: SmallVec<[usize; 2]> = SmallVec::new();
+        for id in ids {
+            order.push(table.shard_of(id));
+        }
         order.sort_unstable();
         order.dedup();
-        Self(order.into_iter().map(|shard| (shard, table.lock(shard))).collect())
+        let mut locked = SmallVec::new();
+        for shard in order {
+            locked.push((shard, table.lock(shard)));
+        }
+        Self(locked)
     }
 
     #[allow(clippy::expect_used, reason = "every id was among those that were locked for")]
