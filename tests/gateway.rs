@@ -4,11 +4,14 @@
 #[path = "support/gateway.rs"]
 mod support;
 
+use portcullis::gateway::{Config, Gateway};
 use std::{
     net::TcpListener,
+    path::Path,
     process::{Command, Stdio},
 };
 use support::{Answer, Server, poll, program, run};
+use tower::ServiceExt;
 
 #[test]
 fn the_printed_token_opens_the_door() {
@@ -120,6 +123,17 @@ fn paths_that_are_always_there() {
     }
     for path in ["/api", "/api/", "/api/hello/more", "/%61pi/hello", "/api?x=/../y"] {
         assert_eq!(server.get(path).status, 401, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_names_no_peer_is_told_so_with_all_headers() {
+    let config = Config::parse("[headers]\npreset = \"api\"", Path::new(".")).unwrap();
+    for path in ["/", "//", "/healthz"] {
+        let request = http::Request::get(path).body(()).unwrap();
+        let answer = Gateway::new(&config).service().oneshot(request).await.unwrap();
+        assert_eq!(answer.status(), 500, "{path}");
+        assert_eq!(answer.headers()["x-content-type-options"], "nosniff", "{path}");
     }
 }
 
