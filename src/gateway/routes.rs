@@ -126,9 +126,5 @@ fn shared(config: &Config) -> Vec<Limit> {
 
 fn limited(config: &Config, store: &SharedStore, limits: &[Limit]) -> Portcullis {
     let guard = Portcullis::new(Arc::clone(store)).clients(config.clients.clone());
-    limits.iter().fold(guard, |guard, limit| {
-        let guard = guard.limit(limit.clone());
-        // Whoever a limit blocks must be asked about; addresses always are.
-        if limit.blocks_own_key() { guard.block_by(limit.key_by().clone()) } else { guard }
-    })
+    limits.iter().cloned().fold(guard, Portcullis::limit)
 }

@@ -127,11 +127,6 @@ impl KeyBy {
         Self(Rule::And(Arc::new((self, other))))
     }
 
-    #[cfg(feature = "gateway")]
-    pub(crate) const fn is_client_ip(&self) -> bool {
-        matches!(self.0, Rule::ClientIp)
-    }
-
     /// The key of a request, if it has one.
     pub fn key(&self, seen: Seen<'_>) -> Option<Key> {
         let Seen { client, identity, parts, pepper } = seen;
