@@ -10,10 +10,12 @@ use crate::{
     gate::{Door, Pass, Verdict},
     guarded::Guarded,
     identity::{Identity, TokenFault, challenge},
-    key::{Key, KeyBy, KeyKind, Seen},
+    key::{KeyBy, KeyKind, Seen},
     limit::{Decision, Encoded, Encoder, Headers, Limit, Name},
     rejection::{Reason, Rejection},
-    store::{Absent, Answer, Asks, Outcome, SharedStore, Standing, StoreError, Strike, Take},
+    store::{
+        Absent, Answer, Asks, Blocked, Outcome, SharedStore, Standing, StoreError, Strike, Take,
+    },
 };
 use http::{HeaderMap, request, response};
 use smallvec::SmallVec;
@@ -125,30 +127,37 @@ impl Walk {
         let pepper = self.judge.store.pepper();
         let seen = Seen { client, identity, parts, pepper };
         let spared = self.addresses.spare(client);
-        let may_block = |key: &Key| !(spared && key.kind() == KeyKind::Ip);
+        let may_block = |by: &KeyBy| !(spared && by.is_of_client(seen));
+        // Whatever the key, a block "of tokens until now" spares who shows a newer one.
+        let issued_at = identity.claims().and_then(|claims| claims.registered().issued_at);
         let mut asks = Asks::new();
-        for key in self.absent.iter().filter_map(|by| by.key(seen)).filter(may_block) {
-            asks.absent.push(Absent { key, issued_at: None });
+        for key in self.absent.iter().filter(|by| may_block(by)).filter_map(|by| by.key(seen)) {
+            asks.absent.push(Absent { key, issued_at });
         }
         if let (true, Some(claims)) = (self.revocations, identity.claims()) {
-            let issued_at = claims.registered().issued_at;
             let keys = [claims.session_key(pepper), claims.subject_key(pepper)];
             for key in keys.into_iter().flatten() {
                 asks.absent.push(Absent { key, issued_at });
             }
         }
         for Named { name, limit } in &self.limits {
-            if let Some(key) = limit.key_by().key(seen) {
+            let by = limit.key_by();
+            if let Some(key) = by.key(seen) {
                 let mut take = limit.take_named(*name, key, limit.cost_of(parts));
-                take.ladder = take.ladder.filter(|_| may_block(&key));
+                take.ladder = take.ladder.filter(|_| may_block(by));
+                // A limit that leads to blocks keeps them, too: there may be no other layer that does.
+                let keeps = take.ladder.is_some() && !take.shadow;
+                if keeps && asks.absent.iter().all(|absent| absent.key != key) {
+                    asks.absent.push(Absent { key, issued_at });
+                }
                 asks.takes.push(take);
             }
         }
-        if let (Identity::Invalid(fault), Some(ladder)) = (identity, self.bad_tokens) {
-            let key = client.key();
-            if fault.is_suspicious() && may_block(&key) {
-                asks.strikes.push(Strike { key, cause: BAD_TOKEN.into(), ladder });
-            }
+        if let (Identity::Invalid(fault), Some(ladder)) = (identity, self.bad_tokens)
+            && fault.is_suspicious()
+            && !spared
+        {
+            asks.strikes.push(Strike { key: client.key(), cause: BAD_TOKEN.into(), ladder });
         }
         asks
     }
@@ -163,9 +172,9 @@ impl Judge {
         takes: SmallVec<[Take; 2]>,
         answer: Result<Answer, StoreError>,
     ) -> Verdict<Admitted> {
-        let Ok(answer) = answer else {
-            let rejection = Rejection::new(Reason::StoreUnavailable);
-            return Verdict::refuse(request, rejection.retry_after(Duration::from_secs(1)));
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) => return Verdict::refuse(request, error),
         };
         for started in &answer.started {
             let lasting = Some(started.lasting);
@@ -193,7 +202,7 @@ impl Judge {
                 Verdict::refuse(request, rejection)
             }
             Outcome::Blocked { key, remaining, since } => {
-                let mut rejection = blocked(key, remaining, since.is_some());
+                let mut rejection = Rejection::from(Blocked { key, remaining, since });
                 encoded.write(rejection.headers_mut());
                 Verdict::refuse(request, rejection)
             }
@@ -226,14 +235,25 @@ impl Pass for Admitted {
     }
 }
 
+/// The refusal that a block leads to, for handlers that ask a [`Blocklist`](crate::Blocklist) by themselves.
+///
 /// A blocked session, and a block on what was issued until a moment, are revoked tokens: a new login
 /// helps. A block without an end is a denial.
-fn blocked(key: Key, remaining: Option<Duration>, revoked: bool) -> Rejection {
-    match remaining {
-        _ if revoked || key.kind() == KeyKind::Session => {
-            challenge::reject(Reason::TokenInvalid(TokenFault::Revoked))
+impl From<Blocked> for Rejection {
+    fn from(Blocked { key, remaining, since }: Blocked) -> Self {
+        match remaining {
+            _ if since.is_some() || key.kind() == KeyKind::Session => {
+                challenge::reject(Reason::TokenInvalid(TokenFault::Revoked))
+            }
+            Some(remaining) => Self::new(Reason::Blocked).retry_after(remaining),
+            None => Self::new(Reason::Denied),
         }
-        Some(remaining) => Rejection::new(Reason::Blocked).retry_after(remaining),
-        None => Rejection::new(Reason::Denied),
+    }
+}
+
+/// 503, to be tried again after a second. The error's text is for logs and is not told.
+impl From<StoreError> for Rejection {
+    fn from(_: StoreError) -> Self {
+        Self::new(Reason::StoreUnavailable).retry_after(Duration::from_secs(1))
     }
 }

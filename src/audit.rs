@@ -115,8 +115,10 @@ impl Act {
     }
 }
 
-/// Writes events as tracing events under the target `portcullis::audit`: refusals and the like at
-/// `INFO`, what an operator should act on at `WARN`.
+/// Writes events as tracing events under the target `portcullis::audit`.
+///
+/// What an operator should look at, such as a block that starts, is `WARN`; refusals are `INFO`, but for
+/// those of limits and blocks, of which an attack makes any number: they are `DEBUG`.
 #[cfg(feature = "tracing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "tracing")))]
 #[derive(Clone, Copy, Debug, Default)]
@@ -134,6 +136,9 @@ impl Sink for Tracing {
                 target: TARGET, act, reason = reason.slug(),
                 "no peer address: serve with connect info, insert `PeerAddr`, or set `Clients::peer`"
             ),
+            Act::Refused(reason @ (Reason::RateLimited | Reason::Blocked | Reason::Denied)) => {
+                tracing::debug!(target: TARGET, act, client, caller, reason = reason.slug());
+            }
             Act::Refused(reason) | Act::BadToken(reason) => tracing::info!(
                 target: TARGET, act, client, caller, reason = reason.slug(), cause = reason.cause()
             ),

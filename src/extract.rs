@@ -1,4 +1,13 @@
-//! axum extractors for what the layers outside a handler found.
+//! axum extractors for what the layers outside a handler found, and the answer of a handler that refuses.
+//!
+//! ```
+//! use portcullis::{Decision, extract::Refused};
+//!
+//! async fn search(decision: Decision) -> Result<&'static str, Refused> {
+//!     decision.charge(4).await?;
+//!     Ok("five pages")
+//! }
+//! ```
 
 use crate::{
     client::Client,
@@ -6,6 +15,7 @@ use crate::{
     guarded::Guarded,
     limit::Decision,
     rejection::{Reason, Rejection},
+    store::{Blocked, StoreError},
 };
 use axum::{
     body::Body,
@@ -16,13 +26,41 @@ use axum::{
 use bytes::Bytes;
 use std::convert::Infallible;
 
-/// The answer when a handler asks for what no layer put there. It looks like every refusal of this crate.
+/// A refusal as an answer of axum's: from a handler, or where one asks for what no layer put there.
+///
+/// It looks like every refusal of this crate, and is a problem document.
 #[derive(Debug)]
 pub struct Refused(http::Response<Bytes>);
 
 impl Refused {
-    fn new(request: &Parts, rejection: impl Into<Rejection>) -> Self {
-        Self(Door::new().refuse(request, rejection.into()))
+    /// Refuses `request`, with a gRPC status if it is gRPC, and lets the audit know whose it was.
+    pub fn new(request: &Parts, rejection: impl Into<Rejection>) -> Self {
+        Self(Door::new().refuse(request, rejection))
+    }
+}
+
+impl From<Rejection> for Refused {
+    fn from(rejection: Rejection) -> Self {
+        let (request, ()) = http::Request::new(()).into_parts();
+        Self::new(&request, rejection)
+    }
+}
+
+impl From<Reason> for Refused {
+    fn from(reason: Reason) -> Self {
+        Rejection::from(reason).into()
+    }
+}
+
+impl From<StoreError> for Refused {
+    fn from(error: StoreError) -> Self {
+        Rejection::from(error).into()
+    }
+}
+
+impl From<Blocked> for Refused {
+    fn from(blocked: Blocked) -> Self {
+        Rejection::from(blocked).into()
     }
 }
 

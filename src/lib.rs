@@ -1,4 +1,46 @@
-//! Tower layers that guard any hyper, axum or tonic service.
+//! Tower layers that guard any hyper, axum or tonic service: rate limits, temporary blocks, JWT
+//! verification, security headers.
+//!
+//! Start with [`Portcullis`], which is all of them in one layer:
+//!
+//! ```
+//! use portcullis::{Limit, Memory, Portcullis, SecurityHeadersLayer};
+//!
+//! let guard = Portcullis::new(Memory::new())
+//!     .limit(Limit::per_minute(60))
+//!     .security_headers(SecurityHeadersLayer::api());
+//! # let service = tower::service_fn(|_: http::Request<()>| async {
+//! #     Ok::<_, std::convert::Infallible>(http::Response::new(String::new()))
+//! # });
+//! let service = tower::ServiceBuilder::new().layer(guard).service(service);
+//! ```
+//!
+//! or take the parts one by one; the module docs are their manuals:
+//!
+//! | Layer | Module | What it does |
+//! |---|---|---|
+//! | [`Portcullis`] | [`stack`] | everything, with one question to the store |
+//! | [`RateLimitLayer`] | [`limit`] | limits by address, user, header, path or anything else |
+//! | [`BlockLayer`], [`Blocklist`] | [`block`] | temporary blocks, strikes, denied networks |
+//! | `JwtLayer`, `RequireAuth`, `RequireScope` | `jwt` | access tokens |
+//! | [`SecurityHeadersLayer`] | [`security_headers`] | presets, typed CSP, nonces |
+//! | [`Clients`] | [`client`] | the client's address over trusted proxies |
+//! | [`GateLayer`] | [`gate`] | a rule of your own |
+//!
+//! All of them keep the request body, the response body and the error type of the service inside. What
+//! they refuse is answered with a problem document (RFC 9457), a gRPC status, or what a
+//! [`Render`] of yours makes of it. What they find out is in the request's [`Guarded`] extension.
+//!
+//! # Order
+//!
+//! From outside to inside: tracing, [`SecurityHeadersLayer`], CORS, [`Clients`], token, blocks, limits,
+//! required scopes, `load_shed` and `concurrency_limit`, the service. [`Portcullis`] keeps this order by itself.
+//!
+//! # Features
+//!
+//! `memory` (default): the in-memory store. `jwt`: tokens, links OpenSSL. `axum`, `tonic`: their connect info,
+//! extractors, service names. `tracing`: audit events. `gateway`: the program. `full`: all of these.
+//! `vendored-openssl`: OpenSSL from source. `test-util`: a manual clock and the conformance suite.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod admit;
@@ -14,6 +56,9 @@ pub mod eventual;
 #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
 pub mod extract;
 pub mod gate;
+#[cfg(feature = "gateway")]
+#[cfg_attr(docsrs, doc(cfg(feature = "gateway")))]
+pub mod gateway;
 mod guarded;
 pub mod identity;
 #[cfg(feature = "jwt")]
@@ -52,3 +97,7 @@ pub use stack::Portcullis;
 #[cfg_attr(docsrs, doc(cfg(feature = "memory")))]
 pub use store::Memory;
 pub use store::Store;
+
+#[cfg(all(doctest, feature = "axum", feature = "jwt"))]
+#[doc = include_str!("../README.md")]
+mod readme {}

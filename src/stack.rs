@@ -37,9 +37,11 @@
 //!    admit? A token that only a forger sends is a strike against the address.
 //! 4. Blocked is 429 `blocked`, over a limit 429 `rate-limited`. Only then a missing or bad token is 401.
 //!
-//! So guesses at tokens are counted by address, and a flood of them ends in a block. It decides exactly as
-//! a `JwtLayer` in pass-invalid mode, a [`BlockLayer`](crate::BlockLayer) and a
-//! [`RateLimitLayer`](crate::RateLimitLayer) inside it, and a `RequireAuth` innermost would.
+//! So guesses at tokens are counted by address, and a flood of them ends in a block. It decides as a
+//! `JwtLayer` in pass-invalid mode, a [`BlockLayer`](crate::BlockLayer) by address, session and subject and a
+//! [`RateLimitLayer`](crate::RateLimitLayer) inside it, and a `RequireAuth` innermost would, but for two
+//! things: only here do forged tokens strike, and only here are two tokens at once (400) counted by the
+//! limits, as a `JwtLayer` refuses them on the spot.
 //!
 //! # Deployment
 //!
@@ -63,6 +65,7 @@ use crate::{
 };
 #[cfg(feature = "jwt")]
 use crate::{
+    audit::Act,
     client::Client,
     gate::Outcome,
     identity::{Identity, challenge},
@@ -244,19 +247,22 @@ impl Guard {
         let refusal = mode.refuses(&found);
         let identity = found.unwrap_or_default();
         Guarded::of(&mut request).identity = identity.clone();
-        // Given on as it comes: a verdict is large, and to hold it would be to copy it.
-        let Some(reason) = refusal else {
-            return self.0.walk.ask(request, client, &identity);
+        let verdict = self.0.walk.ask(request, client, &identity);
+        let guard = match (refusal, &identity) {
+            (None, Identity::Anonymous | Identity::Known(_)) => return verdict,
+            _ => self.clone(),
         };
-        self.0.walk.ask(request, client, &identity).map(move |Verdict { parts, outcome }| {
-            match outcome {
-                Outcome::Admit(pass) => {
-                    let mut rejection = challenge::reject(reason);
-                    pass.write(rejection.headers_mut());
-                    Verdict::refuse(parts, rejection)
-                }
-                outcome => Verdict { parts, outcome },
+        verdict.map(move |Verdict { parts, outcome }| match (outcome, refusal, identity) {
+            (Outcome::Admit(pass), Some(reason), _) => {
+                let mut rejection = challenge::reject(reason);
+                pass.write(rejection.headers_mut());
+                Verdict::refuse(parts, rejection)
             }
+            (Outcome::Admit(pass), None, Identity::Invalid(fault)) => {
+                guard.door().record(&parts, Act::BadToken(Reason::TokenInvalid(fault)));
+                Verdict::admit(parts, pass)
+            }
+            (outcome, ..) => Verdict { parts, outcome },
         })
     }
 }

@@ -39,8 +39,47 @@ fn cloning_a_gated_service_allocates_nothing() {
     assert_eq!(counted.count_total, 0);
 }
 
+/// The guard with all its rules: client, token from the cache, revocations, two limits, headers.
+#[cfg(all(feature = "jwt", feature = "memory"))]
+#[test]
+fn the_whole_guard_allocates_little() {
+    use portcullis::{
+        KeyBy, Limit, Memory, Portcullis, SecurityHeadersLayer, Verifier,
+        client::PeerAddr,
+        jwt::Algorithm,
+        token::{Grant, Issuer},
+    };
+    let secret = b"V0r9xTz3JmB2nKc5LdY8sHf1GaPuE4iO";
+    let issuer = Issuer::from_secret("idp", "api", secret, Algorithm::HS256).unwrap();
+    let token = issuer.mint(&Grant::new("u").session("s")).unwrap();
+    let guard = Portcullis::new(Memory::new())
+        .limit(Limit::per_minute(600).named("ip"))
+        .limit(Limit::per_minute(60).named("user").by(KeyBy::subject()))
+        .security_headers(SecurityHeadersLayer::api())
+        .jwt(Verifier::new([issuer.trusted()]).unwrap());
+    let request = || {
+        Request::builder()
+            .extension(PeerAddr(([192, 0, 2, 1], 4711).into()))
+            .header(header::AUTHORIZATION, format!("Bearer {token}"))
+            .body(Body::default())
+            .unwrap()
+    };
+    let hello = |request: Request<Body>| {
+        // Refusals never get here, so this also says that the token was good.
+        assert!(request.extensions().get::<PeerAddr>().is_some());
+        hello(request)
+    };
+    let bare = allocations_of(service_fn(hello), request);
+    let service = guard.layer(service_fn(hello));
+    let cloned = measure(|| drop(black_box(service.clone())));
+    assert_eq!(cloned.count_total, 0, "a clone is reference counts");
+    let guarded = allocations_of(service, request);
+    println!("the whole guard adds {} allocations to {bare}", guarded - bare);
+    assert!(guarded <= bare + 12, "{guarded} instead of {bare}");
+}
+
 /// Admits everything; its pass writes a header where there is room for it.
-fn admitting() -> impl Gate<Pass = Mark> + Copy + Send + Sync + 'static {
+fn admitting() -> impl Gate<Pass = Mark> + Clone + Send + Sync + 'static {
     gate_fn(|request: request::Parts| Verdict::admit(request, Mark))
 }
 
@@ -59,18 +98,27 @@ fn hello(_: Request<Body>) -> Ready<Result<Response<Body>, Infallible>> {
 }
 
 /// How often one request allocates, once the service has settled.
-fn allocations<S, B>(mut service: S) -> u64
+fn allocations<S, B>(service: S) -> u64
+where
+    S: Service<Request<Body>, Response = Response<B>, Error = Infallible>,
+{
+    allocations_of(service, || Request::new(Body::default()))
+}
+
+/// The same for a request that is made outside the measure.
+fn allocations_of<S, B>(mut service: S, request: impl Fn() -> Request<Body>) -> u64
 where
     S: Service<Request<Body>, Response = Response<B>, Error = Infallible>,
 {
     let mut cx = Context::from_waker(Waker::noop());
     let mut once = || {
-        let request = Request::new(Body::default());
+        let request = request();
         measure(|| {
             assert!(service.poll_ready(&mut cx).is_ready());
             let Poll::Ready(Ok(response)) = pin!(service.call(request)).poll(&mut cx) else {
                 panic!("not at once");
             };
+            assert_eq!(response.status(), 200);
             drop(black_box(response));
         })
         .count_total

@@ -167,10 +167,10 @@ fn the_scheme_is_what_trusted_proxies_say() {
             ("http", PROXY, &[(XFF, "192.0.2.1"), (XFP, "http")], "192.0.2.1 http"),
             ("neither", PROXY, &[(XFF, "192.0.2.1"), (XFP, "wss")], "192.0.2.1 http"),
             (
-                "one for each hop",
+                "of the nearest proxy, as the client may have sent the other",
                 PROXY,
                 &[(XFF, "192.0.2.1, 10.0.0.2"), (XFP, "https, http")],
-                "192.0.2.1 https",
+                "192.0.2.1 http",
             ),
             (
                 "one for each hop, spoofed left of both",

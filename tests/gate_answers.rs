@@ -202,6 +202,17 @@ async fn an_answer_of_the_gate_itself_is_no_refusal() {
     assert!(response.extensions().get::<Rejection>().is_none());
 }
 
+#[tokio::test]
+async fn a_gate_of_a_closure_has_a_door_of_its_own() {
+    let heard = Heard::default();
+    let gate = gate_fn(|parts| Verdict::<()>::refuse(parts, Reason::Denied))
+        .render(Plain)
+        .audit(heard.clone());
+    let response = answer(gate, Request::new(())).await;
+    assert_eq!(response.body(), Reason::Denied.title());
+    assert_eq!(heard.take(), [("denied", None, Caller::Anonymous)]);
+}
+
 /// Keeps what it hears of.
 #[derive(Clone, Debug, Default)]
 struct Heard(Arc<Mutex<Vec<Word>>>);

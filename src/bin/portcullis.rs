@@ -1,2 +1,180 @@
-//! The gateway program.
-fn main() {}
+//! The gateway program: the layers of the crate, wired by a configuration file.
+
+use clap::{Args, Parser, Subcommand};
+use portcullis::{
+    ConfigError,
+    gateway::{Config, Demo, Gateway, LOOPBACK, Profile},
+    token::Grant,
+};
+use std::{
+    error::Error,
+    io::{self, IsTerminal, Write},
+    net::SocketAddr,
+    path::PathBuf,
+    process::ExitCode,
+};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
+use tracing_subscriber::EnvFilter;
+
+/// Guards HTTP services: rate limits, temporary blocks, JWT, security headers.
+///
+/// Without --config it serves a demo on loopback and prints what to try.
+#[derive(Parser)]
+#[command(version, args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(flatten)]
+    serve: Serve,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Args)]
+struct Serve {
+    /// The configuration file (TOML).
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Listens here instead of where the configuration says.
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Prints an access token of the configured issuer, for tests.
+    Token(Token),
+}
+
+#[derive(Args)]
+struct Token {
+    /// The configuration file (TOML).
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// Whom the token is about.
+    #[arg(long, value_name = "ID", default_value = "test-user")]
+    subject: String,
+    /// A scope; may be repeated.
+    #[arg(long = "scope", value_name = "SCOPE")]
+    scopes: Vec<String>,
+    /// The login session.
+    #[arg(long, value_name = "ID")]
+    session: Option<String>,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let done = match cli.command {
+        Some(Command::Token(token)) => mint(token),
+        None => serve(cli.serve).await,
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("portcullis: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve(Serve { config, listen }: Serve) -> Result<(), Box<dyn Error>> {
+    let Some(file) = config else {
+        return serve_demo(listen).await;
+    };
+    let mut config = Config::load(file)?;
+    if let Some(address) = listen {
+        config = config.listen(address)?;
+    }
+    log(config.profile());
+    let gateway = Gateway::new(&config);
+    let listener = bind(config.address()).await?;
+    let stop = stop()?;
+    say(&format!("listening on http://{}\n", listener.local_addr()?));
+    gateway.serve(listener, stop).await;
+    Ok(())
+}
+
+async fn serve_demo(listen: Option<SocketAddr>) -> Result<(), Box<dyn Error>> {
+    let demo = Demo::new(listen.unwrap_or(LOOPBACK))?;
+    log(demo.config().profile());
+    let gateway = Gateway::new(demo.config());
+    let listener = match listen {
+        Some(address) => bind(address).await?,
+        None => bind_near(LOOPBACK).await?,
+    };
+    let address = listener.local_addr()?;
+    let stop = stop()?;
+    say(&format!("listening on http://{address}\n\n{}", demo.welcome(address)?));
+    gateway.serve(listener, stop).await;
+    Ok(())
+}
+
+fn mint(Token { config, subject, scopes, session }: Token) -> Result<(), Box<dyn Error>> {
+    let config = Config::load(config)?;
+    let issuer = config.issuer()?;
+    if config.issuer_is_fresh() {
+        return Err(ConfigError::new(
+            "[token] has no `keys`, so each process makes up its own and no server would accept this \
+             token: name a signing key, like keys = \"file:signing.pem\"",
+        )
+        .into());
+    }
+    let mut grant = Grant::new(subject).scopes(scopes);
+    if let Some(session) = session {
+        grant = grant.session(session);
+    }
+    writeln!(io::stdout(), "{}", issuer.mint(&grant)?)?;
+    Ok(())
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, ConfigError> {
+    let failed =
+        |error: io::Error| ConfigError::new(format!("cannot listen on {address}: {error}"));
+    TcpListener::bind(address).await.map_err(failed)
+}
+
+/// The next free port, when nobody asked for this one.
+async fn bind_near(address: SocketAddr) -> Result<TcpListener, ConfigError> {
+    for port in address.port()..address.port().saturating_add(100) {
+        match TcpListener::bind((address.ip(), port)).await {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
+            bound => {
+                return bound.map_err(|error| {
+                    ConfigError::new(format!("cannot listen on {}: {error}", address.ip()))
+                });
+            }
+        }
+    }
+    bind(SocketAddr::new(address.ip(), 0)).await
+}
+
+/// Lines for people in `dev`, JSON for machines elsewhere; `RUST_LOG` says what.
+fn log(profile: Profile) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(io::stderr().is_terminal())
+        .with_writer(io::stderr);
+    if profile == Profile::Dev { log.init() } else { log.json().init() }
+}
+
+/// Prints for people; a server goes on where nobody reads it.
+fn say(text: &str) {
+    let mut out = io::stdout();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// Ready when the process is told to stop. From the call on no signal is lost, so call it before anybody
+/// is told that the server is there.
+fn stop() -> io::Result<impl Future<Output = ()>> {
+    let mut interrupted = signal(SignalKind::interrupt())?;
+    let mut terminated = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupted.recv() => {}
+            _ = terminated.recv() => {}
+        }
+    })
+}

@@ -101,7 +101,72 @@ impl Blocklist {
         }))
     }
 
+    /// Counts an attempt that may turn out wrong, unless `key` is blocked: then that is the answer, and the
+    /// attempt must not be looked at. [`unblock`](Self::unblock) once it was right.
+    ///
+    /// A check now and a strike after a wrong code would let guesses that are sent at once all pass the
+    /// check. Here each is counted before its code is compared, so only those under way while the block
+    /// starts can go beyond the ladder. The attempt that starts it may still be right.
+    ///
+    /// # Errors
+    ///
+    /// When the store does not answer; then the attempt must not be looked at either.
+    pub async fn attempt(
+        &self,
+        key: Key,
+        cause: Name,
+        ladder: Ladder,
+    ) -> Result<Option<Blocked>, StoreError> {
+        let asks = Asks::new().absent(key).strike(Strike { key, cause, ladder });
+        let answer = self.store.admit(asks).await?;
+        for started in &answer.started {
+            self.record(Act::Blocked { key, lasting: Some(started.lasting) });
+        }
+        Ok(match answer.outcome {
+            Outcome::Blocked { key, remaining, since } => Some(Blocked { key, remaining, since }),
+            Outcome::Admitted | Outcome::Refused { .. } => None,
+        })
+    }
+
     fn record(&self, act: Act) {
         audit::record(self.sink.as_deref(), Event::new(act));
+    }
+}
+
+#[cfg(test)]
+#[cfg(feature = "memory")]
+mod tests {
+    use super::*;
+    use crate::store::Memory;
+
+    const LADDER: Ladder = Ladder::after(3);
+
+    async fn goes_on(blocks: &Blocklist, key: Key) -> bool {
+        blocks.attempt(key, "code".into(), LADDER).await.unwrap().is_none()
+    }
+
+    #[tokio::test]
+    async fn as_many_attempts_as_strikes_go_on_and_a_right_one_starts_over() {
+        let blocks = Blocklist::new(Memory::new());
+        let (phone, other) = (blocks.phone("+919876543210"), blocks.phone("+14155550100"));
+        for _ in 0..2 {
+            for _ in 0..3 {
+                assert!(goes_on(&blocks, phone).await);
+            }
+            assert!(!goes_on(&blocks, phone).await);
+            assert!(goes_on(&blocks, other).await);
+            assert!(blocks.unblock(phone).await.unwrap());
+        }
+    }
+
+    #[tokio::test]
+    async fn attempts_on_a_blocked_key_do_not_make_the_block_longer() {
+        let blocks = Blocklist::new(Memory::new());
+        let key = blocks.phone("+919876543210");
+        for _ in 0..20 {
+            goes_on(&blocks, key).await;
+        }
+        let standing = blocks.check(key).await.unwrap().unwrap();
+        assert!(standing.remaining.unwrap() <= LADDER.first());
     }
 }

@@ -21,14 +21,14 @@
 //!
 //! async fn login(blocks: &Blocklist, phone: &str, code_is_right: bool) -> Result<u16, portcullis::store::StoreError> {
 //!     let key = blocks.phone(phone);
-//!     if blocks.check(key).await?.is_some() {
+//!     if blocks.attempt(key, "wrong-code".into(), WRONG_CODES).await?.is_some() {
 //!         return Ok(429);
 //!     }
-//!     if code_is_right {
-//!         return Ok(200);
+//!     if !code_is_right {
+//!         return Ok(401);
 //!     }
-//!     blocks.strike(key, "wrong-code".into(), WRONG_CODES).await?;
-//!     Ok(401)
+//!     blocks.unblock(key).await?;
+//!     Ok(200)
 //! }
 //! ```
 //!

@@ -18,7 +18,7 @@
 //! their /64.
 //!
 //! The same walk yields the scheme, for HSTS and cookies: from the `proto` of the chosen `Forwarded`
-//! element or from `X-Forwarded-Proto`, if a trusted proxy sent it, or from [`Encrypted`].
+//! element or from the last `X-Forwarded-Proto`, if a trusted proxy sent it, or from [`Encrypted`].
 //!
 //! # Where the peer comes from
 //!

@@ -5,7 +5,7 @@ use super::{
     source::{self, Encrypted},
 };
 use crate::{
-    audit::Act,
+    audit::{Act, Sink},
     error::ConfigError,
     eventual::Eventual,
     gate::{Door, Gate, Verdict, impl_layer},
@@ -124,6 +124,13 @@ impl Clients {
         self
     }
 
+    /// Who is told of peers that are not known and of proxies that are not trusted.
+    #[must_use]
+    pub fn audit(mut self, sink: impl Sink + 'static) -> Self {
+        self.door = self.door.audit(sink);
+        self
+    }
+
     /// How many requests came from a private network with forwarding headers while no proxy was
     /// trusted: a sign that [`behind`](Self::behind) is missing.
     pub fn untrusted_forwards(&self) -> u64 {
@@ -196,36 +203,31 @@ impl Proxies {
                 (address, forwarded::x_forwarded_proto(parts).next())
             }
             Forwarding::XForwardedFor => {
-                let (hop, at) = self.first_untrusted(peer, forwarded::x_forwarded_for(parts));
-                // Entries of the two headers belong together if every proxy appends to both.
-                // Otherwise only the one that the nearest proxy wrote is known to be a proxy's.
-                let aligned = forwarded::x_forwarded_for(parts).take(MAX_HOPS).count()
-                    == forwarded::x_forwarded_proto(parts).take(MAX_HOPS).count();
-                let mut protos = forwarded::x_forwarded_proto(parts);
-                (hop.address.unwrap_or(peer), protos.nth(if aligned { at } else { 0 }))
+                let address = self.first_untrusted(peer, forwarded::x_forwarded_for(parts)).address;
+                // Which proxy wrote which value cannot be told, but the last is the nearest one's.
+                (address.unwrap_or(peer), forwarded::x_forwarded_proto(parts).next())
             }
             Forwarding::Forwarded => {
-                let (hop, _) = self.first_untrusted(peer, forwarded::forwarded(parts));
+                let hop = self.first_untrusted(peer, forwarded::forwarded(parts));
                 (hop.address.unwrap_or(peer), hop.https)
             }
         }
     }
 
-    /// The hop that is the client, and its place from the right.
-    fn first_untrusted(&self, peer: IpAddr, hops: impl Iterator<Item = Hop>) -> (Hop, usize) {
+    /// The hop that is the client.
+    fn first_untrusted(&self, peer: IpAddr, hops: impl Iterator<Item = Hop>) -> Hop {
         let at_peer = Hop { address: Some(peer), https: None };
-        let mut last_good = (at_peer, 0);
+        let mut last_good = at_peer;
         for (at, hop) in hops.take(MAX_HOPS).enumerate() {
             let Some(address) = hop.address else {
                 // The hop before it is as far as we can see. Its https-ness is still what the
                 // trusted proxy that wrote this entry says of its own client.
-                return if self.hops.is_some() {
-                    (at_peer, 0)
-                } else {
-                    (Hop { https: hop.https, ..last_good.0 }, at)
+                return match self.hops {
+                    Some(_) => at_peer,
+                    None => Hop { https: hop.https, ..last_good },
                 };
             };
-            last_good = (hop, at);
+            last_good = hop;
             let arrived = match self.hops {
                 Some(hops) => at + 1 == usize::from(hops.get()),
                 None => !self.trust(address),
@@ -234,7 +236,7 @@ impl Proxies {
                 return last_good;
             }
         }
-        if self.hops.is_some() { (at_peer, 0) } else { last_good }
+        if self.hops.is_some() { at_peer } else { last_good }
     }
 }
 

@@ -1,4 +1,5 @@
-//! Two gates in one service: the first one's pass decorates the second one's refusal.
+//! Two gates in one service, where the first one's pass decorates the second one's refusal; and perhaps
+//! a gate.
 
 use super::{Door, Gate, Outcome, Pass, Verdict};
 use crate::eventual::Eventual;
@@ -34,6 +35,29 @@ where
 
     fn door(&self) -> &Door {
         self.0.door()
+    }
+}
+
+/// A gate that may not be there: then everybody passes.
+impl<G> Gate for Option<G>
+where
+    G: Gate,
+{
+    type Pass = Option<G::Pass>;
+
+    fn enter(&self, request: request::Parts) -> Eventual<Verdict<Self::Pass>> {
+        let Some(gate) = self else {
+            return Eventual::Ready(Verdict::admit(request, None));
+        };
+        gate.enter(request).map(|Verdict { parts, outcome }| match outcome {
+            Outcome::Admit(pass) => Verdict::admit(parts, Some(pass)),
+            Outcome::Refuse(rejection) => Verdict::refuse(parts, rejection),
+            Outcome::Answer(response) => Verdict::answer(parts, response),
+        })
+    }
+
+    fn door(&self) -> &Door {
+        self.as_ref().map_or(&Door::DEFAULT, Gate::door)
     }
 }
 

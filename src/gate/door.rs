@@ -14,6 +14,17 @@ use std::{fmt, mem, sync::Arc, time::Duration};
 ///
 /// The answer is the [`Render`]er's, plus `Retry-After` (rounded up, so never early) and the
 /// rejection's own headers, which move there. Its extensions hold the [`Rejection`] without them.
+///
+/// A handler that refuses by itself can use one too, so that all refusals of a server look alike:
+///
+/// ```
+/// use bytes::Bytes;
+/// use portcullis::{Reason, gate::Door};
+///
+/// fn handler(request: &http::request::Parts) -> http::Response<Bytes> {
+///     Door::new().refuse(request, Reason::NotFound)
+/// }
+/// ```
 #[derive(Clone, Default)]
 pub struct Door {
     render: Option<Arc<dyn Render>>,
@@ -43,7 +54,12 @@ impl Door {
     }
 
     /// Refuses `request`: records the refusal and writes the answer.
-    pub fn refuse(&self, request: &request::Parts, mut rejection: Rejection) -> Response<Bytes> {
+    pub fn refuse(
+        &self,
+        request: &request::Parts,
+        rejection: impl Into<Rejection>,
+    ) -> Response<Bytes> {
+        let mut rejection = rejection.into();
         self.record(request, Act::Refused(rejection.reason()));
         let mut response = match &self.render {
             Some(render) => render.render(request, &rejection),

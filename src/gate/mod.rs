@@ -5,7 +5,7 @@
 //! with a [`Rejection`], or answer it right away. It never touches the body and knows nothing of
 //! its type, so every gate works under hyper, axum and tonic alike.
 //!
-//! All layers of this crate are gates. `(A, B)` is a gate that asks `A` then `B`; `Arc<G>` is a gate;
+//! All layers of this crate are gates. `(A, B)` is a gate that asks `A` then `B`; `Arc<G>` and `Option<G>` are gates;
 //! [`gate_fn`] makes one of a closure and [`GateLayer`] makes a layer of any:
 //!
 //! ```
@@ -43,7 +43,7 @@ pub use service::{GateLayer, Gated};
 pub(crate) use chain::enter_second;
 pub(crate) use service::impl_layer;
 
-use crate::{eventual::Eventual, rejection::Rejection};
+use crate::{audit::Sink, eventual::Eventual, rejection::Rejection, render::Render};
 use bytes::Bytes;
 use http::{Response, request, response};
 use std::{fmt, sync::Arc};
@@ -103,7 +103,6 @@ impl<P: Pass> Pass for Option<P> {
 }
 
 /// A gate's answer about one request: its head, and what becomes of it.
-#[derive(Debug)]
 pub struct Verdict<P> {
     /// The head of the request, perhaps with more extensions.
     pub parts: request::Parts,
@@ -139,17 +138,42 @@ impl<P> Verdict<P> {
     }
 }
 
+/// Shows the outcome alone: the head of a request holds credentials.
+impl<P: fmt::Debug> fmt::Debug for Verdict<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verdict").field("outcome", &self.outcome).finish_non_exhaustive()
+    }
+}
+
 /// Makes a gate of a closure that answers at once.
 pub fn gate_fn<F, P>(decide: F) -> GateFn<F>
 where
     F: Fn(request::Parts) -> Verdict<P>,
 {
-    GateFn(decide)
+    GateFn { decide, door: Door::new() }
 }
 
 /// The gate of [`gate_fn`].
-#[derive(Clone, Copy)]
-pub struct GateFn<F>(F);
+#[derive(Clone)]
+#[must_use]
+pub struct GateFn<F> {
+    decide: F,
+    door: Door,
+}
+
+impl<F> GateFn<F> {
+    /// Sets how refusals look.
+    pub fn render(mut self, render: impl Render + 'static) -> Self {
+        self.door = self.door.render(render);
+        self
+    }
+
+    /// Sets who is told of refusals.
+    pub fn audit(mut self, sink: impl Sink + 'static) -> Self {
+        self.door = self.door.audit(sink);
+        self
+    }
+}
 
 impl<F, P> Gate for GateFn<F>
 where
@@ -159,7 +183,11 @@ where
     type Pass = P;
 
     fn enter(&self, request: request::Parts) -> Eventual<Verdict<P>> {
-        Eventual::Ready((self.0)(request))
+        Eventual::Ready((self.decide)(request))
+    }
+
+    fn door(&self) -> &Door {
+        &self.door
     }
 }
 

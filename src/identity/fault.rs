@@ -63,18 +63,18 @@ impl TokenFault {
         }
     }
 
-    /// Whether only somebody who tampers gets here. An expired or revoked token, one for another
-    /// audience, or a key that was rotated away happen to honest clients.
+    /// Whether only somebody who tampers gets here.
+    ///
+    /// Honest clients send expired and revoked tokens, tokens for another audience, ID tokens, tokens
+    /// under a key that was rotated away, and the word `undefined`.
     pub const fn is_suspicious(self) -> bool {
-        !matches!(
+        matches!(
             self,
-            Self::Expired
-                | Self::NotYetValid
-                | Self::Revoked
-                | Self::UnknownKey
-                | Self::UnknownIssuer
-                | Self::WrongAudience
-                | Self::LivesTooLong
+            Self::BadSignature
+                | Self::WrongAlgorithm
+                | Self::EmbeddedKey
+                | Self::CriticalHeader
+                | Self::HeaderInvalid
         )
     }
 }

@@ -102,5 +102,7 @@ pub use trusted::TrustedIssuer;
 pub use verifier::Verifier;
 
 pub(crate) use compact::MAX_TOKEN;
-pub(crate) use require::{is_scope, known};
+pub(crate) use require::is_scope;
+#[cfg(feature = "axum")]
+pub(crate) use require::known;
 pub(crate) use signing::SigningKey;

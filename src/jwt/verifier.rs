@@ -1,5 +1,4 @@
 use super::{
-    bearer::token68,
     cache::{Entry, TokenCache},
     compact::Compact,
     header::Header,
@@ -88,27 +87,10 @@ impl Verifier {
 
     /// The claims of `token`, or what is wrong with it. Answers at once when the keys are known.
     pub fn verify(&self, token: &str) -> Eventual<Result<Claims, TokenFault>> {
-        self.verify_as(token.as_bytes(), || Ok(token))
-    }
-
-    /// [`verify`](Self::verify) of credentials as they came: a remembered token is not looked into.
-    pub(super) fn verify_bytes(&self, token: &[u8]) -> Eventual<Result<Claims, TokenFault>> {
-        self.verify_as(token, || token68(token))
-    }
-
-    fn verify_as<'a>(
-        &self,
-        token: &[u8],
-        text: impl FnOnce() -> Result<&'a str, TokenFault>,
-    ) -> Eventual<Result<Claims, TokenFault>> {
-        let now = self.0.clock.wall();
-        if let Some(claims) = self.0.recall(token, now) {
+        if let Some(claims) = self.recall(token.as_bytes()) {
             return Eventual::Ready(Ok(claims));
         }
-        let token = match text() {
-            Ok(token) => token,
-            Err(fault) => return Eventual::Ready(Err(fault)),
-        };
+        let now = self.0.clock.wall();
         self.0.examine(token, now, |seen| {
             // Read first: keys that change while they are looked up must not pass for the new ones.
             let epoch = seen.trusted.keys.epoch();
@@ -128,6 +110,22 @@ impl Verifier {
                 }
             }
         })
+    }
+
+    /// The claims of a token that was verified before, if nothing has changed since.
+    pub(super) fn recall(&self, token: &[u8]) -> Option<Claims> {
+        let cache = self.0.cache.as_ref()?;
+        let (entry, now) = (cache.find(token)?, self.0.clock.wall());
+        let holds = self.0.issuers.get(entry.issuer).is_some_and(|trusted| {
+            now < entry.end
+                && trusted.keys.epoch() == entry.epoch
+                && trusted.has_begun(entry.claims.registered(), now)
+        });
+        if holds {
+            return Some(entry.claims);
+        }
+        cache.forget(token);
+        None
     }
 }
 
@@ -154,22 +152,6 @@ struct Seen<'a, 'json> {
 }
 
 impl Inner {
-    /// The claims of a token that was verified before, if nothing has changed since.
-    fn recall(&self, token: &[u8], now: UnixTime) -> Option<Claims> {
-        let cache = self.cache.as_ref()?;
-        let entry = cache.find(token)?;
-        let holds = self.issuers.get(entry.issuer).is_some_and(|trusted| {
-            now < entry.end
-                && trusted.keys.epoch() == entry.epoch
-                && trusted.has_begun(entry.claims.registered(), now)
-        });
-        if holds {
-            return Some(entry.claims);
-        }
-        cache.forget(token);
-        None
-    }
-
     /// Everything but keys and signature, then `go_on`.
     fn examine(
         &self,

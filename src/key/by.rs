@@ -41,7 +41,7 @@ type PhoneFn = Arc<dyn Fn(&Parts) -> Option<String> + Send + Sync>;
 type KeyFn = Arc<dyn Fn(Seen<'_>) -> Option<Key> + Send + Sync>;
 
 /// What is known of a request when keys are chosen.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Seen<'a> {
     /// The client.
     pub client: &'a Client,
@@ -127,6 +127,11 @@ impl KeyBy {
         Self(Rule::And(Arc::new((self, other))))
     }
 
+    #[cfg(feature = "gateway")]
+    pub(crate) const fn is_client_ip(&self) -> bool {
+        matches!(self.0, Rule::ClientIp)
+    }
+
     /// The key of a request, if it has one.
     pub fn key(&self, seen: Seen<'_>) -> Option<Key> {
         let Seen { client, identity, parts, pepper } = seen;
@@ -149,6 +154,24 @@ impl KeyBy {
             Rule::With(key) => key(seen),
         }
     }
+
+    /// Whether the key of this request stands for the client's address, alone or in a pair.
+    pub(crate) fn is_of_client(&self, seen: Seen<'_>) -> bool {
+        match &self.0 {
+            Rule::ClientIp => true,
+            Rule::Or(both) if both.0.key(seen).is_some() => both.0.is_of_client(seen),
+            Rule::Or(both) => both.1.is_of_client(seen),
+            Rule::And(both) => both.0.is_of_client(seen) || both.1.is_of_client(seen),
+            Rule::With(key) => key(seen).is_some_and(|key| key.kind() == KeyKind::Ip),
+            Rule::Subject
+            | Rule::Session
+            | Rule::Claim(_)
+            | Rule::Header(_)
+            | Rule::Path
+            | Rule::Everyone
+            | Rule::Phone(_) => false,
+        }
+    }
 }
 
 /// The key of a phone number in E.164.
@@ -163,6 +186,16 @@ fn header_key(name: &HeaderName, parts: &Parts, pepper: &Pepper) -> Option<Key> 
         .chain(values.iter().map(HeaderValue::as_bytes))
         .collect();
     Some(pepper.tag(KeyKind::Header, &all))
+}
+
+/// Leaves out the head of the request, which holds credentials.
+impl fmt::Debug for Seen<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Seen")
+            .field("client", &self.client)
+            .field("identity", &self.identity)
+            .finish_non_exhaustive()
+    }
 }
 
 impl fmt::Debug for KeyBy {

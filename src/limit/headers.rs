@@ -101,12 +101,19 @@ impl Encoded {
             headers.append(RATELIMIT, value);
             headers.append(RATELIMIT_POLICY, policy);
         }
-        if let Some([limit, left, reset]) = self.legacy {
+        // These cannot be lists, so the nearest to its end of all layers stays.
+        let nearer =
+            |left: u64| headers.get(X_REMAINING).and_then(number).is_none_or(|n| left <= n);
+        if let Some([limit, left, reset]) = self.legacy.filter(|[_, left, _]| nearer(*left)) {
             headers.insert(X_LIMIT, limit.into());
             headers.insert(X_REMAINING, left.into());
             headers.insert(X_RESET, reset.into());
         }
     }
+}
+
+fn number(value: &HeaderValue) -> Option<u64> {
+    value.to_str().ok()?.parse().ok()
 }
 
 /// Nothing is left of a limit that refuses, even if a cheaper request could pass.

@@ -220,6 +220,12 @@ impl Limit {
         &self.by
     }
 
+    /// Whether exceeding the limit can lead to a block of something else than an address.
+    #[cfg(feature = "gateway")]
+    pub(crate) const fn blocks_own_key(&self) -> bool {
+        self.ladder.is_some() && !self.shadow && !self.by.is_client_ip()
+    }
+
     pub(crate) const fn is_shadow(&self) -> bool {
         self.shadow
     }

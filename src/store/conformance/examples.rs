@@ -4,7 +4,7 @@ use crate::{
     clock::UnixTime,
     key::Key,
     limit::{Limit, Name},
-    store::{Absent, Adjustment, Answer, Asks, Block, Outcome, SharedStore, Strike},
+    store::{Absent, Adjustment, Answer, Asks, Block, Blocked, Outcome, SharedStore, Strike},
 };
 use std::time::Duration;
 
@@ -139,6 +139,10 @@ async fn a_block_since_a_moment_spares_later_tokens(make: Make<'_>) {
         let admitted = admit(&store, ask(issued_at)).await.outcome == Outcome::Admitted;
         assert_eq!(admitted, passes, "{issued_at:?}");
     }
+    let strike = Strike { key: key(1), cause: "abuse".into(), ladder: Ladder::after(1) };
+    admit(&store, Asks::new().strike(strike)).await;
+    let standing = answer(store.blocks(2)).await;
+    assert!(matches!(standing[..], [Blocked { remaining: None, since: Some(_), .. }]), "kept");
 }
 
 async fn refusals_strike_once_in_each_period_and_climb_the_ladder(make: Make<'_>) {

@@ -237,8 +237,8 @@ impl Model {
         climb.end = now + climb.last;
         let end = climb.end;
         let stands = self.block_on(key).is_some_and(|_| {
-            let (stands, block) = self.blocks[&key];
-            block.since.is_none() && stands.is_none_or(|stands| stands >= end)
+            let (stands, _) = self.blocks[&key];
+            stands.is_none_or(|stands| stands >= end)
         });
         if !stands {
             self.block(key, Block::lasting(started.lasting));

@@ -127,9 +127,7 @@ impl Blocks {
         let longer = {
             let standing = self.standing.lock_for(&key);
             let end = now + crate::clock::micros(lasting);
-            standing
-                .find(&key)
-                .is_none_or(|standing| standing.end < end || standing.block.since.is_some())
+            standing.find(&key).is_none_or(|standing| standing.end < end)
         };
         if longer {
             self.put(key, Block::lasting(lasting), now);

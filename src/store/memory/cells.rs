@@ -4,7 +4,10 @@
 //! function of one cell and the time. So a limiter is made for each decision over a [`Slot`], a state
 //! store of a single cell, with a clock that reads one moment; making one costs nothing that shows.
 
-use super::table::{Locked, Mortal, Table};
+use super::{
+    overflow::Overflow,
+    table::{Locked, Mortal, Table},
+};
 use crate::{
     key::{Key, KeyKind, Pepper},
     limit::{Name, Quota},
@@ -22,10 +25,7 @@ use std::{
     cell::Cell,
     num::NonZeroU32,
     ops::Add,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::atomic::{AtomicU64, Ordering},
 };
 
 /// The cells of all limits and keys.
@@ -50,15 +50,6 @@ struct CellId([u64; 2]);
 /// When the limit would be full again (its theoretical arrival time), in microseconds.
 #[derive(Clone, Copy, Debug)]
 struct FullAt(u64);
-
-/// Buckets that all new keys share while their shard is full, one for each limit. Used only under
-/// the lock of the shard.
-#[derive(Debug, Default)]
-struct Overflow {
-    /// When the last of the buckets is full again.
-    until: AtomicU64,
-    buckets: Mutex<Vec<(Name, u64)>>,
-}
 
 /// A cell as one group of takes sees it.
 #[derive(Clone, Copy)]
@@ -186,25 +177,6 @@ impl CellId {
 impl Mortal for FullAt {
     fn dies_at(&self) -> u64 {
         self.0
-    }
-}
-
-impl Overflow {
-    fn bucket(&self, limit: Name, now: u64) -> Option<u64> {
-        if self.until.load(Ordering::Relaxed) <= now {
-            return None;
-        }
-        let buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
-        buckets.iter().find(|(name, tat)| *name == limit && *tat > now).map(|(_, tat)| *tat)
-    }
-
-    fn fill(&self, limit: Name, tat: u64) {
-        self.until.fetch_max(tat, Ordering::Relaxed);
-        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
-        match buckets.iter_mut().find(|(name, _)| *name == limit) {
-            Some((_, shared)) => *shared = tat,
-            None => buckets.push((limit, tat)),
-        }
     }
 }
 

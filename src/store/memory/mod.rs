@@ -1,5 +1,6 @@
 mod blocks;
 mod cells;
+mod overflow;
 mod table;
 
 use self::{blocks::Blocks, cells::Cells};

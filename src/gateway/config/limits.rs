@@ -1,0 +1,142 @@
+use super::sections::DurationText;
+use crate::{
+    block::Ladder,
+    error::ConfigError,
+    key::KeyBy,
+    limit::{Limit, Name, Quota},
+};
+use http::HeaderName;
+use serde::Deserialize;
+use std::time::Duration;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LimitSection {
+    name: String,
+    quota: String,
+    burst: Option<u32>,
+    by: Option<String>,
+    cost: Option<u32>,
+    #[serde(default)]
+    shadow: bool,
+    block_after: Option<BlockAfterSection>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BlockAfterSection {
+    strikes: u8,
+    within: DurationText,
+    r#for: DurationText,
+}
+
+/// The longest that a ladder climbs to.
+const CAP: Duration = Duration::from_secs(86_400);
+
+/// The limits of a file; one of 100 in 15 minutes for each address if it has none.
+pub(super) fn build(sections: &[LimitSection]) -> Result<Vec<Limit>, ConfigError> {
+    if sections.is_empty() {
+        let quota = Quota::new(100, Duration::from_secs(900))?;
+        return Ok(vec![Limit::new(quota).named("per-ip")]);
+    }
+    let mut limits: Vec<Limit> = Vec::new();
+    for section in sections {
+        let place = format!("[[limit]] {}", section.name.escape_default());
+        let limit = section.build().map_err(|error| error.within(&place))?;
+        if limits.iter().any(|other| other.name() == limit.name()) {
+            return Err(ConfigError::new("the name is taken").within(&place));
+        }
+        limits.push(limit);
+    }
+    Ok(limits)
+}
+
+impl LimitSection {
+    fn build(&self) -> Result<Limit, ConfigError> {
+        let mut quota: Quota = self.quota.parse()?;
+        if let Some(burst) = self.burst {
+            quota = quota.with_burst(burst)?;
+        }
+        let mut limit = Limit::new(quota).named(Name::new(&self.name)?);
+        if let Some(by) = &self.by {
+            limit = limit.by(key_by(by)?);
+        }
+        if let Some(cost) = self.cost {
+            if !(1..=quota.burst()).contains(&cost) {
+                return Err(ConfigError::new(
+                    "cost: between 1 and the burst, or no request ever passes",
+                ));
+            }
+            limit = limit.cost(cost);
+        }
+        if self.shadow {
+            limit = limit.shadow();
+        }
+        if let Some(BlockAfterSection { strikes, within, r#for }) = &self.block_after {
+            let ladder = Ladder::try_new(*strikes, within.0, r#for.0, CAP.max(r#for.0))
+                .map_err(|error| error.within("block_after"))?;
+            limit = limit.block_after(ladder);
+        }
+        Ok(limit)
+    }
+}
+
+/// `ip`, `subject`, `claim:tenant`, `ip + header:user-agent`, `subject | ip`: `+` is both at once and
+/// binds tighter than `|`, the fallback.
+fn key_by(text: &str) -> Result<KeyBy, ConfigError> {
+    let either = text.split('|').map(|both| {
+        let keys =
+            both.split('+').map(|key| single_key(key.trim())).collect::<Result<Vec<_>, _>>()?;
+        Ok(fold(keys, KeyBy::and))
+    });
+    let either = either.collect::<Result<Vec<_>, ConfigError>>()?.into_iter().flatten().collect();
+    fold(either, KeyBy::or).ok_or_else(|| ConfigError::new("by: a key is needed"))
+}
+
+fn fold(keys: Vec<KeyBy>, join: fn(KeyBy, KeyBy) -> KeyBy) -> Option<KeyBy> {
+    keys.into_iter().reduce(join)
+}
+
+fn single_key(text: &str) -> Result<KeyBy, ConfigError> {
+    let unknown = || {
+        let text = text.escape_default();
+        ConfigError::new(format!(
+            "by: `{text}` is not one of ip, subject, session, claim:NAME, header:NAME, path, everyone"
+        ))
+    };
+    Ok(match text.split_once(':') {
+        None => match text {
+            "ip" => KeyBy::client_ip(),
+            "subject" => KeyBy::subject(),
+            "session" => KeyBy::session(),
+            "path" => KeyBy::path(),
+            "everyone" => KeyBy::everyone(),
+            _ => return Err(unknown()),
+        },
+        Some(("claim", name)) if !name.is_empty() => KeyBy::claim(name),
+        Some(("header", name)) => {
+            KeyBy::header(HeaderName::from_bytes(name.as_bytes()).map_err(|_| unknown())?)
+        }
+        Some(_) => return Err(unknown()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_combine() {
+        for (text, want) in [
+            ("ip", "client-ip"),
+            ("claim:sub", "subject"),
+            ("ip + header:user-agent", "(client-ip and header:user-agent)"),
+            ("subject | ip+path | everyone", "((subject or (client-ip and path)) or everyone)"),
+        ] {
+            assert_eq!(format!("{:?}", key_by(text).unwrap()), want);
+        }
+        for bad in ["", "|", "ip +", "user", "claim:", "header:a b", "IP"] {
+            assert!(key_by(bad).is_err(), "{bad}");
+        }
+    }
+}

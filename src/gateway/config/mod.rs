@@ -1,0 +1,179 @@
+//! The configuration file, parsed once into the parts it names.
+
+mod keys;
+mod limits;
+mod routes;
+mod sections;
+mod text;
+
+pub(super) use routes::{Auth, RouteConfig};
+
+use self::sections::File;
+use crate::{
+    client::Clients,
+    error::ConfigError,
+    jwt::{TrustedIssuer, Verifier},
+    limit::Limit,
+    security_headers::SecurityHeadersLayer,
+    token::Issuer,
+};
+use serde::Deserialize;
+use std::{fs, net::SocketAddr, path::Path};
+
+/// A configuration in which everything has been checked: what it names exists, and what it asks for can
+/// be had.
+///
+/// The format is TOML; the README shows it whole. An unknown key is refused with the nearest known name.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub(super) profile: Profile,
+    pub(super) address: SocketAddr,
+    pub(super) clients: Clients,
+    pub(super) limits: Vec<Limit>,
+    pub(super) verifier: Option<Verifier>,
+    pub(super) issuer: Option<Issuer>,
+    pub(super) issuer_is_fresh: bool,
+    pub(super) headers: SecurityHeadersLayer,
+    pub(super) routes: Vec<RouteConfig>,
+}
+
+/// How strict the gateway is.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Profile {
+    /// For a developer's machine: loopback only, keys may be made up at start.
+    Dev,
+    /// For production.
+    #[default]
+    Standard,
+    /// For production, with the strictest rules.
+    Banking,
+}
+
+/// A configuration file is read whole; none needs more than this.
+const MAX_FILE: u64 = 1 << 20;
+
+impl Config {
+    /// Reads a file. Paths inside it are relative to its folder.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, and where.
+    pub fn load(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
+        let path = path.as_ref();
+        let place = path.display();
+        let folder = path.parent().unwrap_or(Path::new("."));
+        let text = read_capped(path).map_err(|error| error.within(&place))?;
+        let text =
+            String::from_utf8(text).map_err(|_| ConfigError::new("not UTF-8").within(&place))?;
+        Self::parse(&text, folder).map_err(|error| error.within(&place))
+    }
+
+    /// Parses the text of a file. Paths inside it are relative to `folder`.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, and where.
+    pub fn parse(text: &str, folder: &Path) -> Result<Self, ConfigError> {
+        let file: File = toml::from_str(text).map_err(|error| text::explain(text, &error))?;
+        let profile = file.profile;
+        let address = file.listen.address;
+        if profile == Profile::Dev && !address.ip().is_loopback() {
+            return Err(ConfigError::new(format!(
+                "[listen] address: profile \"dev\" listens on loopback only, not on {address}; set \
+                 profile = \"standard\""
+            )));
+        }
+        let issuer = file
+            .token
+            .as_ref()
+            .map(|token| token.issuer(profile, folder))
+            .transpose()
+            .map_err(|error| error.within("[token]"))?;
+        let verifier = verifier(&file, issuer.as_ref(), folder)?;
+        let limits = limits::build(&file.limit)?;
+        let routes = routes::build(&file.route, verifier.as_ref(), &limits)?;
+        Ok(Self {
+            profile,
+            address,
+            clients: file.clients.build().map_err(|error| error.within("[clients]"))?,
+            limits,
+            verifier,
+            issuer_is_fresh: file.token.as_ref().is_some_and(|token| token.keys.is_none()),
+            issuer,
+            headers: file.headers.build(),
+            routes,
+        })
+    }
+
+    /// How strict the gateway is.
+    pub fn profile(&self) -> Profile {
+        self.profile
+    }
+
+    /// Where to listen.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Listens elsewhere than the file says.
+    ///
+    /// # Errors
+    ///
+    /// When the profile is `dev` and the address is not loopback.
+    pub fn listen(mut self, address: SocketAddr) -> Result<Self, ConfigError> {
+        if self.profile == Profile::Dev && !address.ip().is_loopback() {
+            return Err(ConfigError::new(format!(
+                "{address} is not loopback: profile \"dev\" has made-up keys; use --config FILE with \
+                 profile = \"standard\" to be reached from elsewhere"
+            )));
+        }
+        self.address = address;
+        Ok(self)
+    }
+
+    /// What signs tokens.
+    ///
+    /// # Errors
+    ///
+    /// When there is no `[token]` section.
+    pub fn issuer(&self) -> Result<&Issuer, ConfigError> {
+        let missing = || ConfigError::new("there is no [token] section, so no issuer to sign with");
+        self.issuer.as_ref().ok_or_else(missing)
+    }
+
+    /// Whether the issuer's key was made up at start, so that no other process can use it.
+    pub fn issuer_is_fresh(&self) -> bool {
+        self.issuer_is_fresh
+    }
+}
+
+fn verifier(
+    file: &File,
+    own: Option<&Issuer>,
+    folder: &Path,
+) -> Result<Option<Verifier>, ConfigError> {
+    let mut issuers: Vec<TrustedIssuer> = own.map(Issuer::trusted).into_iter().collect();
+    for issuer in &file.issuer {
+        let place = format!("[[issuer]] {}", issuer.issuer.escape_default());
+        issuers.push(issuer.trusted(folder).map_err(|error| error.within(place))?);
+    }
+    if issuers.is_empty() {
+        return Ok(None);
+    }
+    Verifier::new(issuers).map(Some).map_err(|error| error.within("[[issuer]]"))
+}
+
+/// Reads a file that must not be larger than [`MAX_FILE`].
+fn read_capped(path: &Path) -> Result<Vec<u8>, ConfigError> {
+    use std::io::Read;
+    let mut bytes = Vec::new();
+    fs::File::open(path)
+        .and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut bytes))
+        .map_err(|error| ConfigError::new(format!("cannot be read: {error}")))?;
+    if bytes.len() as u64 > MAX_FILE {
+        return Err(ConfigError::new("larger than 1 MiB"));
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,231 @@
+//! The sections of the file, as they are written.
+
+use super::{
+    Profile,
+    keys::{self, SecretRef},
+    limits::LimitSection,
+    routes::RouteSection,
+};
+use crate::{
+    client::{Clients, Forwarding},
+    duration,
+    error::ConfigError,
+    jwt::{Algorithm, Keys, TrustedIssuer},
+    security_headers::SecurityHeadersLayer,
+    token::Issuer,
+};
+use http::HeaderName;
+use serde::Deserialize;
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    num::NonZeroU8,
+    path::Path,
+    time::Duration,
+};
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct File {
+    #[serde(default)]
+    pub(super) profile: Profile,
+    #[serde(default)]
+    pub(super) listen: ListenSection,
+    #[serde(default)]
+    pub(super) clients: ClientsSection,
+    #[serde(default)]
+    pub(super) limit: Vec<LimitSection>,
+    #[serde(default)]
+    pub(super) issuer: Vec<IssuerSection>,
+    pub(super) token: Option<TokenSection>,
+    #[serde(default)]
+    pub(super) headers: HeadersSection,
+    #[serde(default)]
+    pub(super) route: Vec<RouteSection>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ListenSection {
+    pub(super) address: SocketAddr,
+}
+
+impl Default for ListenSection {
+    fn default() -> Self {
+        Self { address: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)) }
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ClientsSection {
+    trusted_proxies: Option<Vec<String>>,
+    header: Option<String>,
+    hops: Option<NonZeroU8>,
+    ipv6_prefix: Option<u8>,
+}
+
+impl ClientsSection {
+    pub(super) fn build(&self) -> Result<Clients, ConfigError> {
+        let mut clients = match (&self.trusted_proxies, &self.header) {
+            (Some(trusted), Some(header)) => Clients::behind(trusted, forwarding(header)?)?,
+            (None, None) if self.hops.is_none() => Clients::direct(),
+            _ => {
+                return Err(ConfigError::new(
+                    "`trusted_proxies` and `header` belong together: who forwards, and in which header",
+                ));
+            }
+        };
+        if let Some(hops) = self.hops {
+            clients = clients.hops(hops);
+        }
+        match self.ipv6_prefix {
+            Some(length @ 1..=128) => Ok(clients.ipv6_prefix(length)),
+            Some(_) => Err(ConfigError::new("ipv6_prefix: 1 to 128")),
+            None => Ok(clients),
+        }
+    }
+}
+
+fn forwarding(header: &str) -> Result<Forwarding, ConfigError> {
+    Ok(match header.to_ascii_lowercase().as_str() {
+        "x-forwarded-for" => Forwarding::XForwardedFor,
+        "forwarded" => Forwarding::Forwarded,
+        name => Forwarding::Single(HeaderName::from_bytes(name.as_bytes()).map_err(|_| {
+            ConfigError::new(format!("header: `{}` is not a header name", name.escape_default()))
+        })?),
+    })
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct IssuerSection {
+    pub(super) issuer: String,
+    audience: Vec<String>,
+    #[serde(default)]
+    algorithms: Vec<String>,
+    typ: Option<Vec<String>>,
+    leeway: Option<DurationText>,
+    max_lifetime: Option<DurationText>,
+    keys: Option<SecretRef>,
+    secret: Option<SecretRef>,
+}
+
+impl IssuerSection {
+    pub(super) fn trusted(&self, folder: &Path) -> Result<TrustedIssuer, ConfigError> {
+        let algorithms: Vec<Algorithm> =
+            self.algorithms.iter().map(|name| name.parse()).collect::<Result<_, _>>()?;
+        let keys = match (&self.keys, &self.secret) {
+            (Some(keys), None) => keys::verifying(&keys.text(folder)?, &algorithms)
+                .map_err(|error| error.within(keys))?,
+            (None, Some(secret)) => {
+                let algorithm = match &algorithms[..] {
+                    [] => Algorithm::HS256,
+                    all => keys::only(all, "a secret")?,
+                };
+                Keys::secret(secret.read(folder)?, algorithm)
+                    .map_err(|error| error.within(secret))?
+            }
+            _ => return Err(ConfigError::new("either `keys` or `secret` is needed")),
+        };
+        let mut trusted = TrustedIssuer::new(&self.issuer, keys);
+        for audience in &self.audience {
+            trusted = trusted.audience(audience);
+        }
+        if !algorithms.is_empty() {
+            trusted = trusted.algorithms(algorithms);
+        }
+        if let Some(typ) = &self.typ {
+            trusted = trusted.typ(typ);
+        }
+        if let Some(DurationText(leeway)) = self.leeway {
+            trusted = trusted.leeway(leeway);
+        }
+        if let Some(DurationText(lifetime)) = self.max_lifetime {
+            trusted = trusted.max_lifetime(lifetime);
+        }
+        Ok(trusted)
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TokenSection {
+    issuer: String,
+    audience: String,
+    pub(super) keys: Option<SecretRef>,
+    access: Option<DurationText>,
+}
+
+impl TokenSection {
+    pub(super) fn issuer(&self, profile: Profile, folder: &Path) -> Result<Issuer, ConfigError> {
+        let issuer = match &self.keys {
+            None if profile == Profile::Dev => Issuer::generate(&self.issuer, &self.audience)?,
+            None => {
+                return Err(ConfigError::new(
+                    "`keys` is missing: name the signing key, like keys = \"file:signing.pem\"",
+                ));
+            }
+            Some(keys) => {
+                let text = keys.text(folder)?;
+                let issuer = if keys::is_pem(&text) {
+                    Issuer::from_pem(&self.issuer, &self.audience, text, Algorithm::ES256)
+                } else {
+                    let json = String::from_utf8(text).map_err(|_| {
+                        ConfigError::new("the key is neither PEM nor JSON").within(keys)
+                    })?;
+                    Issuer::from_jwk(&self.issuer, &self.audience, &json)
+                };
+                issuer.map_err(|error| error.within(keys))?
+            }
+        };
+        match self.access {
+            Some(DurationText(lifetime)) => {
+                issuer.lifetime(lifetime).map_err(|e| e.within("access"))
+            }
+            None => Ok(issuer),
+        }
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct HeadersSection {
+    #[serde(default)]
+    preset: Preset,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Preset {
+    Web,
+    Api,
+    Owasp,
+    #[default]
+    Gateway,
+    None,
+}
+
+impl HeadersSection {
+    pub(super) fn build(&self) -> SecurityHeadersLayer {
+        match self.preset {
+            Preset::Web => SecurityHeadersLayer::web(),
+            Preset::Api => SecurityHeadersLayer::api(),
+            Preset::Owasp => SecurityHeadersLayer::owasp(),
+            Preset::Gateway => SecurityHeadersLayer::gateway(),
+            Preset::None => SecurityHeadersLayer::none(),
+        }
+    }
+}
+
+/// `30s`, `15m`.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct DurationText(pub(super) Duration);
+
+impl TryFrom<String> for DurationText {
+    type Error = ConfigError;
+
+    fn try_from(text: String) -> Result<Self, ConfigError> {
+        duration::parse(&text).map(Self)
+    }
+}

@@ -1,0 +1,42 @@
+//! The gateway: the layers of this crate, wired by a configuration.
+//!
+//! The program `portcullis` is this module and a command line. A server of your own can be wired the
+//! same way:
+//!
+//! ```no_run
+//! use portcullis::gateway::{Config, Gateway};
+//!
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let config = Config::load("portcullis.toml")?;
+//! let gateway = Gateway::new(&config);
+//! let listener = tokio::net::TcpListener::bind(config.address()).await?;
+//! gateway.serve(listener, async { tokio::signal::ctrl_c().await.unwrap_or_default() }).await;
+//! # Ok(()) }
+//! ```
+//!
+//! # The order of things
+//!
+//! Security headers are outermost, so every answer carries them. Then the client is found, the path is
+//! checked and made normal, and the longest route that fits is taken. Each route is guarded by one
+//! [`Portcullis`](crate::Portcullis) over one store. A path that no route names is 404, after the limits
+//! that all routes share, or after all limits if they share none.
+//!
+//! `GET /healthz` and, with a `[token]` section, `GET /.well-known/jwks.json` are always there and are not
+//! limited.
+//!
+//! # Bounds
+//!
+//! A request head has at most 64 KiB and 100 lines and ten seconds to arrive; a connection carries at most
+//! 128 HTTP/2 streams at once; 10,000 connections are served at once, others wait to be accepted. What hyper
+//! itself refuses (431, malformed requests) carries no headers of ours.
+
+mod answers;
+mod config;
+mod demo;
+mod path;
+mod routes;
+mod server;
+
+pub use config::{Config, Profile};
+pub use demo::{Demo, LOOPBACK};
+pub use server::Gateway;

@@ -1,0 +1,134 @@
+use super::{
+    answers::Answers,
+    config::{Auth, Config, RouteConfig},
+};
+use crate::{
+    gate::{Gated, ResponseFuture},
+    jwt::{JwtLayer, Mode, RequireScope},
+    limit::Limit,
+    stack::Portcullis,
+    store::SharedStore,
+};
+use bytes::Bytes;
+use http::Request;
+use std::{
+    convert::Infallible,
+    sync::Arc,
+    task::{Context, Poll},
+};
+use tower::Service;
+
+/// Sends a request to the route with the longest path that fits, by whole segments.
+#[derive(Clone, Debug)]
+pub(super) struct Routes(Arc<Table>);
+
+#[derive(Debug)]
+struct Table {
+    /// The longest paths first.
+    routes: Vec<Route>,
+    fallback: Guarded,
+}
+
+#[derive(Debug)]
+struct Route {
+    path: String,
+    whole: bool,
+    service: Guarded,
+}
+
+/// What guards a route; nothing guards what is built in.
+type Guard = Option<(Portcullis, Option<RequireScope>)>;
+type Guarded = Gated<Answers, Arc<Guard>>;
+
+impl Routes {
+    pub(super) fn new(config: &Config, store: &SharedStore) -> Self {
+        let guarded = |answers, guard: Guard| Gated::new(answers, Arc::new(guard));
+        let mut routes: Vec<Route> = config
+            .routes
+            .iter()
+            .map(|route| Route {
+                path: route.path.clone(),
+                whole: false,
+                service: guarded(Answers::Hello, Some(guard(config, store, route))),
+            })
+            .collect();
+        let mut built_in = |path: &str, answers| {
+            let service = guarded(answers, None);
+            routes.push(Route { path: path.to_owned(), whole: true, service });
+        };
+        built_in("/healthz", Answers::Health);
+        if let Some(issuer) = &config.issuer {
+            let keys = Bytes::copy_from_slice(issuer.jwks().as_bytes());
+            built_in("/.well-known/jwks.json", Answers::Jwks(keys));
+        }
+        routes.sort_by_key(|route| std::cmp::Reverse(route.path.len()));
+        let nowhere = limited(config, store, &shared(config));
+        Self(Arc::new(Table {
+            routes,
+            fallback: guarded(Answers::NotFound, Some((nowhere, None))),
+        }))
+    }
+}
+
+impl<B> Service<Request<B>> for Routes {
+    type Response = <Guarded as Service<Request<B>>>::Response;
+    type Error = Infallible;
+    type Future = ResponseFuture<Answers, Arc<Guard>, B>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let path = request.uri().path();
+        let route = self.0.routes.iter().find(|route| route.fits(path));
+        route.map_or(&self.0.fallback, |route| &route.service).clone().call(request)
+    }
+}
+
+impl Route {
+    fn fits(&self, path: &str) -> bool {
+        match path.strip_prefix(self.path.as_str()) {
+            Some("") => true,
+            Some(rest) => rest.starts_with('/') && !self.whole,
+            None => false,
+        }
+    }
+}
+
+fn guard(
+    config: &Config,
+    store: &SharedStore,
+    route: &RouteConfig,
+) -> (Portcullis, Option<RequireScope>) {
+    let mut guard = limited(config, store, &route.limits);
+    let mode = match route.auth {
+        Auth::None => None,
+        Auth::Optional => Some(Mode::Optional),
+        Auth::Required => Some(Mode::Required),
+    };
+    if let (Some(mode), Some(verifier)) = (mode, &config.verifier) {
+        guard = guard.jwt(JwtLayer::new(verifier.clone()).mode(mode));
+    }
+    (guard, route.scopes.clone())
+}
+
+/// The limits of paths that no route names: those that all routes share, or all if there are none.
+/// One that is meant for a single route must not be used up by requests that go astray.
+fn shared(config: &Config) -> Vec<Limit> {
+    let routes = config.routes.iter().filter(|route| !route.limits.is_empty());
+    let on_all = |limit: &Limit| {
+        routes.clone().all(|route| route.limits.iter().any(|own| own.name() == limit.name()))
+    };
+    let shared: Vec<_> = config.limits.iter().filter(|limit| on_all(limit)).cloned().collect();
+    if shared.is_empty() { config.limits.clone() } else { shared }
+}
+
+fn limited(config: &Config, store: &SharedStore, limits: &[Limit]) -> Portcullis {
+    let guard = Portcullis::new(Arc::clone(store)).clients(config.clients.clone());
+    limits.iter().fold(guard, |guard, limit| {
+        let guard = guard.limit(limit.clone());
+        // Whoever a limit blocks must be asked about; addresses always are.
+        if limit.blocks_own_key() { guard.block_by(limit.key_by().clone()) } else { guard }
+    })
+}

@@ -1,0 +1,96 @@
+//! Configurations in pieces, and a folder with the files that they name.
+#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, reason = "shared by tests")]
+
+use openssl::pkey::PKey;
+use portcullis::gateway::Config;
+use std::{
+    env, fs,
+    path::PathBuf,
+    process,
+    sync::atomic::{AtomicUsize, Ordering},
+};
+
+/// Stands wherever a secret is in a place that is wrong for one.
+pub(crate) const HUNTER: &str = "hunter2-V0r9xTz3JmB2nKc5LdY8sHf1GaPuE4iO";
+
+/// A folder with files that the cases name, removed at the end.
+pub(crate) struct Folder(pub(crate) PathBuf);
+
+impl Folder {
+    pub(crate) fn new() -> Self {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let path = env::temp_dir().join(format!("portcullis-config-{}-{count}", process::id()));
+        fs::create_dir_all(&path).unwrap();
+        let ed25519 = PKey::generate_ed25519().unwrap();
+        let files: [(&str, Vec<u8>); 12] = [
+            ("good.secret", b"V0r9xTz3JmB2nKc5LdY8sHf1GaPuE4iO\n".into()),
+            ("short.secret", b"hunter2-short".into()),
+            ("weak.secret", b"secret-hunter2-secret-hunter2-secret".into()),
+            ("odd.secret", b"hex:hunter2".into()),
+            ("empty.secret", b"\n".into()),
+            ("ed.pem", ed25519.public_key_to_pem().unwrap()),
+            ("ed.key", ed25519.private_key_to_pem_pkcs8().unwrap()),
+            (
+                "broken.pem",
+                b"-----BEGIN PRIVATE KEY-----\nhunter2\n-----END PRIVATE KEY-----\n".into(),
+            ),
+            ("garbage", HUNTER.into()),
+            ("none.json", br#"{"keys":[]}"#.into()),
+            ("secret.json", br#"{"keys":[{"kty":"oct","alg":"HS256","k":"hunter2"}]}"#.into()),
+            ("large", vec![b'#'; (1 << 20) + 1]),
+        ];
+        for (name, content) in files {
+            fs::write(path.join(name), content).unwrap();
+        }
+        Self(path)
+    }
+
+    pub(crate) fn parse(&self, text: &str) -> Result<Config, String> {
+        Config::parse(text, &self.0).map_err(|error| error.to_string())
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+pub(crate) fn check(cases: &[(String, &str)]) {
+    let folder = Folder::new();
+    for (text, told) in cases {
+        let error = folder.parse(text).map(drop).expect_err(text);
+        assert!(error.contains(told), "{text}\n{error}\nlacks: {told}");
+        assert!(!error.contains("hunter2"), "{text}\n{error}\nrepeats a secret");
+        assert!(!error.contains(char::is_control), "{text}\n{error:?}\nis not one line");
+    }
+}
+
+pub(crate) fn route(more: &str) -> String {
+    format!("[[route]]\npath = \"/api\"\nrespond = \"hello\"\nauth = \"none\"\n{more}\n")
+}
+
+pub(crate) fn path(path: &str) -> String {
+    format!("[[route]]\npath = {path}\nrespond = \"hello\"\nauth = \"none\"\n")
+}
+
+pub(crate) fn limit(more: &str) -> String {
+    format!("[[limit]]\nname = \"few\"\n{more}\n")
+}
+
+pub(crate) fn block_after(inside: &str) -> String {
+    limit(&format!("quota = \"1/s\"\nblock_after = {{ {inside} }}"))
+}
+
+pub(crate) fn issuer(more: &str) -> String {
+    format!("[[issuer]]\nissuer = \"https://idp.example/\"\naudience = [\"api\"]\n{more}\n")
+}
+
+pub(crate) fn shared(more: &str) -> String {
+    issuer(&format!("secret = \"file:good.secret\"\n{more}"))
+}
+
+pub(crate) fn token(more: &str) -> String {
+    format!("[token]\nissuer = \"https://login.example/\"\naudience = \"api\"\n{more}\n")
+}
