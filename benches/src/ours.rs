@@ -79,6 +79,6 @@ pub(crate) fn four_gates() -> Contender {
     contender(GateLayer::new(gates).layer(service_fn(hello)))
 }
 
-fn idle() -> impl Gate<Pass = ()> + Copy + Send + Sync + 'static {
+fn idle() -> impl Gate<Pass = ()> + Clone + Send + Sync + 'static {
     gate_fn(|request: Parts| Verdict::admit(request, ()))
 }
