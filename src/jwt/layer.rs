@@ -1,4 +1,4 @@
-use super::{TokenSource, Verifier};
+use super::{TokenSource, Verifier, bearer::token68};
 use crate::{
     audit::{Act, Sink},
     eventual::Eventual,
@@ -90,15 +90,23 @@ impl JwtLayer {
     ///
     /// Fails when there is more than one token, which is for nobody to choose from.
     pub(crate) fn identify(&self, request: &Parts) -> Eventual<Result<Identity, Reason>> {
-        match self.source.find(&request.headers) {
-            Ok(None) => Eventual::Ready(Ok(Identity::Anonymous)),
-            Ok(Some(token)) => self.verifier.verify_bytes(token).map(|verified| {
+        let token = match self.source.find(&request.headers) {
+            Ok(Some(token)) => token,
+            Ok(None) => return Eventual::Ready(Ok(Identity::Anonymous)),
+            Err(reason) => return Eventual::Ready(Err(reason)),
+        };
+        // A remembered token is not looked into again.
+        if let Some(claims) = self.verifier.recall(token) {
+            return Eventual::Ready(Ok(Identity::Known(claims)));
+        }
+        match token68(token) {
+            Ok(token) => self.verifier.verify(token).map(|verified| {
                 Ok(match verified {
                     Ok(claims) => Identity::Known(claims),
                     Err(fault) => Identity::Invalid(fault),
                 })
             }),
-            Err(reason) => Eventual::Ready(Err(reason)),
+            Err(fault) => Eventual::Ready(Ok(Identity::Invalid(fault))),
         }
     }
 }

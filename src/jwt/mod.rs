@@ -78,6 +78,7 @@ mod algorithm;
 mod bearer;
 mod cache;
 mod compact;
+mod examine;
 mod fixed;
 mod header;
 mod jose;

@@ -1,19 +1,14 @@
 use super::{
-    bearer::token68,
-    cache::{Entry, TokenCache},
-    compact::Compact,
-    header::Header,
-    keys::Found,
-    payload::{Payload, Seconds},
+    cache::TokenCache,
+    examine::{Examiner, Seen},
     trusted::{Trusted, TrustedIssuer},
 };
 use crate::{
-    clock::{Clock, SystemClock, UnixTime},
+    clock::{Clock, SystemClock},
     error::ConfigError,
     eventual::Eventual,
     identity::{Claims, TokenFault},
 };
-use bytes::Bytes;
 use std::{fmt, sync::Arc};
 
 /// Verifies tokens of trusted issuers. A clone is one more reference to the same verifier and its cache.
@@ -35,13 +30,7 @@ use std::{fmt, sync::Arc};
 /// # Ok(()) }
 /// ```
 #[derive(Clone)]
-pub struct Verifier(Arc<Inner>);
-
-struct Inner {
-    issuers: Arc<[Trusted]>,
-    clock: Arc<dyn Clock>,
-    cache: Option<TokenCache>,
-}
+pub struct Verifier(Arc<Examiner>);
 
 /// Room for some 8000 usual tokens.
 const CACHE_BYTES: usize = 16 << 20;
@@ -83,32 +72,15 @@ impl Verifier {
 
     fn with(issuers: Arc<[Trusted]>, clock: Arc<dyn Clock>, cache: usize) -> Self {
         let cache = (cache > 0).then(|| TokenCache::new(cache));
-        Self(Arc::new(Inner { issuers, clock, cache }))
+        Self(Arc::new(Examiner { issuers, clock, cache }))
     }
 
     /// The claims of `token`, or what is wrong with it. Answers at once when the keys are known.
     pub fn verify(&self, token: &str) -> Eventual<Result<Claims, TokenFault>> {
-        self.verify_as(token.as_bytes(), || Ok(token))
-    }
-
-    /// [`verify`](Self::verify) of credentials as they came: a remembered token is not looked into.
-    pub(super) fn verify_bytes(&self, token: &[u8]) -> Eventual<Result<Claims, TokenFault>> {
-        self.verify_as(token, || token68(token))
-    }
-
-    fn verify_as<'a>(
-        &self,
-        token: &[u8],
-        text: impl FnOnce() -> Result<&'a str, TokenFault>,
-    ) -> Eventual<Result<Claims, TokenFault>> {
-        let now = self.0.clock.wall();
-        if let Some(claims) = self.0.recall(token, now) {
+        if let Some(claims) = self.recall(token.as_bytes()) {
             return Eventual::Ready(Ok(claims));
         }
-        let token = match text() {
-            Ok(token) => token,
-            Err(fault) => return Eventual::Ready(Err(fault)),
-        };
+        let now = self.0.clock.wall();
         self.0.examine(token, now, |seen| {
             // Read first: keys that change while they are looked up must not pass for the new ones.
             let epoch = seen.trusted.keys.epoch();
@@ -129,6 +101,22 @@ impl Verifier {
             }
         })
     }
+
+    /// The claims of a token that was verified before, if nothing has changed since.
+    pub(super) fn recall(&self, token: &[u8]) -> Option<Claims> {
+        let cache = self.0.cache.as_ref()?;
+        let (entry, now) = (cache.find(token)?, self.0.clock.wall());
+        let holds = self.0.issuers.get(entry.issuer).is_some_and(|trusted| {
+            now < entry.end
+                && trusted.keys.epoch() == entry.epoch
+                && trusted.has_begun(entry.claims.registered(), now)
+        });
+        if holds {
+            return Some(entry.claims);
+        }
+        cache.forget(token);
+        None
+    }
 }
 
 impl fmt::Debug for Verifier {
@@ -140,91 +128,12 @@ impl fmt::Debug for Verifier {
     }
 }
 
-/// A token of which all but the signature is good.
-struct Seen<'a, 'json> {
-    token: &'a str,
-    compact: Compact<'a>,
-    header: &'a Header<'json>,
-    payload: &'a Payload<'json>,
-    json: &'a [u8],
-    issuer: usize,
-    trusted: &'a Trusted,
-    expires_at: Seconds,
-    now: UnixTime,
-}
-
-impl Inner {
-    /// The claims of a token that was verified before, if nothing has changed since.
-    fn recall(&self, token: &[u8], now: UnixTime) -> Option<Claims> {
-        let cache = self.cache.as_ref()?;
-        let entry = cache.find(token)?;
-        let holds = self.issuers.get(entry.issuer).is_some_and(|trusted| {
-            now < entry.end
-                && trusted.keys.epoch() == entry.epoch
-                && trusted.has_begun(entry.claims.registered(), now)
-        });
-        if holds {
-            return Some(entry.claims);
-        }
-        cache.forget(token);
-        None
-    }
-
-    /// Everything but keys and signature, then `go_on`.
-    fn examine(
-        &self,
-        token: &str,
-        now: UnixTime,
-        go_on: impl FnOnce(Seen<'_, '_>) -> Eventual<Result<Claims, TokenFault>>,
-    ) -> Eventual<Result<Claims, TokenFault>> {
-        let examine = || {
-            let compact = Compact::split(token)?;
-            let header = compact.header()?;
-            let header = Header::parse(&header)?;
-            let json = compact.payload()?;
-            let payload = Payload::parse(&json)?;
-            let name = payload.issuer.as_deref().ok_or(TokenFault::ClaimMissing)?;
-            // A handful at most, so a map would be slower. The keys of another issuer are never asked.
-            let issuer = self.issuers.iter().position(|trusted| trusted.name == name);
-            let issuer = issuer.ok_or(TokenFault::UnknownIssuer)?;
-            let trusted = &self.issuers[issuer];
-            let expires_at = trusted.judge(&header, &payload, now)?;
-            let (header, payload, json) = (&header, &payload, &json);
-            let seen =
-                Seen { token, compact, header, payload, json, issuer, trusted, expires_at, now };
-            Ok(go_on(seen))
-        };
-        examine().unwrap_or_else(|fault| Eventual::Ready(Err(fault)))
-    }
-
-    /// The signature, and the claims if it holds.
-    fn conclude(
-        &self,
-        seen: &Seen<'_, '_>,
-        found: Found,
-        epoch: u64,
-    ) -> Result<Claims, TokenFault> {
-        let signature = seen.compact.signature()?;
-        let signed = seen.compact.signed.as_bytes();
-        if !found?.iter().any(|key| key.verify(signed, &signature)) {
-            return Err(TokenFault::BadSignature);
-        }
-        let registered = seen.payload.registered(seen.expires_at);
-        let end = seen.trusted.end_of(registered.expires_at);
-        let claims = Claims::verified(registered, Bytes::copy_from_slice(seen.json));
-        if let Some(cache) = &self.cache {
-            let entry = Entry { claims: claims.clone(), issuer: seen.issuer, epoch, end };
-            cache.keep(seen.token, entry, seen.now);
-        }
-        Ok(claims)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::UnixTime;
     use crate::jwt::algorithm::{Algorithm, Algorithms};
-    use crate::jwt::keys::{KeySource, Keys, VerifyingKey};
+    use crate::jwt::keys::{Found, KeySource, Keys, VerifyingKey};
     use crate::token::{Grant, Issuer};
     use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::SeqCst};
 
