@@ -4,7 +4,7 @@
 
 use crate::{
     audit::Act,
-    block::{AddressRules, Ladder},
+    block::{AddressRules, AddressStanding, Ladder},
     client::{Client, Clients},
     eventual::Eventual,
     gate::{Door, Pass, Verdict},
@@ -43,6 +43,14 @@ pub(crate) struct Judge {
     pub(crate) door: Door,
     store: SharedStore,
     encoder: Encoder,
+}
+
+/// A client that is not denied.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Arrival {
+    client: Client,
+    /// Never struck or blocked: allowed, or one of our own proxies.
+    spared: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -85,31 +93,32 @@ impl Walk {
     /// The whole walk for a layer that verifies nothing itself.
     pub(crate) fn enter(&self, mut request: request::Parts) -> Eventual<Verdict<Admitted>> {
         match self.arrive(&mut request) {
-            Ok(client) => {
+            Ok(arrival) => {
                 let identity = Guarded::of(&mut request).identity.clone();
-                self.ask(request, client, &identity)
+                self.ask(request, arrival, &identity)
             }
             Err(reason) => Eventual::Ready(Verdict::refuse(request, reason)),
         }
     }
 
     /// Who is calling, unless the address is denied.
-    pub(crate) fn arrive(&self, request: &mut request::Parts) -> Result<Client, Reason> {
+    pub(crate) fn arrive(&self, request: &mut request::Parts) -> Result<Arrival, Reason> {
         let client = self.clients.of(request)?;
-        if self.addresses.denies(client.address()) {
-            return Err(Reason::Denied);
+        match self.addresses.standing(client.address()) {
+            AddressStanding::Denied => Err(Reason::Denied),
+            AddressStanding::Allowed => Ok(Arrival { client, spared: true }),
+            AddressStanding::Neither => Ok(Arrival { client, spared: client.is_trusted() }),
         }
-        Ok(client)
     }
 
     /// Asks the store once about everything.
     pub(crate) fn ask(
         &self,
         request: request::Parts,
-        client: Client,
+        arrival: Arrival,
         identity: &Identity,
     ) -> Eventual<Verdict<Admitted>> {
-        let asks = self.asks(&request, &client, identity);
+        let asks = self.asks(&request, &arrival, identity);
         if asks.is_empty() {
             return Eventual::Ready(Verdict::admit(request, Admitted(Encoded::default())));
         }
@@ -123,11 +132,11 @@ impl Walk {
         }
     }
 
-    fn asks(&self, parts: &request::Parts, client: &Client, identity: &Identity) -> Asks {
+    fn asks(&self, parts: &request::Parts, arrival: &Arrival, identity: &Identity) -> Asks {
+        let Arrival { client, spared } = arrival;
         let pepper = self.judge.store.pepper();
         let seen = Seen { client, identity, parts, pepper };
-        let spared = self.addresses.spare(client);
-        let may_block = |by: &KeyBy| !(spared && by.is_of_client(seen));
+        let may_block = |by: &KeyBy| !(*spared && by.is_of_client(seen));
         // Whatever the key, a block "of tokens until now" spares who shows a newer one.
         let issued_at = identity.claims().and_then(|claims| claims.registered().issued_at);
         let mut asks = Asks::new();

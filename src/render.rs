@@ -56,6 +56,14 @@ const QUOTA_EXCEEDED: &str = "https://iana.org/assignments/http-problem-types#qu
 
 impl Render for Problem {
     fn render(&self, _: &Parts, rejection: &Rejection) -> Response<Bytes> {
+        answer(rejection.reason().status(), Self::CONTENT_TYPE, Self::body(rejection))
+    }
+}
+
+impl Problem {
+    pub(crate) const CONTENT_TYPE: &str = "application/problem+json";
+
+    pub(crate) fn body(rejection: &Rejection) -> Bytes {
         let reason = rejection.reason();
         let slug = escaped(reason, reason.slug());
         let (kind, kind_slug) = match reason {
@@ -82,7 +90,7 @@ impl Render for Problem {
         }
         pieces.push("}");
         // Put together at once, it is one allocation of the right size.
-        answer(status, "application/problem+json", pieces.concat())
+        pieces.concat().into()
     }
 }
 
@@ -142,7 +150,7 @@ impl Render for ByRequest {
     }
 }
 
-fn is_grpc(request: &Parts) -> bool {
+pub(crate) fn is_grpc(request: &Parts) -> bool {
     request
         .headers
         .get(header::CONTENT_TYPE)

@@ -49,6 +49,15 @@
 //! * Behind proxies, [`clients`](Portcullis::clients) must name them.
 //! * `load_shed` and `concurrency_limit` belong inside, so that blocked clients are refused while the house is full.
 
+#[cfg(feature = "jwt")]
+use crate::{
+    admit::Arrival,
+    audit::Act,
+    gate::Outcome,
+    identity::{Identity, challenge},
+    jwt::{JwtLayer, Mode},
+    rejection::Reason,
+};
 use crate::{
     admit::{Admitted, Walk},
     audit::Sink,
@@ -62,15 +71,6 @@ use crate::{
     render::Render,
     security_headers::{HeadersPass, SecurityHeadersLayer},
     store::SharedStore,
-};
-#[cfg(feature = "jwt")]
-use crate::{
-    audit::Act,
-    client::Client,
-    gate::Outcome,
-    identity::{Identity, challenge},
-    jwt::{JwtLayer, Mode},
-    rejection::Reason,
 };
 use http::request::Parts;
 use std::sync::Arc;
@@ -208,25 +208,25 @@ impl Gate for Guard {
 
     fn enter(&self, mut request: Parts) -> Eventual<Verdict<Admitted>> {
         let walk = &self.0.walk;
-        let client = match walk.arrive(&mut request) {
-            Ok(client) => client,
+        let arrival = match walk.arrive(&mut request) {
+            Ok(arrival) => arrival,
             Err(reason) => return Eventual::Ready(Verdict::refuse(request, reason)),
         };
         #[cfg(feature = "jwt")]
         if let Some(tokens) = &self.0.tokens {
             return match tokens.identify(&request) {
-                Eventual::Ready(found) => self.decide(tokens.mode, request, client, found),
+                Eventual::Ready(found) => self.decide(tokens.mode, request, arrival, found),
                 Eventual::Pending(found) => {
                     let (guard, mode) = (self.clone(), tokens.mode);
                     Eventual::later(async move {
                         let found = found.await;
-                        guard.decide(mode, request, client, found).await
+                        guard.decide(mode, request, arrival, found).await
                     })
                 }
             };
         }
         let identity = Guarded::of(&mut request).identity.clone();
-        walk.ask(request, client, &identity)
+        walk.ask(request, arrival, &identity)
     }
 
     fn door(&self) -> &Door {
@@ -241,7 +241,7 @@ impl Guard {
         &self,
         mode: Mode,
         mut request: Parts,
-        client: Client,
+        arrival: Arrival,
         found: Result<Identity, Reason>,
     ) -> Eventual<Verdict<Admitted>> {
         let refusal = mode.refuses(&found);
@@ -250,11 +250,11 @@ impl Guard {
         // Given on as it comes: a verdict is large, and to hold it would be to copy it.
         let guard = match (refusal, &identity) {
             (None, Identity::Anonymous | Identity::Known(_)) => {
-                return self.0.walk.ask(request, client, &identity);
+                return self.0.walk.ask(request, arrival, &identity);
             }
             _ => self.clone(),
         };
-        let verdict = self.0.walk.ask(request, client, &identity);
+        let verdict = self.0.walk.ask(request, arrival, &identity);
         verdict.map(move |Verdict { parts, outcome }| match (outcome, refusal, identity) {
             (Outcome::Admit(pass), Some(reason), _) => {
                 let mut rejection = challenge::reject(reason);

@@ -1,5 +1,5 @@
 use crate::{
-    client::{Cidr, CidrSet, Client},
+    client::{Cidr, CidrSet},
     error::ConfigError,
 };
 use arc_swap::ArcSwap;
@@ -24,6 +24,14 @@ use std::{net::IpAddr, sync::Arc};
 /// Limits still count for allowed clients: leave the limit out where they should not.
 #[derive(Clone, Debug, Default)]
 pub struct AddressRules(Arc<ArcSwap<Rules>>);
+
+/// What the rules say of an address.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum AddressStanding {
+    Allowed,
+    Denied,
+    Neither,
+}
 
 #[derive(Clone, Debug, Default)]
 struct Rules {
@@ -79,18 +87,23 @@ impl AddressRules {
 
     /// Whether `address` is denied. Being allowed wins.
     pub fn denies(&self, address: IpAddr) -> bool {
-        let rules = self.0.load();
-        rules.deny.contains(address) && !rules.allow.contains(address)
+        self.standing(address) == AddressStanding::Denied
     }
 
     /// Whether `address` is allowed whatever it does.
     pub fn allows(&self, address: IpAddr) -> bool {
-        self.0.load().allow.contains(address)
+        self.standing(address) == AddressStanding::Allowed
     }
 
-    /// Whether a client is never struck or blocked: allowed, or one of our own proxies.
-    pub(crate) fn spare(&self, client: &Client) -> bool {
-        client.is_trusted() || self.allows(client.address())
+    pub(crate) fn standing(&self, address: IpAddr) -> AddressStanding {
+        let rules = self.0.load();
+        if rules.allow.contains(address) {
+            AddressStanding::Allowed
+        } else if rules.deny.contains(address) {
+            AddressStanding::Denied
+        } else {
+            AddressStanding::Neither
+        }
     }
 
     fn change(&self, change: impl Fn(&mut Rules)) {

@@ -45,6 +45,7 @@ mod ladder;
 mod layer;
 
 pub use addresses::AddressRules;
+pub(crate) use addresses::AddressStanding;
 pub use blocklist::Blocklist;
 pub use ladder::Ladder;
 pub use layer::BlockLayer;

@@ -4,10 +4,10 @@ use crate::{
     clock::seconds_up,
     guarded::Guarded,
     rejection::Rejection,
-    render::{ByRequest, Render},
+    render::{Grpc, Problem, Render, is_grpc},
 };
 use bytes::Bytes;
-use http::{HeaderValue, Response, header, request};
+use http::{HeaderMap, HeaderValue, Response, header, request};
 use std::{fmt, mem, sync::Arc, time::Duration};
 
 /// The one way out for refusals: it tells the audit sink and writes the answer.
@@ -61,21 +61,14 @@ impl Door {
     ) -> Response<Bytes> {
         let mut rejection = rejection.into();
         self.record(request, Act::Refused(rejection.reason()));
+        let own = mem::take(rejection.headers_mut());
         let mut response = match &self.render {
-            Some(render) => render.render(request, &rejection),
-            None => ByRequest.render(request, &rejection),
+            Some(render) => with_headers(render.render(request, &rejection), own),
+            None if is_grpc(request) => with_headers(Grpc.render(request, &rejection), own),
+            None => problem(&rejection, own),
         };
-        let headers = response.headers_mut();
-        let mut last = None;
-        for (name, value) in mem::take(rejection.headers_mut()) {
-            // Of several values of a name, only the first comes with the name.
-            last = name.or(last);
-            if let Some(name) = &last {
-                headers.append(name, value);
-            }
-        }
         if let Some(wait) = rejection.wait() {
-            headers.insert(header::RETRY_AFTER, seconds(wait));
+            response.headers_mut().insert(header::RETRY_AFTER, seconds(wait));
         }
         response.extensions_mut().insert(rejection);
         response
@@ -98,6 +91,28 @@ impl fmt::Debug for Door {
             .field("sink", &self.sink)
             .finish()
     }
+}
+
+/// What [`Problem`] makes of it, in the map of headers that is there already.
+fn problem(rejection: &Rejection, headers: HeaderMap) -> Response<Bytes> {
+    let mut response = Response::new(Problem::body(rejection));
+    *response.status_mut() = rejection.reason().status();
+    *response.headers_mut() = headers;
+    let content_type = HeaderValue::from_static(Problem::CONTENT_TYPE);
+    response.headers_mut().insert(header::CONTENT_TYPE, content_type);
+    response
+}
+
+fn with_headers(mut response: Response<Bytes>, more: HeaderMap) -> Response<Bytes> {
+    let mut last = None;
+    for (name, value) in more {
+        // Of several values of a name, only the first comes with the name.
+        last = name.or(last);
+        if let Some(name) = &last {
+            response.headers_mut().append(name, value);
+        }
+    }
+    response
 }
 
 /// One allocation; the conversion from an integer takes two.
