@@ -1,18 +1,17 @@
 use super::AddressRules;
 use crate::{
     admit::{Admitted, Walk},
-    audit::Sink,
     client::Clients,
     eventual::Eventual,
-    gate::{Door, Gate, Verdict, impl_layer},
+    gate::{Door, Gate, Verdict, impl_layer, own_door},
     key::KeyBy,
-    render::Render,
     store::SharedStore,
 };
 use http::request::Parts;
 
 /// Refuses requests of blocked keys and denied addresses. See the [module docs](super).
 #[derive(Clone, Debug)]
+#[must_use]
 pub struct BlockLayer {
     walk: Walk,
 }
@@ -41,39 +40,24 @@ impl BlockLayer {
     }
 
     /// Refuses requests whose `key` is blocked, too.
-    #[must_use]
     pub fn and_by(mut self, key: KeyBy) -> Self {
         self.walk.absent.push(key);
         self
     }
 
     /// How the client is found, if no layer outside has.
-    #[must_use]
     pub fn clients(mut self, clients: Clients) -> Self {
         self.walk.clients = clients;
         self
     }
 
     /// Addresses that are denied for good, and those that are never blocked.
-    #[must_use]
     pub fn addresses(mut self, rules: AddressRules) -> Self {
         self.walk.addresses = rules;
         self
     }
 
-    /// How refusals look.
-    #[must_use]
-    pub fn render(mut self, render: impl Render + 'static) -> Self {
-        self.walk.judge.door = self.walk.judge.door.render(render);
-        self
-    }
-
-    /// Who is told of refusals.
-    #[must_use]
-    pub fn audit(mut self, sink: impl Sink + 'static) -> Self {
-        self.walk.judge.door = self.walk.judge.door.audit(sink);
-        self
-    }
+    own_door!(walk.judge.door);
 }
 
 impl Gate for BlockLayer {

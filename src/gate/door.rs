@@ -93,6 +93,24 @@ impl fmt::Debug for Door {
     }
 }
 
+/// The methods of a gate that keeps its door in a field.
+macro_rules! own_door {
+    ($($door:ident).+) => {
+        /// Sets how refusals look.
+        pub fn render(mut self, render: impl $crate::render::Render + 'static) -> Self {
+            self.$($door).+ = self.$($door).+.render(render);
+            self
+        }
+
+        /// Sets who is told of refusals, blocks and bad tokens.
+        pub fn audit(mut self, sink: impl $crate::audit::Sink + 'static) -> Self {
+            self.$($door).+ = self.$($door).+.audit(sink);
+            self
+        }
+    };
+}
+pub(crate) use own_door;
+
 /// What [`Problem`] makes of it, in the map of headers that is there already.
 fn problem(rejection: &Rejection, headers: HeaderMap) -> Response<Bytes> {
     let mut response = Response::new(Problem::body(rejection));

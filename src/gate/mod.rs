@@ -41,9 +41,10 @@ pub use future::ResponseFuture;
 pub use service::{GateLayer, Gated};
 
 pub(crate) use chain::enter_second;
+pub(crate) use door::own_door;
 pub(crate) use service::impl_layer;
 
-use crate::{audit::Sink, eventual::Eventual, rejection::Rejection, render::Render};
+use crate::{eventual::Eventual, rejection::Rejection};
 use bytes::Bytes;
 use http::{Response, request, response};
 use std::{fmt, sync::Arc};
@@ -162,17 +163,7 @@ pub struct GateFn<F> {
 }
 
 impl<F> GateFn<F> {
-    /// Sets how refusals look.
-    pub fn render(mut self, render: impl Render + 'static) -> Self {
-        self.door = self.door.render(render);
-        self
-    }
-
-    /// Sets who is told of refusals.
-    pub fn audit(mut self, sink: impl Sink + 'static) -> Self {
-        self.door = self.door.audit(sink);
-        self
-    }
+    own_door!(door);
 }
 
 impl<F, P> Gate for GateFn<F>

@@ -1,12 +1,11 @@
 use super::{TokenSource, Verifier, bearer::token68};
 use crate::{
-    audit::{Act, Sink},
+    audit::Act,
     eventual::Eventual,
-    gate::{Door, Gate, Verdict, impl_layer},
+    gate::{Door, Gate, Verdict, impl_layer, own_door},
     guarded::Guarded,
     identity::{Identity, challenge},
     rejection::Reason,
-    render::Render,
 };
 use http::request::Parts;
 
@@ -72,17 +71,7 @@ impl JwtLayer {
         self
     }
 
-    /// Sets how refusals look.
-    pub fn render(mut self, render: impl Render + 'static) -> Self {
-        self.door = self.door.render(render);
-        self
-    }
-
-    /// Sets who is told of refusals and bad tokens.
-    pub fn audit(mut self, sink: impl Sink + 'static) -> Self {
-        self.door = self.door.audit(sink);
-        self
-    }
+    own_door!(door);
 }
 
 impl JwtLayer {

@@ -1,12 +1,10 @@
 use crate::{
-    audit::Sink,
     error::ConfigError,
     eventual::Eventual,
-    gate::{Door, Gate, Verdict, impl_layer},
+    gate::{Door, Gate, Verdict, impl_layer, own_door},
     guarded::Guarded,
     identity::{Claims, Identity, challenge},
     rejection::Reason,
-    render::Render,
 };
 use http::{HeaderValue, request::Parts};
 use std::sync::Arc;
@@ -27,17 +25,7 @@ impl RequireAuth {
         Self::default()
     }
 
-    /// Sets how refusals look.
-    pub fn render(mut self, render: impl Render + 'static) -> Self {
-        self.door = self.door.render(render);
-        self
-    }
-
-    /// Sets who is told of refusals.
-    pub fn audit(mut self, sink: impl Sink + 'static) -> Self {
-        self.door = self.door.audit(sink);
-        self
-    }
+    own_door!(door);
 }
 
 impl Gate for RequireAuth {
@@ -111,17 +99,7 @@ impl RequireScope {
         Ok(Self { scopes: scopes.into(), all, challenge, door: Door::default() })
     }
 
-    /// Sets how refusals look.
-    pub fn render(mut self, render: impl Render + 'static) -> Self {
-        self.door = self.door.render(render);
-        self
-    }
-
-    /// Sets who is told of refusals.
-    pub fn audit(mut self, sink: impl Sink + 'static) -> Self {
-        self.door = self.door.audit(sink);
-        self
-    }
+    own_door!(door);
 
     fn permits(&self, claims: &Claims) -> bool {
         let mut scopes = self.scopes.iter();

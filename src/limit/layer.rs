@@ -1,18 +1,17 @@
 use super::{Headers, Limit};
 use crate::{
     admit::{Admitted, Walk},
-    audit::Sink,
     block::AddressRules,
     client::Clients,
     eventual::Eventual,
-    gate::{Door, Gate, Verdict, impl_layer},
-    render::Render,
+    gate::{Door, Gate, Verdict, impl_layer, own_door},
     store::SharedStore,
 };
 use http::request::Parts;
 
 /// Refuses requests over a limit. See the [module docs](super).
 #[derive(Clone, Debug)]
+#[must_use]
 pub struct RateLimitLayer {
     walk: Walk,
 }
@@ -24,46 +23,30 @@ impl RateLimitLayer {
     }
 
     /// Adds a limit. All limits of a layer are decided together, all or nothing.
-    #[must_use]
     pub fn limit(mut self, limit: Limit) -> Self {
         self.walk.limit(limit);
         self
     }
 
     /// How the client is found, if no layer outside has.
-    #[must_use]
     pub fn clients(mut self, clients: Clients) -> Self {
         self.walk.clients = clients;
         self
     }
 
     /// Addresses that are never struck or blocked, and those that are denied.
-    #[must_use]
     pub fn addresses(mut self, rules: AddressRules) -> Self {
         self.walk.addresses = rules;
         self
     }
 
     /// Which headers tell the client how it stands.
-    #[must_use]
     pub fn headers(mut self, headers: Headers) -> Self {
         self.walk.headers(headers);
         self
     }
 
-    /// How refusals look.
-    #[must_use]
-    pub fn render(mut self, render: impl Render + 'static) -> Self {
-        self.walk.judge.door = self.walk.judge.door.render(render);
-        self
-    }
-
-    /// Who is told of refusals and blocks.
-    #[must_use]
-    pub fn audit(mut self, sink: impl Sink + 'static) -> Self {
-        self.walk.judge.door = self.walk.judge.door.audit(sink);
-        self
-    }
+    own_door!(walk.judge.door);
 }
 
 impl Gate for RateLimitLayer {
