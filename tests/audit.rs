@@ -102,7 +102,7 @@ async fn drive(own: Option<Heard>) -> (Vec<String>, String) {
     let spy = |manner| Spy::on(&memory, manner).peppered(pepper.clone());
     let mut blocks = Blocklist::new(&spy(Manner::AtOnce));
     let mut clients = Clients::direct();
-    let phone = KeyBy::phone(|request| Some(request.headers.get("phone")?.to_str().ok()?.into()));
+    let phone = KeyBy::phone(|request| request.headers.get("phone")?.to_str().ok()?.parse().ok());
     let guarding = |manner, mode, sink: Option<Arc<dyn Sink>>| {
         let source = TokenSource::new().or_cookie(COOKIE).unwrap();
         let guard = Portcullis::new(&spy(manner))
@@ -214,7 +214,7 @@ async fn drive(own: Option<Heard>) -> (Vec<String>, String) {
     let gone = ["blocked session None", "refused token-invalid revoked by 192.0.2.1 known"];
     note(&send(&guard, at(bearer(ADA, &revoked(), &[]))).await, &gone);
     writeln!(said, "{:?} {claims:?}", blocks.list(9).await.unwrap()).unwrap();
-    assert!(blocks.check(blocks.phone(PHONE)).await.unwrap().is_some());
+    assert!(blocks.check(blocks.phone(&PHONE.parse().unwrap())).await.unwrap().is_some());
     (events, said)
 }
 
@@ -341,8 +341,9 @@ async fn show() -> String {
     let memory = memory(&clock());
     let pepper = Pepper::new(PEPPER.as_bytes()).unwrap();
     let store = Spy::on(&memory, Manner::AtOnce).peppered(pepper.clone());
-    let asks = portcullis::store::Asks::new().absent(Blocklist::new(&store).phone(PHONE));
-    let by_phone = KeyBy::phone(|_| Some(PHONE.into()));
+    let asks = portcullis::store::Asks::new()
+        .absent(Blocklist::new(&store).phone(&PHONE.parse().unwrap()));
+    let by_phone = KeyBy::phone(|_| PHONE.parse().ok());
     let limit = Limit::per_minute(9).by(by_phone.clone());
     let guard = Portcullis::new(&store).limit(limit.clone()).jwt(verifier.clone());
     let request = || {
@@ -356,7 +357,7 @@ async fn show() -> String {
         {by_phone:?} {limit:?} {guard:?} {verdict:?} {:?} {:?} {:?} {:?} {:?}",
         JwtLayer::new(verifier.clone()),
         RateLimitLayer::new(&store).limit(limit.clone()),
-        BlockLayer::by_phone(&store, |_| Some(PHONE.into())),
+        BlockLayer::by_phone(&store, |_| PHONE.parse().ok()),
         Blocklist::new(&store),
         RequireAuth::new().layer(()),
     )

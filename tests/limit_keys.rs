@@ -142,8 +142,7 @@ async fn by_path_and_by_nothing_at_all() {
 
 #[tokio::test]
 async fn by_phone() {
-    let by =
-        || KeyBy::phone(|request| Some(request.headers.get("phone")?.to_str().ok()?.to_owned()));
+    let by = || KeyBy::phone(|request| request.headers.get("phone")?.to_str().ok()?.parse().ok());
     let requests = vec![
         from(ADA, &[("phone", "+919876543210")]),
         from(BOB, &[("phone", "+919876543210")]),
@@ -194,23 +193,21 @@ async fn by_a_closure() {
 
 #[tokio::test]
 async fn keys_of_different_kinds_never_meet() {
-    // The same text as header, path and phone under one limit name.
+    // The same text as header, phone and key of one's own under one limit name.
+    const NUMBER: &str = "+14155550100";
     let store: portcullis::store::SharedStore = memory(&clock()).into();
-    let text = |request: &http::request::Parts| Some(request.uri.path().to_owned());
+    let phone =
+        |request: &http::request::Parts| request.headers.get("phone")?.to_str().ok()?.parse().ok();
     for by in [
         KeyBy::path(),
-        KeyBy::phone(text),
+        KeyBy::phone(phone),
         KeyBy::header(header::USER_AGENT),
-        KeyBy::with(|seen| Some(seen.tag(&[seen.parts.uri.path().as_bytes()]))),
+        KeyBy::with(|seen| Some(seen.tag(&[NUMBER.as_bytes()]))),
     ] {
         let limit = Limit::per_hour(1).named("same").by(by.clone());
         let layer = RateLimitLayer::new(store.clone()).limit(limit);
         let service = tower::Layer::layer(&layer, house());
-        let request = || {
-            let mut request = from(ADA, &[("user-agent", "/x")]);
-            *request.uri_mut() = "/x".parse().unwrap();
-            request
-        };
+        let request = || from(ADA, &[("user-agent", NUMBER), ("phone", NUMBER)]);
         let told: Told = send(&service, request()).await;
         assert_eq!(told.status, 200, "{by:?}");
         assert_eq!(send(&service, request()).await.status, 429, "{by:?}");

@@ -3,6 +3,7 @@ use crate::{
     audit::{self, Act, Event, Sink},
     key::{Key, phone_key},
     limit::Name,
+    phone::Phone,
     store::{Asks, Block, Blocked, Outcome, SharedStore, StoreError, Strike},
 };
 use std::sync::Arc;
@@ -30,9 +31,9 @@ impl Blocklist {
         self
     }
 
-    /// The key of a phone number in E.164: `+919876543210`. The number itself is not kept.
-    pub fn phone(&self, e164: &str) -> Key {
-        phone_key(self.store.pepper(), e164)
+    /// The key of a phone number. The number itself is not kept.
+    pub fn phone(&self, phone: &Phone) -> Key {
+        phone_key(self.store.pepper(), phone)
     }
 
     /// The block that stands on `key`, if any.
@@ -148,7 +149,8 @@ mod tests {
     #[tokio::test]
     async fn as_many_attempts_as_strikes_go_on_and_a_right_one_starts_over() {
         let blocks = Blocklist::new(Memory::new());
-        let (phone, other) = (blocks.phone("+919876543210"), blocks.phone("+14155550100"));
+        let key = |phone: &str| blocks.phone(&phone.parse().unwrap());
+        let (phone, other) = (key("+919876543210"), key("+14155550100"));
         for _ in 0..2 {
             for _ in 0..3 {
                 assert!(goes_on(&blocks, phone).await);
@@ -162,7 +164,7 @@ mod tests {
     #[tokio::test]
     async fn attempts_on_a_blocked_key_do_not_make_the_block_longer() {
         let blocks = Blocklist::new(Memory::new());
-        let key = blocks.phone("+919876543210");
+        let key = blocks.phone(&"+919876543210".parse().unwrap());
         for _ in 0..20 {
             goes_on(&blocks, key).await;
         }

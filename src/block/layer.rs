@@ -5,6 +5,7 @@ use crate::{
     eventual::Eventual,
     gate::{Door, Gate, Verdict, impl_layer, own_door},
     key::KeyBy,
+    phone::Phone,
     store::SharedStore,
 };
 use http::request::Parts;
@@ -22,12 +23,12 @@ impl BlockLayer {
         Self::by(store, KeyBy::client_ip())
     }
 
-    /// Refuses blocked phones; `extract` finds the number, in E.164, in the head of a request.
+    /// Refuses blocked phones; `extract` finds the number in the head of a request.
     ///
     /// Where the number is in the body, ask a [`Blocklist`](super::Blocklist) in the handler.
     pub fn by_phone(
         store: impl Into<SharedStore>,
-        extract: impl Fn(&Parts) -> Option<String> + Send + Sync + 'static,
+        extract: impl Fn(&Parts) -> Option<Phone> + Send + Sync + 'static,
     ) -> Self {
         Self::by(store, KeyBy::phone(extract))
     }

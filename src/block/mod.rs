@@ -15,11 +15,11 @@
 //! A login handler learns the phone number from the body, so it asks by itself:
 //!
 //! ```
-//! use portcullis::{Blocklist, block::Ladder};
+//! use portcullis::{Blocklist, Phone, block::Ladder};
 //!
 //! const WRONG_CODES: Ladder = Ladder::after(5);
 //!
-//! async fn login(blocks: &Blocklist, phone: &str, code_is_right: bool) -> Result<u16, portcullis::store::StoreError> {
+//! async fn login(blocks: &Blocklist, phone: &Phone, code_is_right: bool) -> Result<u16, portcullis::store::StoreError> {
 //!     let key = blocks.phone(phone);
 //!     if blocks.attempt(key, "wrong-code".into(), WRONG_CODES).await?.is_some() {
 //!         return Ok(429);

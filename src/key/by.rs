@@ -1,5 +1,5 @@
 use super::{Key, KeyKind, Pepper};
-use crate::{client::Client, identity::Identity};
+use crate::{client::Client, identity::Identity, phone::Phone};
 use http::{HeaderName, HeaderValue, request::Parts};
 use smallvec::SmallVec;
 use std::{fmt, sync::Arc};
@@ -37,7 +37,7 @@ enum Rule {
     With(KeyFn),
 }
 
-type PhoneFn = Arc<dyn Fn(&Parts) -> Option<String> + Send + Sync>;
+type PhoneFn = Arc<dyn Fn(&Parts) -> Option<Phone> + Send + Sync>;
 type KeyFn = Arc<dyn Fn(Seen<'_>) -> Option<Key> + Send + Sync>;
 
 /// What is known of a request when keys are chosen.
@@ -103,10 +103,8 @@ impl KeyBy {
         Self(Rule::Everyone)
     }
 
-    /// By the phone number that `extract` finds in the head of the request.
-    ///
-    /// The number is tagged as it is written: normalise it to E.164 (`+919876543210`) first.
-    pub fn phone(extract: impl Fn(&Parts) -> Option<String> + Send + Sync + 'static) -> Self {
+    /// By the phone number that `extract` finds in the head of the request. The key is a tag of it.
+    pub fn phone(extract: impl Fn(&Parts) -> Option<Phone> + Send + Sync + 'static) -> Self {
         Self(Rule::Phone(Arc::new(extract)))
     }
 
@@ -169,9 +167,9 @@ impl KeyBy {
     }
 }
 
-/// The key of a phone number in E.164.
-pub(crate) fn phone_key(pepper: &Pepper, e164: &str) -> Key {
-    pepper.tag(KeyKind::Phone, &[e164.as_bytes()])
+/// The key of a phone number.
+pub(crate) fn phone_key(pepper: &Pepper, phone: &Phone) -> Key {
+    pepper.tag(KeyKind::Phone, &[phone.as_e164().as_bytes()])
 }
 
 fn header_key(name: &HeaderName, parts: &Parts, pepper: &Pepper) -> Option<Key> {
