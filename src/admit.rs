@@ -111,6 +111,11 @@ impl Walk {
         }
     }
 
+    /// A block on the address that is known without a question, before anything dear is done.
+    pub(crate) fn near(&self, arrival: &Arrival) -> Option<Blocked> {
+        if arrival.spared { None } else { self.judge.store.near(arrival.client.key()) }
+    }
+
     /// Asks the store once about everything.
     pub(crate) fn ask(
         &self,

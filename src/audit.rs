@@ -8,6 +8,8 @@
 //! `portcullis::audit`.
 
 use crate::{identity::Identity, key::Key, limit::Name, rejection::Reason};
+#[cfg(feature = "tracing")]
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::{fmt::Debug, net::IpAddr, time::Duration};
 
 /// Takes events.
@@ -128,14 +130,18 @@ pub struct Tracing;
 impl Sink for Tracing {
     fn record(&self, event: Event) {
         const TARGET: &str = "portcullis::audit";
+        static PEER_UNKNOWN: AtomicBool = AtomicBool::new(false);
         let act = event.act.name();
         let client = event.client.map(tracing::field::display);
         let caller = event.caller.name();
         match event.act {
-            Act::Refused(reason @ Reason::PeerUnknown) => tracing::warn!(
-                target: TARGET, act, reason = reason.slug(),
-                "no peer address: serve with connect info, insert `PeerAddr`, or set `Clients::peer`"
-            ),
+            // The same for every request, so it is said once.
+            Act::Refused(Reason::PeerUnknown) if !PEER_UNKNOWN.swap(true, Ordering::Relaxed) => {
+                tracing::warn!(
+                    target: TARGET, act, reason = Reason::PeerUnknown.slug(),
+                    "no peer address: serve with connect info, insert `PeerAddr`, or set `Clients::peer`"
+                );
+            }
             Act::Refused(reason @ (Reason::RateLimited | Reason::Blocked | Reason::Denied)) => {
                 tracing::debug!(target: TARGET, act, client, caller, reason = reason.slug());
             }

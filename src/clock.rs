@@ -147,5 +147,5 @@ pub(crate) fn micros(duration: Duration) -> u64 {
 
 /// Whole seconds that cover `duration`: rounded up, so that a `Retry-After` is never early.
 pub(crate) fn seconds_up(duration: Duration) -> u64 {
-    duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
+    duration.as_secs().saturating_add(u64::from(duration.subsec_nanos() > 0))
 }

@@ -102,3 +102,25 @@ impl<T> fmt::Debug for EventualFuture<T> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_here_stays_here_and_what_comes_goes_on_when_it_comes() {
+        let half = |number: u32| {
+            if number.is_multiple_of(2) {
+                Eventual::Ready(number / 2)
+            } else {
+                Eventual::later(async { 0 })
+            }
+        };
+        assert!(matches!(Eventual::Ready(1).map(|one| one + 1), Eventual::Ready(2)));
+        assert!(matches!(Eventual::Ready(4).then(half), Eventual::Ready(2)));
+        assert!(matches!(Eventual::Ready(3).then(half), Eventual::Pending(_)));
+        assert_eq!(Eventual::later(async { 1 }).map(|one| one + 1).await, 2);
+        assert_eq!(Eventual::later(async { 4 }).then(half).await, 2);
+        assert_eq!(Eventual::later(async { 3 }).then(half).await, 0);
+    }
+}

@@ -22,7 +22,7 @@ use crate::{
     rejection::{Reason, Rejection},
 };
 use bytes::Bytes;
-use http::{HeaderValue, Response, StatusCode, header, request::Parts};
+use http::{HeaderValue, Method, Response, StatusCode, header, request::Parts};
 use smallvec::SmallVec;
 use std::{borrow::Cow, fmt::Write};
 
@@ -150,11 +150,12 @@ impl Render for ByRequest {
     }
 }
 
+/// A gRPC request is a POST of `application/grpc`, perhaps with `+` and a codec. Whatever else claims to
+/// be one would get an HTTP 200 for a refusal, which caches and logs take for an answer.
 pub(crate) fn is_grpc(request: &Parts) -> bool {
-    request
-        .headers
-        .get(header::CONTENT_TYPE)
-        .is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
+    let content_type = request.headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
+    let rest = content_type.and_then(|value| value.strip_prefix(b"application/grpc"));
+    request.method == Method::POST && matches!(rest, Some([] | [b'+' | b';', ..]))
 }
 
 /// `text` as the inside of a JSON string (RFC 8259 section 7). Texts of our own need no escapes.

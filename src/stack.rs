@@ -32,7 +32,8 @@
 //! # The walk
 //!
 //! 1. The client is resolved, denied addresses are refused (403 `denied`).
-//! 2. The token is verified. A bad one is carried on, not refused yet.
+//! 2. An address that this instance knows to be blocked is refused, without a question to the store or a look
+//!    at the token. Else the token is verified; a bad one is carried on, not refused yet.
 //! 3. The store is asked once: is the address, the session or the subject blocked, do all limits
 //!    admit? A token that only a forger sends is a strike against the address.
 //! 4. Blocked is 429 `blocked`, over a limit 429 `rate-limited`. Only then a missing or bad token is 401.
@@ -79,6 +80,7 @@ use std::sync::Arc;
 ///
 /// A clone is a reference count.
 #[derive(Clone, Debug)]
+#[must_use]
 pub struct Portcullis {
     headers: Option<SecurityHeadersLayer>,
     guard: Guard,
@@ -112,13 +114,11 @@ impl Portcullis {
     }
 
     /// Adds a limit. All limits are decided together, all or nothing.
-    #[must_use]
     pub fn limit(self, limit: Limit) -> Self {
         self.edit(|rules| rules.walk.limit(limit))
     }
 
     /// Refuses requests whose `key` is blocked, besides the address.
-    #[must_use]
     pub fn block_by(self, key: KeyBy) -> Self {
         self.edit(|rules| rules.walk.absent.push(key))
     }
@@ -127,51 +127,43 @@ impl Portcullis {
     /// another source or mode, of which the renderer and the sink are not used.
     #[cfg(feature = "jwt")]
     #[cfg_attr(docsrs, doc(cfg(feature = "jwt")))]
-    #[must_use]
     pub fn jwt(self, tokens: impl Into<JwtLayer>) -> Self {
         self.edit(|rules| rules.tokens = Some(tokens.into()))
     }
 
     /// What forged tokens lead to; by default a block of the address after 20 in ten minutes. Expired
     /// tokens and the like do not count.
-    #[must_use]
     pub fn bad_tokens(self, ladder: Option<Ladder>) -> Self {
         self.edit(|rules| rules.walk.bad_tokens = ladder)
     }
 
     /// Sets security headers on every answer, refusals too.
-    #[must_use]
     pub fn security_headers(mut self, headers: SecurityHeadersLayer) -> Self {
         self.headers = Some(headers);
         self
     }
 
     /// How the client is found, if no layer outside has.
-    #[must_use]
     pub fn clients(self, clients: Clients) -> Self {
         self.edit(|rules| rules.walk.clients = clients)
     }
 
     /// Addresses that are denied for good, and those that are never struck or blocked.
-    #[must_use]
     pub fn addresses(self, rules: AddressRules) -> Self {
         self.edit(|own| own.walk.addresses = rules)
     }
 
     /// Which headers tell the client how it stands.
-    #[must_use]
     pub fn limit_headers(self, headers: Headers) -> Self {
         self.edit(|rules| rules.walk.headers(headers))
     }
 
     /// How refusals look.
-    #[must_use]
     pub fn render(self, render: impl Render + 'static) -> Self {
         self.edit(|rules| rules.walk.judge.door = rules.walk.judge.door.clone().render(render))
     }
 
     /// Who is told of refusals and blocks.
-    #[must_use]
     pub fn audit(self, sink: impl Sink + 'static) -> Self {
         self.edit(|rules| rules.walk.judge.door = rules.walk.judge.door.clone().audit(sink))
     }
@@ -214,6 +206,9 @@ impl Gate for Guard {
         };
         #[cfg(feature = "jwt")]
         if let Some(tokens) = &self.0.tokens {
+            if let Some(blocked) = walk.near(&arrival) {
+                return Eventual::Ready(Verdict::refuse(request, blocked));
+            }
             return match tokens.identify(&request) {
                 Eventual::Ready(found) => self.decide(tokens.mode, request, arrival, found),
                 Eventual::Pending(found) => {

@@ -166,7 +166,7 @@ async fn drive(own: Option<Heard>) -> (Vec<String>, String) {
     note(&send(&guard, at(bearer(ADA, &good(), &[]))).await, &[]);
     note(&send(&guard, at(cookie(&good()))).await, &[]);
     for (token, fault) in
-        [(forged(), "bad-signature"), (expired(), "expired"), (MALFORMED.into(), "malformed")]
+        [(forged(), "no-key-verifies"), (expired(), "expired"), (MALFORMED.into(), "malformed")]
     {
         note(&send(&guard, at(bearer(ADA, &token, &[]))).await, &[&bad(fault)]);
         note(&send(&guard, at(cookie(&token))).await, &[&bad(fault)]);
@@ -180,7 +180,7 @@ async fn drive(own: Option<Heard>) -> (Vec<String>, String) {
     note(&send(&guard, at(Request::new(()))).await, &["refused peer-unknown "]);
     let store = ["refused store-unavailable by 192.0.2.1 known"];
     note(&send(&down, at(bearer(ADA, &good(), &[]))).await, &store);
-    let passed = ["bad-token token-invalid bad-signature by 192.0.2.1 invalid"];
+    let passed = ["bad-token token-invalid no-key-verifies by 192.0.2.1 invalid"];
     note(&send(&lenient, at(bearer(ADA, &forged(), &[]))).await, &passed);
     let scope = ["refused scope-missing by 192.0.2.1 known"];
     note(&send(&scoped, at(bearer(ADA, &good(), &[]))).await, &scope);
@@ -205,7 +205,7 @@ async fn drive(own: Option<Heard>) -> (Vec<String>, String) {
 
     let bob = Key::ip(ip(BOB));
     blocks.block(bob, Block::lasting(SECOND * 60)).await.unwrap();
-    let blocked = ["blocked ip Some(60)", "refused blocked by 192.0.2.2 known"];
+    let blocked = ["blocked ip Some(60)", "refused blocked by 192.0.2.2"];
     note(&send(&guard, at(bearer(BOB, &good(), &[]))).await, &blocked);
     blocks.unblock(bob).await.unwrap();
     note(&send(&guard, at(bearer(BOB, &good(), &[]))).await, &["unblocked ip"]);

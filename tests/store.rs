@@ -131,11 +131,13 @@ async fn a_flood_of_keys_stays_in_bounds_and_resets_nobody() {
     let limit = Limit::per_minute(2).named("flood");
     let client = |number: u32| Key::ip(std::net::Ipv4Addr::from(number).into());
     let ask = |number| Asks::new().take(limit.take(client(number), 1));
-    for _ in 0..2 {
-        assert_eq!(memory.admit(ask(1)).await.unwrap().outcome, Outcome::Admitted);
+    // Some that are used up before the flood, spread over the shards.
+    const EARLY: std::ops::Range<u32> = 0..1_000;
+    for number in EARLY.chain(EARLY) {
+        assert_eq!(memory.admit(ask(number)).await.unwrap().outcome, Outcome::Admitted);
     }
     let before = resident_bytes();
-    for number in 2..10_000_000 {
+    for number in 1_000..10_000_000 {
         let _ = memory.admit(ask(number)).await.unwrap();
     }
     let grown = resident_bytes().saturating_sub(before);
@@ -144,16 +146,39 @@ async fn a_flood_of_keys_stays_in_bounds_and_resets_nobody() {
     let stats = memory.stats();
     assert!(stats.limits <= BOUND + 64, "{stats:?}");
     assert!(stats.overflowed > 0, "new keys were counted together");
-    assert!(
-        matches!(memory.admit(ask(1)).await.unwrap().outcome, Outcome::Refused { .. }),
-        "a live limit survives the flood"
-    );
+    for number in EARLY {
+        let outcome = memory.admit(ask(number)).await.unwrap().outcome;
+        assert!(matches!(outcome, Outcome::Refused { .. }), "{number}: a live limit survives");
+    }
     clock.advance(Duration::from_secs(120));
     for number in 20_000_000..20_200_000 {
         let outcome = memory.admit(ask(number)).await.unwrap().outcome;
         assert_eq!(outcome, Outcome::Admitted, "the dead were shed");
     }
     assert!(memory.stats().limits < BOUND / 2, "{:?}", memory.stats());
+}
+
+/// One strike for each of many addresses must not keep an abuser from being blocked, nor fill the memory.
+#[tokio::test]
+async fn a_spray_of_strikes_keeps_nobody_from_being_blocked() {
+    let memory = Memory::new().clock(stopped()).max_keys(64_000);
+    let client = |number: u32| Key::ip(std::net::Ipv4Addr::from(number).into());
+    let strike = |number: u32| {
+        let ladder = Ladder::after(5);
+        Asks::new().strike(Strike { key: client(number), cause: "spray".into(), ladder })
+    };
+    for _ in 0..4 {
+        memory.admit(strike(1)).await.unwrap();
+    }
+    for number in 2..200_000 {
+        assert!(memory.admit(strike(number)).await.unwrap().started.is_empty());
+    }
+    assert_eq!(memory.admit(strike(1)).await.unwrap().started.len(), 1, "what was counted is kept");
+    for _ in 0..4 {
+        memory.admit(strike(900_000)).await.unwrap();
+    }
+    let started = memory.admit(strike(900_000)).await.unwrap().started;
+    assert_eq!(started.len(), 1, "a new one is counted in a full store");
 }
 
 #[tokio::test]

@@ -137,6 +137,11 @@ impl Clients {
         self.untrusted.load(Ordering::Relaxed)
     }
 
+    /// The key by which a client at `address` is counted.
+    pub fn key(&self, address: IpAddr) -> Key {
+        Key::ip_prefix(address, self.ipv6_prefix)
+    }
+
     /// The client of a request, or `None` if its peer is not known.
     pub fn resolve(&self, parts: &Parts) -> Option<Client> {
         let peer = match &self.peer {
@@ -167,7 +172,7 @@ impl Clients {
         let trusted = self.proxies.as_ref().and_then(|proxies| proxies.trusted.as_ref());
         Client {
             address,
-            key: Key::ip_prefix(address, self.ipv6_prefix),
+            key: self.key(address),
             encrypted,
             trusted: trusted.is_some_and(|trusted| trusted.contains(address)),
         }

@@ -26,6 +26,7 @@ use std::{fmt, mem, sync::Arc, time::Duration};
 /// }
 /// ```
 #[derive(Clone, Default)]
+#[must_use]
 pub struct Door {
     render: Option<Arc<dyn Render>>,
     sink: Option<Arc<dyn Sink>>,
@@ -40,14 +41,12 @@ impl Door {
     }
 
     /// Sets the renderer.
-    #[must_use]
     pub fn render(mut self, render: impl Render + 'static) -> Self {
         self.render = Some(Arc::new(render));
         self
     }
 
     /// Sets the audit sink.
-    #[must_use]
     pub fn audit(mut self, sink: impl Sink + 'static) -> Self {
         self.sink = Some(Arc::new(sink));
         self

@@ -21,8 +21,10 @@ pub enum TokenFault {
     UnknownKey,
     /// `iss` is not a trusted issuer.
     UnknownIssuer,
-    /// The signature does not hold.
+    /// The signature does not hold under the key that the token names.
     BadSignature,
+    /// The token names no key, or keys have no names, and none of the issuer's verifies it.
+    NoKeyVerifies,
     /// The claims are not acceptable JSON: not an object, duplicate members, wrong types.
     ClaimsInvalid,
     /// A required claim is missing.
@@ -53,6 +55,7 @@ impl TokenFault {
             Self::UnknownKey => "unknown-key",
             Self::UnknownIssuer => "unknown-issuer",
             Self::BadSignature => "bad-signature",
+            Self::NoKeyVerifies => "no-key-verifies",
             Self::ClaimsInvalid => "claims-invalid",
             Self::ClaimMissing => "claim-missing",
             Self::Expired => "expired",
@@ -66,15 +69,11 @@ impl TokenFault {
     /// Whether only somebody who tampers gets here.
     ///
     /// Honest clients send expired and revoked tokens, tokens for another audience, ID tokens, tokens
-    /// under a key that was rotated away, and the word `undefined`.
+    /// under a key, a secret or an algorithm that was rotated away, and the word `undefined`.
     pub const fn is_suspicious(self) -> bool {
         matches!(
             self,
-            Self::BadSignature
-                | Self::WrongAlgorithm
-                | Self::EmbeddedKey
-                | Self::CriticalHeader
-                | Self::HeaderInvalid
+            Self::BadSignature | Self::EmbeddedKey | Self::CriticalHeader | Self::HeaderInvalid
         )
     }
 }

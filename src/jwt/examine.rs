@@ -24,7 +24,7 @@ pub(super) struct Examiner {
 }
 
 /// A token of which all but the signature is good.
-pub(super) struct Seen<'a, 'json> {
+pub(super) struct Checked<'a, 'json> {
     token: &'a str,
     compact: Compact<'a>,
     pub(super) header: &'a Header<'json>,
@@ -42,7 +42,7 @@ impl Examiner {
         &self,
         token: &str,
         now: UnixTime,
-        go_on: impl FnOnce(Seen<'_, '_>) -> Eventual<Result<Claims, TokenFault>>,
+        go_on: impl FnOnce(Checked<'_, '_>) -> Eventual<Result<Claims, TokenFault>>,
     ) -> Eventual<Result<Claims, TokenFault>> {
         let examine = || {
             let compact = Compact::split(token)?;
@@ -58,7 +58,7 @@ impl Examiner {
             let expires_at = trusted.judge(&header, &payload, now)?;
             let (header, payload, json) = (&header, &payload, &json);
             let seen =
-                Seen { token, compact, header, payload, json, issuer, trusted, expires_at, now };
+                Checked { token, compact, header, payload, json, issuer, trusted, expires_at, now };
             Ok(go_on(seen))
         };
         examine().unwrap_or_else(|fault| Eventual::Ready(Err(fault)))
@@ -67,14 +67,17 @@ impl Examiner {
     /// The signature, and the claims if it holds.
     pub(super) fn conclude(
         &self,
-        seen: &Seen<'_, '_>,
+        seen: &Checked<'_, '_>,
         found: Found,
         epoch: u64,
     ) -> Result<Claims, TokenFault> {
         let signature = seen.compact.signature()?;
         let signed = seen.compact.signed.as_bytes();
-        if !found?.iter().any(|key| key.verify(signed, &signature)) {
-            return Err(TokenFault::BadSignature);
+        let keys = found?;
+        if !keys.iter().any(|key| key.verify(signed, &signature)) {
+            let kid = seen.header.kid();
+            let named = kid.is_some() && keys.iter().any(|key| key.kid.as_deref() == kid);
+            return Err(if named { TokenFault::BadSignature } else { TokenFault::NoKeyVerifies });
         }
         let registered = seen.payload.registered(seen.expires_at);
         let end = seen.trusted.end_of(registered.expires_at);

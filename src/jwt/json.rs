@@ -37,7 +37,29 @@ pub(super) trait Object<'de>: Default {
 /// Reads `json`, which must be one object whose member names differ, escapes undone
 /// (RFC 7515 section 4, RFC 7519 section 4).
 pub(super) fn object<'de, T: Object<'de>>(json: &'de [u8]) -> Option<T> {
+    if !is_shallow(json) {
+        return None;
+    }
     serde_json::from_slice::<Strict<T>>(json).ok().map(|Strict(object)| object)
+}
+
+/// Deeper than any claim needs, and far less than at which readers of the claims give up.
+const MOST_DEPTH: usize = 32;
+
+/// Whether values are nested no deeper than [`MOST_DEPTH`]. What is no JSON is for the parser to say.
+fn is_shallow(json: &[u8]) -> bool {
+    let (mut depth, mut quoted, mut escaped) = (0_usize, false, false);
+    json.iter().all(|byte| {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = quoted,
+            b'"' => quoted = !quoted,
+            b'{' | b'[' if !quoted => depth += 1,
+            b'}' | b']' if !quoted => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        depth <= MOST_DEPTH
+    })
 }
 
 struct Strict<T>(T);
@@ -69,5 +91,20 @@ impl<'de, T: Object<'de>> Visitor<'de> for Members<T> {
         }
         object.named(names);
         Ok(object)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn depth_is_that_of_values_and_not_of_text() {
+        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        assert!(is_shallow(nested(MOST_DEPTH).as_bytes()));
+        assert!(!is_shallow(nested(MOST_DEPTH + 1).as_bytes()));
+        let text = format!(r#"{{"a\"{}":"\\\"{}"}}"#, "[".repeat(99), "{".repeat(99));
+        assert!(is_shallow(text.as_bytes()), "{text}");
+        assert!(is_shallow(nested(MOST_DEPTH).repeat(9).as_bytes()), "side by side");
     }
 }

@@ -89,7 +89,7 @@ impl JwtLayer {
             return Eventual::Ready(Ok(Identity::Known(claims)));
         }
         match token68(token) {
-            Ok(token) => self.verifier.verify(token).map(|verified| {
+            Ok(token) => self.verifier.verify_anew(token).map(|verified| {
                 Ok(match verified {
                     Ok(claims) => Identity::Known(claims),
                     Err(fault) => Identity::Invalid(fault),

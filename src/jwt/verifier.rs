@@ -1,6 +1,6 @@
 use super::{
     cache::TokenCache,
-    examine::{Examiner, Seen},
+    examine::{Checked, Examiner},
     trusted::{Trusted, TrustedIssuer},
 };
 use crate::{
@@ -77,9 +77,14 @@ impl Verifier {
 
     /// The claims of `token`, or what is wrong with it. Answers at once when the keys are known.
     pub fn verify(&self, token: &str) -> Eventual<Result<Claims, TokenFault>> {
-        if let Some(claims) = self.recall(token.as_bytes()) {
-            return Eventual::Ready(Ok(claims));
+        match self.recall(token.as_bytes()) {
+            Some(claims) => Eventual::Ready(Ok(claims)),
+            None => self.verify_anew(token),
         }
+    }
+
+    /// Verifies a token that is not remembered.
+    pub(super) fn verify_anew(&self, token: &str) -> Eventual<Result<Claims, TokenFault>> {
         let now = self.0.clock.wall();
         self.0.examine(token, now, |seen| {
             // Read first: keys that change while they are looked up must not pass for the new ones.
@@ -92,7 +97,7 @@ impl Verifier {
                         let found = found.await;
                         // Nothing borrowed outlives the wait, so the token is read again.
                         let now = verifier.clock.wall();
-                        let conclude = |seen: Seen<'_, '_>| {
+                        let conclude = |seen: Checked<'_, '_>| {
                             Eventual::Ready(verifier.conclude(&seen, found, epoch))
                         };
                         verifier.examine(&token, now, conclude).await

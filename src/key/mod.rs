@@ -75,6 +75,9 @@ impl Key {
 
     /// A single address: `/32`, or `/64` for IPv6, whose hosts own at least that much
     /// (RFC 4291 section 2.5.4). IPv4-mapped addresses count as IPv4.
+    ///
+    /// Where [`Clients::ipv6_prefix`](crate::Clients::ipv6_prefix) is not 64, ask
+    /// [`Clients::key`](crate::Clients::key) for the key that the layers use.
     pub fn ip(address: IpAddr) -> Self {
         Self::ip_prefix(address, 64)
     }

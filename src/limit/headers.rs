@@ -51,7 +51,7 @@ impl Encoder {
         for limit in limits.filter(|limit| !limit.is_shadow()) {
             let (name, quota) = (limit.name(), limit.quota());
             let comma = if policy.is_empty() { "" } else { ", " };
-            let window = seconds_up(quota.window());
+            let window = seconds_up(quota.period());
             let _ = write!(policy, "{comma}\"{name}\";q={};w={window}", quota.burst());
         }
         let policy = HeaderValue::from_bytes(&policy).ok().filter(|policy| !policy.is_empty());

@@ -63,6 +63,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 /// How much, in how long, by which key. See the [module docs](self).
 #[derive(Clone, Debug)]
+#[must_use]
 pub struct Limit {
     name: Option<Name>,
     quota: Quota,
@@ -126,7 +127,6 @@ impl Limit {
     ///
     /// When `burst` is zero or would take over ten years to come back; use [`Quota::with_burst`] for a
     /// number from outside.
-    #[must_use]
     #[track_caller]
     pub fn burst(mut self, burst: u32) -> Self {
         self.quota = literal(self.quota.with_burst(burst));
@@ -138,7 +138,6 @@ impl Limit {
     /// # Panics
     ///
     /// When a `&'static str` is not a [`Name`].
-    #[must_use]
     #[track_caller]
     pub fn named(mut self, name: impl Into<Name>) -> Self {
         self.name = Some(name.into());
@@ -146,7 +145,6 @@ impl Limit {
     }
 
     /// Counts by `key` instead of the client address.
-    #[must_use]
     pub fn by(mut self, key: KeyBy) -> Self {
         self.by = key;
         self
@@ -154,14 +152,12 @@ impl Limit {
 
     /// What one request costs, 1 by default. A request that costs more than the burst never passes;
     /// one that costs nothing only looks.
-    #[must_use]
     pub fn cost(mut self, cells: u32) -> Self {
         self.cost = Cost::Fixed(cells);
         self
     }
 
     /// What a request costs, from its head.
-    #[must_use]
     pub fn cost_by(mut self, cost: impl Fn(&Parts) -> u32 + Send + Sync + 'static) -> Self {
         self.cost = Cost::By(Arc::new(cost));
         self
@@ -169,14 +165,12 @@ impl Limit {
 
     /// Strikes whoever exceeds the limit, once for each time it turns to refusing; at enough strikes
     /// the key is blocked.
-    #[must_use]
     pub fn block_after(mut self, ladder: Ladder) -> Self {
         self.ladder = Some(ladder);
         self
     }
 
     /// Only reports: the limit is counted and shown to the audit sink, but refuses nothing.
-    #[must_use]
     pub fn shadow(mut self) -> Self {
         self.shadow = true;
         self

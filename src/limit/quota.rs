@@ -57,6 +57,12 @@ impl Quota {
         self.burst
     }
 
+    /// The time in which the burst comes back, without what was rounded against the client: at most a
+    /// microsecond for each cell.
+    pub(crate) const fn period(self) -> Duration {
+        Duration::from_micros(self.window_micros() - (self.burst as u64 - 1))
+    }
+
     /// The time in which a used-up quota is full again.
     pub const fn window(self) -> Duration {
         Duration::from_micros(self.window_micros())
@@ -106,6 +112,14 @@ mod tests {
         );
         let quota = Quota::new(3, Duration::from_secs(1)).unwrap();
         assert_eq!(quota.emission(), Duration::from_micros(333_334), "rounded against the client");
+    }
+
+    #[test]
+    fn a_period_that_does_not_divide_evenly_is_told_as_it_was_meant() {
+        for (text, seconds) in [("3/s", 1), ("7/s", 1), ("7/m", 60), ("100/15m", 900), ("1/s", 1)] {
+            let period = text.parse::<Quota>().unwrap().period();
+            assert_eq!(crate::clock::seconds_up(period), seconds, "{text}");
+        }
     }
 
     #[test]

@@ -20,6 +20,7 @@ use std::sync::Arc;
 ///
 /// A layer in hand is always valid. Clones share everything.
 #[derive(Clone, Debug)]
+#[must_use]
 pub struct SecurityHeadersLayer {
     finish: Arc<Finish>,
     clients: Arc<Clients>,
@@ -28,40 +29,34 @@ pub struct SecurityHeadersLayer {
 #[allow(clippy::needless_pass_by_value, reason = "values are written where they are used")]
 impl SecurityHeadersLayer {
     /// For sites: the strict set for pages, a small one for everything else.
-    #[must_use]
     pub fn web() -> Self {
         Self::of(Plan::default().rows(presets::WEB)).csp(Csp::web()).csp_elsewhere(Csp::api())
     }
 
     /// For answers that are data: nothing may be loaded, framed or stored.
-    #[must_use]
     pub fn api() -> Self {
         Self::of(Plan::default().rows(presets::API)).csp(Csp::api()).csp_elsewhere(Csp::api())
     }
 
     /// [`web`](Self::web) with all the OWASP Secure Headers Project asks for: embedder policy
     /// `require-corp` and `Cache-Control: no-store, max-age=0` besides.
-    #[must_use]
     pub fn owasp() -> Self {
         Self::web().edit(|plan| *plan = std::mem::take(plan).rows(presets::OWASP))
     }
 
     /// [`web`](Self::web) for the answers of others: [overriding](Self::overriding), and stripped of
     /// the 69 headers that tell about the software inside.
-    #[must_use]
     pub fn gateway() -> Self {
         let leaks = presets::LEAKS.split(' ').filter_map(|name| name.parse().ok());
         Self::web().overriding().remove(leaks)
     }
 
     /// Nothing yet.
-    #[must_use]
     pub fn none() -> Self {
         Self { finish: Arc::default(), clients: Arc::default() }
     }
 
     /// The policy of documents.
-    #[must_use]
     pub fn csp(self, policy: Csp) -> Self {
         self.edit(|plan| {
             plan.fields.retain(|field| field.name != header::CONTENT_SECURITY_POLICY);
@@ -71,7 +66,6 @@ impl SecurityHeadersLayer {
 
     /// The policy of everything but documents, for data that a browser was led to render. A nonce
     /// has no use there and is left out.
-    #[must_use]
     pub fn csp_elsewhere(self, policy: Csp) -> Self {
         self.edit(|plan| {
             plan.fields.retain(|field| field.name != header::CONTENT_SECURITY_POLICY);
@@ -80,7 +74,6 @@ impl SecurityHeadersLayer {
     }
 
     /// A second policy of documents that is reported on and not enforced, to try it out.
-    #[must_use]
     pub fn csp_report_only(self, policy: Csp) -> Self {
         self.edit(|plan| {
             plan.fields.retain(|field| field.name != header::CONTENT_SECURITY_POLICY_REPORT_ONLY);
@@ -89,56 +82,47 @@ impl SecurityHeadersLayer {
     }
 
     /// How long browsers must use https. Sent over https only.
-    #[must_use]
     pub fn hsts(self, hsts: Hsts) -> Self {
         self.set_text(header::STRICT_TRANSPORT_SECURITY, hsts.to_string())
     }
 
     /// What links tell about where they are.
-    #[must_use]
     pub fn referrer_policy(self, policy: ReferrerPolicy) -> Self {
         self.set(header::REFERRER_POLICY, HeaderValue::from_static(policy.as_str()))
     }
 
     /// Who may frame, for browsers that do not know `frame-ancestors`.
-    #[must_use]
     pub fn frame_options(self, options: FrameOptions) -> Self {
         self.set(header::X_FRAME_OPTIONS, HeaderValue::from_static(options.as_str()))
     }
 
     /// Which windows stay linked to the page.
-    #[must_use]
     pub fn opener_policy(self, policy: OpenerPolicy) -> Self {
         self.set(presets::OPENER_POLICY, HeaderValue::from_static(policy.as_str()))
     }
 
     /// Keeps the link to pop-ups the page opens, which sign-in by another site needs.
-    #[must_use]
     pub fn oauth_popups(self) -> Self {
         self.opener_policy(OpenerPolicy::SameOriginAllowPopups)
     }
 
     /// Which resources of others the page may embed.
-    #[must_use]
     pub fn embedder_policy(self, policy: EmbedderPolicy) -> Self {
         self.set(presets::EMBEDDER_POLICY, HeaderValue::from_static(policy.as_str()))
     }
 
     /// Who may embed the answers.
-    #[must_use]
     pub fn resource_policy(self, policy: ResourcePolicy) -> Self {
         self.set(presets::RESOURCE_POLICY, HeaderValue::from_static(policy.as_str()))
     }
 
     /// Which browser features pages may use.
-    #[must_use]
     pub fn permissions_policy(self, policy: PermissionsPolicy) -> Self {
         self.set_text(presets::PERMISSIONS_POLICY, policy.to_string())
     }
 
     /// Any other header. Those that mean something to documents only, or to https only, are sent
     /// only there; a policy set this way takes the place of the typed ones.
-    #[must_use]
     pub fn set(self, name: HeaderName, value: HeaderValue) -> Self {
         self.edit(|plan| {
             if name == header::CONTENT_SECURITY_POLICY
@@ -151,7 +135,6 @@ impl SecurityHeadersLayer {
     }
 
     /// Leaves a header alone: neither sets nor strips it.
-    #[must_use]
     pub fn without(self, name: HeaderName) -> Self {
         self.edit(|plan| {
             plan.unset(&name);
@@ -160,21 +143,18 @@ impl SecurityHeadersLayer {
     }
 
     /// Strips headers off the answers of the inner service, before ours are set.
-    #[must_use]
     pub fn remove(self, names: impl IntoIterator<Item = HeaderName>) -> Self {
         self.edit(|plan| plan.strip(names))
     }
 
     /// Makes ours the only word: copies of our headers that the inner service sent are replaced, and
     /// dropped where ours are not sent. By default a header that is there stays.
-    #[must_use]
     pub fn overriding(self) -> Self {
         self.edit(|plan| plan.overriding = true)
     }
 
     /// How to tell https from http, if no layer outside has resolved the client.
     /// [`Clients::direct`] by default.
-    #[must_use]
     pub fn clients(mut self, clients: Clients) -> Self {
         self.clients = Arc::new(clients);
         self

@@ -57,13 +57,16 @@ impl fmt::Debug for CspNonce {
 #[cfg(feature = "axum")]
 #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
 impl<S: Sync> axum::extract::FromRequestParts<S> for CspNonce {
-    type Rejection = (http::StatusCode, &'static str);
+    type Rejection = crate::extract::Refused;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
-        parts.extensions.get::<Self>().cloned().ok_or((
-            http::StatusCode::INTERNAL_SERVER_ERROR,
-            "no layer outside has a policy with a nonce",
-        ))
+        let reason = crate::Reason::Other {
+            status: http::StatusCode::INTERNAL_SERVER_ERROR,
+            slug: "nonce-missing",
+            title: "No layer outside has a policy with a nonce",
+        };
+        let nonce = parts.extensions.get::<Self>().cloned();
+        nonce.ok_or_else(|| crate::extract::Refused::new(parts, reason))
     }
 }
 

@@ -45,6 +45,14 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// Contract: absences first, then all limits or none, strikes inside; it must not block.
     fn admit(&self, asks: Asks) -> Eventual<Result<Answer, StoreError>>;
 
+    /// A block on `key` that this instance knows of without asking anybody, and may know of none.
+    ///
+    /// Asked before a token is verified, so that who is blocked costs no cryptography. It must not block.
+    fn near(&self, key: Key) -> Option<Blocked> {
+        let _ = key;
+        None
+    }
+
     /// The secret under which keys for this store are tagged. The same for all instances that share
     /// what is stored.
     fn pepper(&self) -> &Pepper;

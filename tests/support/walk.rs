@@ -96,6 +96,10 @@ impl Store for Spy {
         }
     }
 
+    fn near(&self, key: Key) -> Option<Blocked> {
+        if self.manner == Manner::AtOnce { self.memory.near(key) } else { None }
+    }
+
     fn pepper(&self) -> &Pepper {
         &self.pepper
     }

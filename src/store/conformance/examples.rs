@@ -4,7 +4,7 @@ use crate::{
     clock::UnixTime,
     key::Key,
     limit::{Limit, Name},
-    store::{Absent, Adjustment, Answer, Asks, Block, Blocked, Outcome, SharedStore, Strike},
+    store::{Absent, Adjustment, Answer, Asks, Block, Outcome, SharedStore, Strike},
 };
 use std::time::Duration;
 
@@ -18,6 +18,8 @@ pub(super) async fn check(make: Make<'_>) {
     a_block_since_a_moment_spares_later_tokens(make).await;
     refusals_strike_once_in_each_period_and_climb_the_ladder(make).await;
     strikes_outside_the_window_do_not_count(make).await;
+    a_revocation_and_a_block_leave_each_other_alone(make).await;
+    nobody_climbs_while_blocked_or_beyond_the_cap(make).await;
 }
 
 fn key(last: u8) -> Key {
@@ -139,10 +141,6 @@ async fn a_block_since_a_moment_spares_later_tokens(make: Make<'_>) {
         let admitted = admit(&store, ask(issued_at)).await.outcome == Outcome::Admitted;
         assert_eq!(admitted, passes, "{issued_at:?}");
     }
-    let strike = Strike { key: key(1), cause: "abuse".into(), ladder: Ladder::after(1) };
-    admit(&store, Asks::new().strike(strike)).await;
-    let standing = answer(store.blocks(2)).await;
-    assert!(matches!(standing[..], [Blocked { remaining: None, since: Some(_), .. }]), "kept");
 }
 
 async fn refusals_strike_once_in_each_period_and_climb_the_ladder(make: Make<'_>) {
@@ -180,4 +178,47 @@ async fn strikes_outside_the_window_do_not_count(make: Make<'_>) {
     assert!(admit(&store, ask()).await.started.is_empty(), "the first one is too long ago");
     clock.advance(ladder.within() - SECOND);
     assert_eq!(admit(&store, ask()).await.started.len(), 1);
+}
+
+async fn a_revocation_and_a_block_leave_each_other_alone(make: Make<'_>) {
+    let clock = clock();
+    let store = make(&clock);
+    let (moment, ladder) = (UnixTime::from_secs(1_000), Ladder::after(1));
+    answer(store.block(key(1), Block::forever().issued_until(moment))).await;
+    let strike = Asks::new().strike(Strike { key: key(1), cause: "spam".into(), ladder });
+    assert_eq!(admit(&store, strike).await.started.len(), 1);
+    let ask = |seconds| {
+        let mut asks = Asks::new();
+        let issued_at = Some(UnixTime::from_secs(seconds));
+        asks.absent.push(Absent { key: key(1), issued_at });
+        asks
+    };
+    let newer = admit(&store, ask(1_001)).await.outcome;
+    assert!(
+        matches!(newer, Outcome::Blocked { since: None, .. }),
+        "the block holds for all: {newer:?}"
+    );
+    assert_eq!(answer(store.blocks(9)).await.len(), 2);
+    clock.advance(ladder.first());
+    assert_eq!(admit(&store, ask(1_001)).await.outcome, Outcome::Admitted);
+    let older = admit(&store, ask(999)).await.outcome;
+    assert!(matches!(older, Outcome::Blocked { since: Some(_), .. }), "still revoked: {older:?}");
+}
+
+async fn nobody_climbs_while_blocked_or_beyond_the_cap(make: Make<'_>) {
+    let clock = clock();
+    let store = make(&clock);
+    let ladder = Ladder::after(1);
+    let strike = || Asks::new().strike(Strike { key: key(1), cause: "spam".into(), ladder });
+    for _ in 0..20 {
+        let first = admit(&store, strike()).await.started;
+        let block = *first.first().unwrap_or_else(|| panic!("no block started"));
+        for _ in 0..20 {
+            assert!(admit(&store, strike()).await.started.is_empty(), "blocked already");
+        }
+        clock.advance(block.lasting);
+    }
+    // Eight rungs lead to the cap; as many clean stretches of two days lead down.
+    clock.advance(SECOND * 86_400 * 2 * 8);
+    assert_eq!(admit(&store, strike()).await.started[0].lasting, ladder.first());
 }

@@ -16,7 +16,8 @@ use std::{collections::HashMap, time::Duration};
 pub struct Model {
     now: u64,
     full_at: HashMap<(Key, Name), u64>,
-    blocks: HashMap<Key, (Option<u64>, Block)>,
+    /// Blocks, and apart from them revocations.
+    blocks: HashMap<(Key, bool), (Option<u64>, Block)>,
     ladders: HashMap<Key, Climb>,
 }
 
@@ -91,6 +92,9 @@ impl Model {
                 let Some(ladder) = take.ladder.filter(|_| *wait > 0 && !take.shadow) else {
                     continue;
                 };
+                if self.block_on(take.key, false).is_some() {
+                    continue;
+                }
                 let climb = self.ladders.entry(take.key).or_default();
                 let until = climb.refusing_until.entry(take.limit).or_default();
                 if self.now < *until {
@@ -147,7 +151,7 @@ impl Model {
     /// Sets a block.
     pub fn block(&mut self, key: Key, block: Block) {
         let end = block.lasting.map(|lasting| self.now + micros(lasting));
-        self.blocks.insert(key, (end, block));
+        self.blocks.insert((key, block.since.is_some()), (end, block));
     }
 
     /// Checks the lifting of a block.
@@ -156,8 +160,8 @@ impl Model {
     ///
     /// What differs.
     pub fn unblock(&mut self, key: Key, told: bool) -> Told {
-        let stood = self.block_on(key).is_some();
-        self.blocks.remove(&key);
+        let stood = self.block_on(key, false).or(self.block_on(key, true)).is_some();
+        self.blocks.retain(|(of, _), _| *of != key);
         self.ladders.remove(&key);
         same("a block stood", &stood, &told)
     }
@@ -169,14 +173,15 @@ impl Model {
     /// What differs.
     pub fn list(&self, mut told: Vec<Blocked>) -> Told {
         let keys = self.blocks.keys();
-        let mut expected: Vec<Blocked> = keys.filter_map(|key| self.block_on(*key)).collect();
-        expected.sort_by_key(|blocked| blocked.key.to_string());
-        told.sort_by_key(|blocked| blocked.key.to_string());
+        let mut expected: Vec<Blocked> =
+            keys.filter_map(|(key, revoked)| self.block_on(*key, *revoked)).collect();
+        expected.sort_by_key(|blocked| (blocked.key.to_string(), blocked.since));
+        told.sort_by_key(|blocked| (blocked.key.to_string(), blocked.since));
         same("blocks", &expected, &told)
     }
 
-    fn block_on(&self, key: Key) -> Option<Blocked> {
-        let (end, block) = self.blocks.get(&key)?;
+    fn block_on(&self, key: Key, revoked: bool) -> Option<Blocked> {
+        let (end, block) = self.blocks.get(&(key, revoked))?;
         let remaining = match end {
             Some(end) => {
                 Some(Duration::from_micros(end.checked_sub(self.now).filter(|left| *left > 0)?))
@@ -188,9 +193,12 @@ impl Model {
 
     fn blocked(&self, asks: &Asks) -> Option<Outcome> {
         asks.absent.iter().find_map(|absent| {
-            let Blocked { key, remaining, since } = self.block_on(absent.key)?;
-            let spared = since.is_some() && absent.issued_at.is_some() && absent.issued_at > since;
-            (!spared).then_some(Outcome::Blocked { key, remaining, since })
+            let both = [false, true].map(|revoked| self.block_on(absent.key, revoked));
+            both.into_iter().flatten().find_map(|Blocked { key, remaining, since }| {
+                let spared =
+                    since.is_some() && absent.issued_at.is_some() && absent.issued_at > since;
+                (!spared).then_some(Outcome::Blocked { key, remaining, since })
+            })
         })
     }
 
@@ -212,6 +220,9 @@ impl Model {
         told: &mut impl Iterator<Item = &'a Started>,
     ) -> Result<Option<Started>, String> {
         let now = self.now;
+        if self.block_on(key, false).is_some() {
+            return Ok(None);
+        }
         let climb = self.ladders.entry(key).or_default();
         let times = climb.strikes.entry(cause).or_default();
         times.retain(|time| time + micros(ladder.within()) > now);
@@ -232,17 +243,10 @@ impl Model {
         if started.key != key || started.lasting < exact || started.lasting > longest {
             return Err(format!("{started:?} instead of {key} for {exact:?} to {longest:?}"));
         }
-        climb.level += 1;
+        climb.level += u32::from(started.lasting < ladder.cap());
         climb.last = micros(started.lasting);
         climb.end = now + climb.last;
-        let end = climb.end;
-        let stands = self.block_on(key).is_some_and(|_| {
-            let (stands, _) = self.blocks[&key];
-            stands.is_none_or(|stands| stands >= end)
-        });
-        if !stands {
-            self.block(key, Block::lasting(started.lasting));
-        }
+        self.block(key, Block::lasting(started.lasting));
         Ok(Some(*started))
     }
 }

@@ -3,6 +3,7 @@
 use super::table::{Mortal, Table};
 use crate::{
     block::Ladder,
+    clock::{UnixTime, micros},
     key::{Key, KeyKind, Pepper},
     limit::Name,
     store::{Absent, Block, Blocked, Started},
@@ -21,12 +22,17 @@ pub(super) struct Blocks {
     lost: AtomicU64,
 }
 
-#[derive(Clone, Copy, Debug)]
+/// What stands against a key. A block does not end a revocation, nor the other way round.
+#[derive(Clone, Copy, Debug, Default)]
 struct Standing {
-    /// Microseconds; `u64::MAX` has no end.
-    end: u64,
-    block: Block,
+    blocked: Option<End>,
+    /// Until then, tokens issued at or before the moment are refused.
+    revoked: Option<(End, UnixTime)>,
 }
+
+/// Microseconds; `u64::MAX` has no end.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+struct End(u64);
 
 /// How far up its ladder a key is.
 #[derive(Debug, Default)]
@@ -51,7 +57,7 @@ impl Blocks {
         Self { standing: Table::new(most), rungs: Table::new(most), lost: AtomicU64::new(0) }
     }
 
-    /// How many blocks stand, some of them perhaps ended.
+    /// How many keys have blocks, some of them perhaps ended.
     pub(super) fn len(&self) -> usize {
         self.standing.len()
     }
@@ -68,40 +74,36 @@ impl Blocks {
         }
         keys.iter().find_map(|absent| {
             let locked = self.standing.lock_for(&absent.key);
-            let standing = locked.find(&absent.key).filter(|standing| standing.end > now)?;
-            let holds = match (standing.block.since, absent.issued_at) {
-                (Some(since), Some(issued_at)) => issued_at <= since,
-                _ => true,
-            };
-            holds.then(|| standing.blocked(absent.key, now))
+            let standing = locked.find(&absent.key)?;
+            let spared = |since: UnixTime| absent.issued_at.is_some_and(|issued| issued > since);
+            let mut holding = standing.all(absent.key, now);
+            holding.find(|blocked| !blocked.since.is_some_and(spared))
         })
     }
 
+    /// Puts a block in place of the one the key has, or a revocation in place of the revocation.
     pub(super) fn put(&self, key: Key, block: Block, now: u64) -> bool {
-        let end = match block.lasting {
-            Some(lasting) => now.saturating_add(crate::clock::micros(lasting)),
-            None => u64::MAX,
-        };
-        let kept = self.standing.lock_for(&key).insert(key, Standing { end, block }, now).is_ok();
-        if !kept {
-            self.lost.fetch_add(1, Ordering::Relaxed);
-        }
-        kept
+        let end = End::after(block.lasting, now);
+        self.change(key, now, |standing| match block.since {
+            Some(since) => standing.revoked = Some((end, since)),
+            None => standing.blocked = Some(end),
+        })
     }
 
     pub(super) fn lift(&self, key: Key, now: u64) -> bool {
         self.rungs.lock_for(&key).remove(&key);
         let removed = self.standing.lock_for(&key).remove(&key);
-        removed.is_some_and(|standing| standing.end > now)
+        removed.is_some_and(|standing| standing.all(key, now).next().is_some())
     }
 
     pub(super) fn list(&self, most: usize, now: u64) -> Vec<Blocked> {
         let mut list = Vec::new();
         for shard in 0..self.standing.shards() {
             let locked = self.standing.lock(shard);
-            let standing = locked.iter().filter(|(_, standing)| standing.end > now);
             let room = most - list.len();
-            list.extend(standing.take(room).map(|(key, standing)| standing.blocked(*key, now)));
+            list.extend(
+                locked.iter().flat_map(|(key, standing)| standing.all(*key, now)).take(room),
+            );
         }
         list
     }
@@ -116,36 +118,69 @@ impl Blocks {
         pepper: &Pepper,
         now: u64,
     ) -> Option<Started> {
+        // Nobody climbs while blocked.
+        if self.standing.lock_for(&key).find(&key).is_some_and(|standing| standing.is_blocked(now))
+        {
+            return None;
+        }
         let lasting = {
             let mut rungs = self.rungs.lock_for(&key);
-            if rungs.find(&key).is_none() && rungs.insert(key, Rung::default(), now).is_err() {
+            if rungs.find(&key).is_none()
+                && rungs.insert_before(key, Rung::default(), now, Rung::yields).is_err()
+            {
                 self.lost.fetch_add(1, Ordering::Relaxed);
                 return None;
             }
             rungs.find_mut(&key)?.strike(cause, ladder, wait, chance(pepper, key, now), now)?
         };
-        let longer = {
-            let standing = self.standing.lock_for(&key);
-            let end = now + crate::clock::micros(lasting);
-            standing.find(&key).is_none_or(|standing| standing.end < end)
-        };
-        if longer {
-            self.put(key, Block::lasting(lasting), now);
+        let end = End::after(Some(lasting), now);
+        // One that was set meanwhile and ends later is kept.
+        let kept =
+            self.change(key, now, |standing| standing.blocked = standing.blocked.max(Some(end)));
+        kept.then_some(Started { key, lasting })
+    }
+
+    /// Changes what stands against a key in one step. Fails, and counts that, if there is no room.
+    fn change(&self, key: Key, now: u64, change: impl FnOnce(&mut Standing)) -> bool {
+        let mut locked = self.standing.lock_for(&key);
+        let mut standing = locked.find(&key).copied().unwrap_or_default();
+        change(&mut standing);
+        let kept = locked.insert(key, standing, now).is_ok();
+        if !kept {
+            self.lost.fetch_add(1, Ordering::Relaxed);
         }
-        Some(Started { key, lasting })
+        kept
+    }
+}
+
+impl End {
+    fn after(lasting: Option<Duration>, now: u64) -> Self {
+        Self(lasting.map_or(u64::MAX, |lasting| now.saturating_add(micros(lasting))))
+    }
+
+    fn remaining(self, now: u64) -> Option<Duration> {
+        (self.0 != u64::MAX).then(|| Duration::from_micros(self.0 - now))
     }
 }
 
 impl Standing {
-    fn blocked(&self, key: Key, now: u64) -> Blocked {
-        let remaining = (self.end != u64::MAX).then(|| Duration::from_micros(self.end - now));
-        Blocked { key, remaining, since: self.block.since }
+    fn is_blocked(&self, now: u64) -> bool {
+        self.blocked.is_some_and(|end| end.0 > now)
+    }
+
+    /// What has not ended, the block first.
+    fn all(&self, key: Key, now: u64) -> impl Iterator<Item = Blocked> + use<> {
+        let blocked = self.blocked.map(|end| (end, None));
+        let revoked = self.revoked.map(|(end, since)| (end, Some(since)));
+        let all = [blocked, revoked].into_iter().flatten().filter(move |(end, _)| end.0 > now);
+        all.map(move |(end, since)| Blocked { key, remaining: end.remaining(now), since })
     }
 }
 
 impl Mortal for Standing {
     fn dies_at(&self) -> u64 {
-        self.end
+        let revoked = self.revoked.map(|(end, _)| end);
+        self.blocked.max(revoked).map_or(0, |end| end.0)
     }
 }
 
@@ -166,7 +201,7 @@ impl Rung {
             }
             cause.refusing_until = now.saturating_add(wait);
         }
-        cause.within = crate::clock::micros(ladder.within());
+        cause.within = micros(ladder.within());
         let within = cause.within;
         cause.times.retain(|time| time + within > now);
         cause.times.push(now);
@@ -178,10 +213,18 @@ impl Rung {
             self.level = self.level.saturating_sub(u32::try_from(down).unwrap_or(u32::MAX));
         }
         let lasting = ladder.lasting(self.level, chance);
-        self.level = self.level.saturating_add(1);
-        self.last = crate::clock::micros(lasting);
+        // Not beyond the rung that reaches the cap, or it would take as long to come down again.
+        if lasting < ladder.cap() {
+            self.level = self.level.saturating_add(1);
+        }
+        self.last = micros(lasting);
         self.end = now + self.last;
         Some(lasting)
+    }
+
+    /// Whether a single strike is all there is, so that a flood of them cannot keep out others.
+    fn yields(&self) -> bool {
+        self.level == 0 && self.causes.iter().map(|cause| cause.times.len()).sum::<usize>() <= 1
     }
 
     fn cause(&mut self, name: Name) -> &mut Cause {

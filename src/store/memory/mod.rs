@@ -5,8 +5,8 @@ mod table;
 
 use self::{blocks::Blocks, cells::Cells};
 use super::{
-    Adjustment, Answer, Asks, Block, Blocked, Outcome, SharedStore, Standing, Started, Store,
-    StoreError, Take,
+    Absent, Adjustment, Answer, Asks, Block, Blocked, Outcome, SharedStore, Standing, Started,
+    Store, StoreError, Take,
 };
 use crate::{
     clock::{Clock, SystemClock, micros},
@@ -35,6 +35,10 @@ struct Inner {
     max_keys: usize,
 }
 
+/// For each block or strike that is kept there is room for this many limits: they are far rarer, and
+/// take far more memory.
+const BLOCKS_SHARE: usize = 16;
+
 /// How full a [`Memory`] is.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
@@ -50,13 +54,13 @@ pub struct MemoryStats {
 }
 
 impl Memory {
-    /// A store for a million keys, which takes up to 70 MB when they are all in use.
+    /// A store for a million keys, which takes up to 100 MB when all of it is in use.
     pub fn new() -> Self {
         Self::build(1_000_000, Arc::new(SystemClock::new()))
     }
 
-    /// An empty store like this one with room for another number of limits in use, at least one for
-    /// each of its 64 shards, and for as many blocks and strikes.
+    /// An empty store like this one with room for another number of limits in use, and for a sixteenth
+    /// as many blocks and keys with strikes; at least one of each for each of its 64 shards.
     #[must_use]
     pub fn max_keys(self, keys: usize) -> Self {
         Self::build(keys, Arc::clone(&self.0.clock))
@@ -81,7 +85,7 @@ impl Memory {
     fn build(max_keys: usize, clock: Arc<dyn Clock>) -> Self {
         Self(Arc::new(Inner {
             cells: Cells::new(max_keys),
-            blocks: Blocks::new(max_keys),
+            blocks: Blocks::new(max_keys / BLOCKS_SHARE),
             pepper: Pepper::random(),
             clock,
             max_keys,
@@ -142,6 +146,16 @@ impl Inner {
 impl Store for Memory {
     fn admit(&self, asks: Asks) -> Eventual<Result<Answer, StoreError>> {
         Eventual::Ready(Ok(self.0.admit(&asks)))
+    }
+
+    fn near(&self, key: Key) -> Option<Blocked> {
+        let blocks = &self.0.blocks;
+        if blocks.len() == 0 {
+            return None;
+        }
+        let found = blocks.find(&[Absent { key, issued_at: None }], self.0.now())?;
+        // Whom a revocation is for can only be told with the token.
+        found.since.is_none().then_some(found)
     }
 
     fn pepper(&self) -> &Pepper {

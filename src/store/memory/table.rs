@@ -123,6 +123,28 @@ impl<K: Hash + Eq, V: Mortal> Locked<'_, K, V> {
         Ok(())
     }
 
+    /// Like [`insert`](Self::insert), but when there is no room a value that `yields` makes some.
+    pub(super) fn insert_before(
+        &mut self,
+        key: K,
+        value: V,
+        now: u64,
+        yields: impl Fn(&V) -> bool,
+    ) -> Result<(), V>
+    where
+        K: Clone,
+    {
+        let Err(value) = self.insert(key.clone(), value, now) else {
+            return Ok(());
+        };
+        let yielding = self.shard.map.iter().find(|(_, value)| yields(value));
+        let Some(yielding) = yielding.map(|(key, _)| key.clone()) else {
+            return Err(value);
+        };
+        self.remove(&yielding);
+        self.insert(key, value, now)
+    }
+
     fn make_room(&mut self, now: u64) -> bool {
         let shard = &mut *self.shard;
         let since = now.saturating_sub(shard.swept_at);
