@@ -123,6 +123,23 @@ async fn grpc_requests_get_a_grpc_status() {
     }
 }
 
+/// Else anybody could have refusals cached and logged as answers.
+#[tokio::test]
+async fn only_a_post_of_grpc_gets_a_grpc_status() {
+    for (method, content_type) in [
+        ("GET", "application/grpc"),
+        ("HEAD", "application/grpc+proto"),
+        ("POST", "application/grpc-web"),
+        ("POST", "application/grpcx"),
+        ("POST", "text/plain, application/grpc"),
+    ] {
+        let request = Request::builder().method(method).uri("/");
+        let request = request.header("content-type", content_type).body(()).unwrap();
+        let response = refuse(Reason::TokenMissing.into(), Door::new(), request).await;
+        assert_eq!(response.status(), 401, "{method} {content_type}");
+    }
+}
+
 #[tokio::test]
 async fn the_look_can_be_ones_own() {
     let own = |request: &request::Parts, rejection: &Rejection| {

@@ -114,6 +114,8 @@ async fn blocks_come_first_and_are_listed_and_lifted(make: Make<'_>) {
     let remaining = Some(SECOND);
     assert_eq!(blocked.outcome, Outcome::Blocked { key: key(1), remaining, since: None });
     assert!(blocked.standings.is_empty());
+    let near = store.near(key(1)).map(|near| (near.key, near.remaining, near.since));
+    assert!(near.is_none() || near == Some((key(1), remaining, None)), "known, or not known");
     assert_eq!(answer(store.blocks(10)).await.len(), 1);
     assert_eq!(answer(store.blocks(0)).await.len(), 0);
     clock.advance(SECOND);
@@ -122,6 +124,7 @@ async fn blocks_come_first_and_are_listed_and_lifted(make: Make<'_>) {
     clock.advance(SECOND * 1_000_000);
     assert!(matches!(admit(&store, ask()).await.outcome, Outcome::Blocked { remaining: None, .. }));
     assert!(answer(store.unblock(key(1))).await && !answer(store.unblock(key(1))).await);
+    assert!(store.near(key(1)).is_none(), "lifted here, so known to be lifted here");
     assert_eq!(admit(&store, ask()).await.outcome, Outcome::Admitted);
 }
 
@@ -129,6 +132,7 @@ async fn a_block_since_a_moment_spares_later_tokens(make: Make<'_>) {
     let store = make(&clock());
     let moment = UnixTime::from_secs(1_000);
     answer(store.block(key(1), Block::forever().issued_until(moment))).await;
+    assert!(store.near(key(1)).is_none(), "whom it is for is told by the token");
     let ask = |issued_at: Option<u64>| {
         let mut asks = Asks::new();
         let issued_at = issued_at.map(UnixTime::from_secs);
