@@ -34,7 +34,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         )
         .limit(Limit::per_day(1000).named("daily"))
         .limit(Limit::per_hour(2).named("strict").shadow())
-        .headers(Headers::Draft11AndLegacy)
+        .limit_headers(Headers::Draft11AndLegacy)
         .audit(Terminal);
 
     let app = Router::new()

@@ -28,7 +28,8 @@ use std::convert::Infallible;
 
 /// A refusal as an answer of axum's: from a handler, or where one asks for what no layer put there.
 ///
-/// It looks like every refusal of this crate, and is a problem document.
+/// It is a problem document, or a gRPC status. A renderer or sink of a layer is not asked, as a handler does
+/// not know of it; with a [`Door`] of your own it is [`Door::refuse`] that you want.
 #[derive(Debug)]
 pub struct Refused(http::Response<Bytes>);
 

@@ -225,12 +225,12 @@ async fn nested_layers_speak_as_one() {
         .layer(
             RateLimitLayer::new(one.clone())
                 .limit(outer.clone())
-                .headers(Headers::Draft11AndLegacy),
+                .limit_headers(Headers::Draft11AndLegacy),
         )
         .layer(
             RateLimitLayer::new(two.clone())
                 .limit(inner.clone())
-                .headers(Headers::Draft11AndLegacy),
+                .limit_headers(Headers::Draft11AndLegacy),
         )
         .service_fn(charging);
     let told = send(&service, from(ADA, &[("charge", "1")])).await;
@@ -259,7 +259,7 @@ async fn the_classic_headers_are_of_the_limit_nearest_to_its_end() {
             .limit(Limit::per_minute(60).named("wide"))
             .limit(Limit::per_hour(2).named("narrow"))
             .limit(Limit::per_hour(1).named("tried").shadow())
-            .headers(headers);
+            .limit_headers(headers);
         let service = layer.layer(house());
         for (limit, left, reset) in [("2", "1", "1800"), ("2", "0", "3600"), ("2", "0", "1800")] {
             let told = send(&service, from(ADA, &[])).await;
@@ -351,7 +351,7 @@ async fn a_store_that_takes_its_time_decides_the_same() {
         RateLimitLayer::new(&Spy::on(&memories[at], manner))
             .limit(Limit::per_second(1).named("ip").block_after(Ladder::after(3)))
             .limit(Limit::per_minute(20).named("all").by(KeyBy::everyone()))
-            .headers(Headers::Draft11AndLegacy)
+            .limit_headers(Headers::Draft11AndLegacy)
             .layer(tower::service_fn(charging))
     });
     let mut seen = std::collections::BTreeSet::new();

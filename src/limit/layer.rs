@@ -41,7 +41,7 @@ impl RateLimitLayer {
     }
 
     /// Which headers tell the client how it stands.
-    pub fn headers(mut self, headers: Headers) -> Self {
+    pub fn limit_headers(mut self, headers: Headers) -> Self {
         self.walk.headers(headers);
         self
     }
