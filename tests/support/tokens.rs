@@ -80,3 +80,29 @@ pub(crate) fn with_header(header: &str) -> String {
 pub(crate) fn with_text(member: &str) -> String {
     signed(HEADER, &claims(json!({})).replacen('{', &format!("{{{member},"), 1))
 }
+
+pub(crate) fn good() -> String {
+    with_claims(json!({"sid": "s", "iat": NOW}))
+}
+
+pub(crate) fn expired() -> String {
+    with_claims(json!({"exp": NOW - 600}))
+}
+
+pub(crate) fn forged() -> String {
+    signed_with(b"another", HEADER, claims(json!({})))
+}
+
+/// Signed with another secret than that of the key it names.
+pub(crate) fn forged_by_name() -> String {
+    let header = r#"{"alg":"HS256","typ":"at+jwt","kid":"k"}"#;
+    signed_with(b"another", header, claims(json!({})))
+}
+
+/// Like that of `tokens`, with a name for its key.
+pub(crate) fn naming_verifier() -> Verifier {
+    let secret = BASE64.encode(SECRET);
+    let keys = Keys::jwk(&format!(r#"{{"kty":"oct","alg":"HS256","kid":"k","k":"{secret}"}}"#));
+    let issuer = TrustedIssuer::new("idp", keys.unwrap()).audience("api");
+    Verifier::new([issuer]).unwrap().clock(clock())
+}

@@ -260,4 +260,4 @@ pub(crate) fn house() -> tower::util::ServiceFn<fn(Request<()>) -> Greeting> {
     tower::service_fn(|_| ready(Ok(Response::new(Full::from("hello")))))
 }
 
-type Greeting = Ready<Result<Response<Full<Bytes>>, Infallible>>;
+pub(crate) type Greeting = Ready<Result<Response<Full<Bytes>>, Infallible>>;
