@@ -1,6 +1,6 @@
 use super::{
     answers::Answers,
-    config::{Auth, Config, RouteConfig},
+    config::{Auth, Config, HEALTH, KEYS, RouteConfig},
 };
 use crate::{
     gate::{Gated, ResponseFuture},
@@ -56,10 +56,10 @@ impl Routes {
             let service = guarded(answers, None);
             routes.push(Route { path: path.to_owned(), whole: true, service });
         };
-        built_in("/healthz", Answers::Health);
+        built_in(HEALTH, Answers::Health);
         if let Some(issuer) = &config.issuer {
             let keys = Bytes::copy_from_slice(issuer.jwks().as_bytes());
-            built_in("/.well-known/jwks.json", Answers::Jwks(keys));
+            built_in(KEYS, Answers::Jwks(keys));
         }
         routes.sort_by_key(|route| std::cmp::Reverse(route.path.len()));
         let nowhere = limited(config, store, &shared(config));
