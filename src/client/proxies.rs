@@ -3,7 +3,7 @@ use super::{
     cidr::CidrSet,
     forwarded::{self, Hop},
 };
-use http::request::Parts;
+use http::{header, request::Parts};
 use std::{net::IpAddr, num::NonZeroU8};
 
 /// Which peers forward for clients, and how they say so.
@@ -18,6 +18,16 @@ pub(super) struct Proxies {
 impl Proxies {
     pub(super) fn trust(&self, peer: IpAddr) -> bool {
         self.trusted.as_ref().is_none_or(|trusted| trusted.contains(peer))
+    }
+
+    /// Whether the header is missing.
+    pub(super) fn is_silent(&self, parts: &Parts) -> bool {
+        let name = match &self.header {
+            Forwarding::Single(name) => name,
+            Forwarding::XForwardedFor => &forwarded::X_FORWARDED_FOR,
+            Forwarding::Forwarded => &header::FORWARDED,
+        };
+        !parts.headers.contains_key(name)
     }
 
     /// The client's address, and whether its connection is https if a proxy says so.

@@ -32,6 +32,7 @@ pub struct Clients {
     ipv6_prefix: u8,
     peer: Option<PeerFn>,
     untrusted: Arc<AtomicU64>,
+    silent: Arc<AtomicU64>,
     door: Door,
 }
 
@@ -48,6 +49,7 @@ impl Clients {
             ipv6_prefix: 64,
             peer: None,
             untrusted: Arc::default(),
+            silent: Arc::default(),
             door: Door::new(),
         }
     }
@@ -120,7 +122,8 @@ impl Clients {
         self
     }
 
-    /// Who is told of peers that are not known and of proxies that are not trusted.
+    /// Who is told of peers that are not known, of proxies that are not trusted, and of those that are
+    /// and name no client.
     #[must_use]
     pub fn audit(mut self, sink: impl Sink + 'static) -> Self {
         self.door = self.door.audit(sink);
@@ -131,6 +134,12 @@ impl Clients {
     /// trusted: a sign that [`behind`](Self::behind) is missing.
     pub fn untrusted_forwards(&self) -> u64 {
         self.untrusted.load(Ordering::Relaxed)
+    }
+
+    /// How many requests a trusted proxy sent without the header that it should set. Such a proxy is
+    /// the client itself, one for everybody behind it: a sign that it sets another header.
+    pub fn silent_proxies(&self) -> u64 {
+        self.silent.load(Ordering::Relaxed)
     }
 
     /// The client of a request, or `None` if its peer is not known.
@@ -145,6 +154,9 @@ impl Clients {
             self.notice(peer, parts);
             return Some(self.client(peer, own_tls));
         };
+        if proxies.is_silent(parts) && self.silent.fetch_add(1, Ordering::Relaxed) == 0 {
+            self.door.record(parts, Act::ProxySilent);
+        }
         let (address, https) = proxies.walk(peer, parts);
         Some(self.client(address, https.unwrap_or(own_tls)))
     }
@@ -157,6 +169,14 @@ impl Clients {
         let client = self.resolve(parts).ok_or(Reason::PeerUnknown)?;
         Guarded::of(parts).client = Some(client);
         Ok(client)
+    }
+
+    /// What the connections of a peer are counted by; those of a proxy, which are of many, are not.
+    #[cfg(feature = "gateway")]
+    pub(crate) fn of_connection(&self, peer: IpAddr) -> Option<Key> {
+        let peer = peer.to_canonical();
+        let is_proxy = self.proxies.as_ref().is_some_and(|proxies| proxies.trust(peer));
+        (!is_proxy).then(|| Key::ip_prefix(peer, self.ipv6_prefix))
     }
 
     fn client(&self, address: IpAddr, encrypted: bool) -> Client {
