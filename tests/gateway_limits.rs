@@ -183,3 +183,34 @@ fn a_route_has_the_limits_it_lists_and_others_do_not_use_them_up() {
     let stray = server.get("/favicon.ico");
     assert!(stray.header("ratelimit").unwrap().starts_with("\"per-ip\";r=9"), "{stray:?}");
 }
+
+#[test]
+fn a_path_that_no_route_names_is_limited_where_routes_share_a_limit_of_users_only() {
+    let server = Server::with(
+        r#"
+        profile = "dev"
+        [token]
+        issuer = "i"
+        audience = "a"
+        [[limit]]
+        name = "user"
+        quota = "1/1d"
+        by = "subject"
+        [[limit]]
+        name = "few"
+        quota = "2/1d"
+        [[limit]]
+        name = "many"
+        quota = "9/1d"
+        [[route]]
+        path = "/one"
+        respond = "hello"
+        limits = ["user", "few"]
+        [[route]]
+        path = "/two"
+        respond = "hello"
+        limits = ["user", "many"]
+        "#,
+    );
+    assert_eq!(statuses(&server, "/favicon.ico", &[], 3), [404, 404, 429]);
+}

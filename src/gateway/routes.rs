@@ -62,7 +62,7 @@ impl Routes {
             built_in(KEYS, Answers::Jwks(keys));
         }
         routes.sort_by_key(|route| std::cmp::Reverse(route.path.len()));
-        let nowhere = limited(config, store, &shared(config));
+        let nowhere = limited(config, store, &config.stray_limits);
         Self(Arc::new(Table {
             routes,
             fallback: guarded(Answers::NotFound, Some((nowhere, None))),
@@ -111,17 +111,6 @@ fn guard(
         guard = guard.jwt(JwtLayer::new(verifier.clone()).mode(mode));
     }
     (guard, route.scopes.clone())
-}
-
-/// The limits of paths that no route names: those that all routes share, or all if there are none.
-/// One that is meant for a single route must not be used up by requests that go astray.
-fn shared(config: &Config) -> Vec<Limit> {
-    let routes = config.routes.iter().filter(|route| !route.limits.is_empty());
-    let on_all = |limit: &Limit| {
-        routes.clone().all(|route| route.limits.iter().any(|own| own.name() == limit.name()))
-    };
-    let shared: Vec<_> = config.limits.iter().filter(|limit| on_all(limit)).cloned().collect();
-    if shared.is_empty() { config.limits.clone() } else { shared }
 }
 
 fn limited(config: &Config, store: &SharedStore, limits: &[Limit]) -> Portcullis {

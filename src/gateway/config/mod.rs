@@ -29,7 +29,8 @@ pub struct Config {
     pub(super) profile: Profile,
     pub(super) address: SocketAddr,
     pub(super) clients: Clients,
-    pub(super) limits: Vec<Limit>,
+    /// Of paths that no route names.
+    pub(super) stray_limits: Vec<Limit>,
     pub(super) verifier: Option<Verifier>,
     pub(super) issuer: Option<Issuer>,
     pub(super) issuer_is_fresh: bool,
@@ -102,7 +103,7 @@ impl Config {
             profile,
             address,
             clients,
-            limits: limits.into_iter().map(|written| written.limit).collect(),
+            stray_limits: routes::of_strays(&routes, &limits),
             verifier,
             issuer_is_fresh: file.token.as_ref().is_some_and(|token| token.keys.is_none()),
             issuer,

@@ -84,6 +84,22 @@ pub(super) fn build(
     Ok(routes)
 }
 
+/// The limits of paths that no route names: those that all routes share, or all if nothing is shared
+/// that meets everybody. One that is meant for a single route must not be used up by requests that go
+/// astray.
+pub(super) fn of_strays(routes: &[RouteConfig], limits: &[Written]) -> Vec<Limit> {
+    let routes = routes.iter().filter(|route| !route.limits.is_empty());
+    let on_all = |written: &&Written| {
+        let name = written.limit.name();
+        routes.clone().all(|route| route.limits.iter().any(|own| own.name() == name))
+    };
+    let mut strays: Vec<_> = limits.iter().filter(on_all).collect();
+    if strays.iter().all(|written| written.needs_token) {
+        strays = limits.iter().collect();
+    }
+    strays.into_iter().map(|written| written.limit.clone()).collect()
+}
+
 impl RouteSection {
     fn build(&self, context: Context<'_>) -> Result<RouteConfig, ConfigError> {
         let Responder::Hello = self.respond;
