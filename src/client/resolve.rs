@@ -95,8 +95,9 @@ impl Clients {
 
     /// Counts proxies instead of recognising them: the client is the entry that the outermost of
     /// `hops` proxies wrote, whoever it is. A shorter chain means that the header is not to be
-    /// trusted, and the peer is the client. So it always is with more than
-    /// [`MAX_HOPS`](Self::MAX_HOPS). Does nothing without proxies, or where the header holds a single address.
+    /// trusted, and the peer is the client; so it always is with more than
+    /// [`MAX_HOPS`](Self::MAX_HOPS). Does nothing without proxies, or where the header holds a single
+    /// address.
     #[must_use]
     pub fn hops(mut self, hops: NonZeroU8) -> Self {
         if let Some(proxies) = &mut self.proxies {
