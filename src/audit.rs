@@ -101,6 +101,8 @@ pub enum Act {
     Unblocked(Key),
     /// A peer from a private network sent forwarding headers, but no proxy is trusted.
     UntrustedProxy,
+    /// A trusted proxy sent a request without the forwarding header, so the proxy counts as the client.
+    ProxySilent,
 }
 
 impl Act {
@@ -113,6 +115,7 @@ impl Act {
             Self::Blocked { .. } => "blocked",
             Self::Unblocked(_) => "unblocked",
             Self::UntrustedProxy => "untrusted-proxy",
+            Self::ProxySilent => "proxy-silent",
         }
     }
 }
@@ -158,6 +161,10 @@ impl Sink for Tracing {
             Act::UntrustedProxy => tracing::warn!(
                 target: TARGET, act, client,
                 "forwarding headers from a private peer are ignored: name it with `Clients::behind`"
+            ),
+            Act::ProxySilent => tracing::warn!(
+                target: TARGET, act, client,
+                "a trusted proxy does not send the forwarding header: all its clients count as one"
             ),
         }
     }

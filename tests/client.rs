@@ -4,12 +4,14 @@
 use http::{HeaderName, Request, header, request::Parts};
 use portcullis::{
     Client, Clients,
+    audit::{Event, Sink},
     client::{Encrypted, Forwarding, PeerAddr},
     gate::{Gate, Outcome},
 };
 use std::{
     net::{IpAddr, SocketAddr},
     num::NonZeroU8,
+    sync::{Arc, Mutex},
 };
 
 const XFF: &str = "x-forwarded-for";
@@ -328,9 +330,19 @@ fn networks_may_be_written_as_mapped_ones() {
 
 #[test]
 fn trust_that_lets_clients_choose_is_refused() {
-    for nets in [&[][..], &["0.0.0.0/0"], &["10.0.0.0/8", "::/0"], &["::ffff:0:0/96"], &["proxy"]] {
+    for nets in [
+        &[][..],
+        &["0.0.0.0/0"],
+        &["0.0.0.0/1", "128.0.0.0/1"],
+        &["10.0.0.0/7"],
+        &["10.0.0.0/8", "::/0"],
+        &["2000::/6"],
+        &["::ffff:0:0/96"],
+        &["proxy"],
+    ] {
         assert!(Clients::behind(nets, Forwarding::XForwardedFor).is_err(), "{nets:?}");
     }
+    assert!(Clients::behind(["10.0.0.0/8", "fc00::/7"], Forwarding::Forwarded).is_ok());
 }
 
 #[test]
@@ -369,6 +381,35 @@ fn a_private_peer_that_forwards_to_nobody_is_counted() {
         clients.resolve(&parts(peer.parse().unwrap(), lines));
     }
     assert_eq!(clients.untrusted_forwards(), 2);
+}
+
+#[test]
+fn a_trusted_proxy_that_names_no_client_is_counted_and_told_of_once() {
+    #[derive(Clone, Debug, Default)]
+    struct Seen(Arc<Mutex<Vec<&'static str>>>);
+    impl Sink for Seen {
+        fn record(&self, event: Event) {
+            self.0.lock().unwrap().push(event.act.name());
+        }
+    }
+    for (forwarding, right, wrong) in [
+        (Forwarding::XForwardedFor, (XFF, "192.0.2.1"), (FWD, "for=192.0.2.1")),
+        (Forwarding::Forwarded, (FWD, "for=192.0.2.1"), (XFF, "192.0.2.1")),
+        (Forwarding::Single(HeaderName::from_static(ONE)), (ONE, "192.0.2.1"), (XFF, "192.0.2.1")),
+    ] {
+        let seen = Seen::default();
+        let clients = behind(forwarding).audit(seen.clone());
+        clients.resolve(&parts(PROXY.parse().unwrap(), &[right]));
+        clients.resolve(&parts(STRANGER.parse().unwrap(), &[]));
+        assert_eq!((clients.silent_proxies(), seen.0.lock().unwrap().len()), (0, 0));
+        for lines in [&[][..], &[wrong]] {
+            let client = clients.resolve(&parts(PROXY.parse().unwrap(), lines)).unwrap();
+            assert_eq!(client.address(), PROXY.parse::<IpAddr>().unwrap());
+        }
+        assert_eq!(clients.silent_proxies(), 2);
+        assert_eq!(*seen.0.lock().unwrap(), ["proxy-silent"]);
+        assert_eq!(clients.untrusted_forwards(), 0);
+    }
 }
 
 fn behind(forwarding: Forwarding) -> Clients {

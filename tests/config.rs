@@ -6,7 +6,7 @@ mod support;
 
 use portcullis::gateway::{Config, Profile};
 use std::{fs, path::Path};
-use support::{Folder, block_after, check, issuer, limit, path, route, shared, token};
+use support::{Folder, block_after, check, issuer, limit, path, route, served, shared, token};
 
 #[test]
 fn what_the_cases_are_made_of_is_good() {
@@ -21,16 +21,23 @@ fn what_the_cases_are_made_of_is_good() {
         issuer("algorithms = [\"EdDSA\"]\nkeys = \"file:ed.pem\""),
         format!("profile = \"dev\"\n{}", token("access = \"60m\"")),
         "[listen]\naddress = \"[::]:0\"".to_owned(),
-        "[clients]\ntrusted_proxies = [\"10.0.0.0/8\"]\nheader = \"CF-Connecting-IP\"\nhops = 2"
+        "[clients]\ntrusted_proxies = [\"10.0.0.0/8\", \"fc00::/7\"]\nheader = \"CF-Connecting-IP\""
             .to_owned(),
+        "[clients]\ntrusted_proxies = [\"::1\"]\nheader = \"forwarded\"\nhops = 32".to_owned(),
+        "[clients]\nipv6_prefix = 32".to_owned(),
+        path("\"/healthzz\""),
+        path("\"/.well-known/jwks.json\""),
+        "profile = \"banking\"\n".to_owned() + &route(""),
+        limit("quota = \"1/s\"\nby = \"subject | ip\"") + &route("limits = [\"few\"]"),
+        route("limits = []"),
         "[headers]\npreset = \"owasp\"".to_owned(),
     ] {
-        folder.parse(&text).unwrap_or_else(|error| panic!("{text}\n{error}"));
+        folder.parse(&served(&text)).unwrap_or_else(|error| panic!("{text}\n{error}"));
     }
-    let config = folder.parse("profile = \"banking\"").unwrap();
+    let config = folder.parse(&served("profile = \"banking\"")).unwrap();
     assert_eq!(config.profile(), Profile::Banking);
-    assert_eq!(folder.parse("").unwrap().profile(), Profile::Standard);
-    assert_eq!(folder.parse("").unwrap().address().to_string(), "127.0.0.1:8080");
+    assert_eq!(folder.parse(&served("")).unwrap().profile(), Profile::Standard);
+    assert_eq!(folder.parse(&served("")).unwrap().address().to_string(), "127.0.0.1:8080");
 }
 
 #[test]
@@ -98,7 +105,7 @@ fn clients_and_addresses_must_be_safe() {
     check(&[
         (
             "profile = \"dev\"\n[listen]\naddress = \"0.0.0.0:80\"".to_owned(),
-            "set profile = \"standard\"",
+            "[listen] address: profile \"dev\" listens on loopback only, not on 0.0.0.0:80: use --config FILE",
         ),
         (
             "profile = \"dev\"\n[listen]\naddress = \"[::ffff:127.0.0.1]:80\"".to_owned(),
@@ -114,17 +121,38 @@ fn clients_and_addresses_must_be_safe() {
         clients("trusted_proxies = [\"10.0.0.0/33\"]\nheader = \"forwarded\"", "10.0.0.0/33"),
         clients("trusted_proxies = [\"10.0.0.1/8\"]\nheader = \"forwarded\"", "10.0.0.1/8"),
         clients("trusted_proxies = [\"proxy.example\"]\nheader = \"forwarded\"", "proxy.example"),
-        clients("trusted_proxies = [\"0.0.0.0/0\"]\nheader = \"forwarded\"", "trust every client"),
-        clients("trusted_proxies = [\"::/0\"]\nheader = \"forwarded\"", "trust every client"),
+        clients(
+            "trusted_proxies = [\"0.0.0.0/0\"]\nheader = \"forwarded\"",
+            "would trust clients to name",
+        ),
+        clients(
+            "trusted_proxies = [\"::/0\"]\nheader = \"forwarded\"",
+            "would trust clients to name",
+        ),
         clients(
             "trusted_proxies = [\"10.0.0.0/8\"]\nheader = \"x forwarded\"",
             "`x forwarded` is not a header name",
         ),
         clients("trusted_proxies = [\"10.0.0.0/8\"]\nheader = \"forwarded\"\nhops = 0", "nonzero"),
-        clients("ipv6_prefix = 0", "ipv6_prefix: 1 to 128"),
-        clients("ipv6_prefix = 129", "ipv6_prefix: 1 to 128"),
+        clients(
+            "trusted_proxies = [\"0.0.0.0/1\", \"128.0.0.0/1\"]\nheader = \"forwarded\"",
+            "none wider than /8 (IPv4) or /7 (IPv6)",
+        ),
+        clients("trusted_proxies = [\"10.0.0.0/7\"]\nheader = \"forwarded\"", "`10.0.0.0/7`"),
+        clients("trusted_proxies = [\"2000::/6\"]\nheader = \"forwarded\"", "`2000::/6`"),
+        clients(
+            "trusted_proxies = [\"10.0.0.0/8\"]\nheader = \"forwarded\"\nhops = 33",
+            "hops: at most 32",
+        ),
+        clients(
+            "trusted_proxies = [\"10.0.0.0/8\"]\nheader = \"CF-Connecting-IP\"\nhops = 1",
+            "hops: `cf-connecting-ip` holds a single address",
+        ),
+        clients("ipv6_prefix = 31", "ipv6_prefix: 32 to 128"),
+        clients("ipv6_prefix = 0", "ipv6_prefix: 32 to 128"),
+        clients("ipv6_prefix = 129", "ipv6_prefix: 32 to 128"),
     ]);
-    let dev = Config::parse("profile = \"dev\"", Path::new(".")).unwrap();
+    let dev = Config::parse(&served("profile = \"dev\""), Path::new(".")).unwrap();
     let refused = dev.listen("0.0.0.0:0".parse().unwrap()).unwrap_err().to_string();
     assert!(refused.contains("--config FILE"), "{refused}");
 }
@@ -172,6 +200,39 @@ fn limits_must_be_possible() {
             block_after("strikes = 1, within = \"1m\", for = \"400d\""),
             "between a second and a year",
         ),
+        (
+            block_after("strikes = 1, within = \"1m\", for = \"1m\"") + "shadow = true",
+            "[[limit]] few: `shadow` refuses nobody and `block_after` blocks",
+        ),
+    ]);
+}
+
+#[test]
+fn no_route_is_without_a_limit_by_accident() {
+    let by = |by: &str, route: &str| {
+        shared("") + &limit(&format!("quota = \"1/s\"\nby = \"{by}\"")) + route
+    };
+    let with_auth = |auth: &str, more: &str| route(more).replace("none", auth);
+    let unmet = "[[route]] /api: limits: requests without a good token would meet none: add a limit by = \"ip\"";
+    let never =
+        "[[route]] /api: limits: `few` goes by the token, which auth = \"none\" does not look at";
+    let banking = |text: String| "profile = \"banking\"\n".to_owned() + &text;
+    check(&[
+        (by("subject", &with_auth("required", "")), unmet),
+        (by("session", &with_auth("optional", "")), unmet),
+        (by("claim:tenant | subject", &with_auth("required", "limits = [\"few\"]")), unmet),
+        (by("ip + subject", &with_auth("required", "")), unmet),
+        (by("subject", &route("")), unmet),
+        (by("subject", &route("limits = [\"few\"]")), never),
+        (banking(route("limits = []")), "profile \"banking\" serves no route without a limit"),
+        (
+            banking(shared("") + &with_auth("required", "limits = []")),
+            "profile \"banking\" serves no route without a limit",
+        ),
+        (
+            banking(served("[headers]\npreset = \"none\"")),
+            "[headers]: preset: profile \"banking\" does not go without security headers",
+        ),
     ]);
 }
 
@@ -189,7 +250,12 @@ fn routes_must_lead_somewhere_and_be_guarded() {
         (path("\"/\\u001b[31m\""), "only letters, digits"),
         (path("\"/healthz\""), "it is built in"),
         (path("\"/healthz/\""), "it is built in"),
-        (path("\"/.well-known/jwks.json\""), "it is built in"),
+        (path("\"/healthz/deep\""), "it is built in"),
+        (
+            "profile = \"dev\"\n".to_owned() + &token("") + &path("\"/.well-known/jwks.json\""),
+            "it is built in",
+        ),
+        (String::new(), "no [[route]]: nothing would be served"),
         (route("") + &route(""), "[[route]] /api: the path is taken"),
         (route("") + &path("\"/api/\""), "the path is taken"),
         (with_limit("limits = [\"fwe\"]"), "limits: there is no [[limit]] `fwe`; there are: few"),
@@ -211,7 +277,9 @@ fn routes_must_lead_somewhere_and_be_guarded() {
 fn the_file_itself_must_be_text_of_a_usable_size() {
     let folder = Folder::new();
     fs::write(folder.0.join("latin"), b"# caf\xe9\n").unwrap();
-    fs::write(folder.0.join("full"), vec![b'#'; 1 << 20]).unwrap();
+    let routes = route("");
+    let full = [routes.as_bytes(), &vec![b'#'; (1 << 20) - routes.len()]].concat();
+    fs::write(folder.0.join("full"), full).unwrap();
     fs::write(folder.0.join("wrong"), "profil = 1").unwrap();
     for (name, told) in [
         ("latin", "latin: not UTF-8"),

@@ -170,6 +170,9 @@ fn a_limit_by_subject_follows_the_user() {
         quota = "1/h"
         by = "subject"
         block_after = { strikes = 1, within = "1m", for = "1m" }
+        [[limit]]
+        name = "per-ip"
+        quota = "100/h"
         [[route]]
         path = "/"
         respond = "hello"

@@ -55,7 +55,17 @@ fn clients_behind_a_trusted_proxy_are_told_apart() {
     assert_eq!(http.header("strict-transport-security"), None);
 
     // Without trust the same headers are nobody's word.
-    let direct = Server::with("[[limit]]\nname = \"few\"\nquota = \"2/h\"\n");
+    let direct = Server::with(
+        r#"
+        [[limit]]
+        name = "few"
+        quota = "2/h"
+        [[route]]
+        path = "/api"
+        respond = "hello"
+        auth = "none"
+        "#,
+    );
     assert_eq!(statuses(&direct, "/", &from("203.0.113.1"), 2), [404, 404]);
     assert_eq!(statuses(&direct, "/", &from("203.0.113.2"), 1), [429]);
     let claimed = direct.ask("GET", "/healthz", &[("x-forwarded-proto", "https")]);
@@ -99,7 +109,6 @@ fn limits_go_by_what_they_say() {
             "subject | header:x-key",
             [("/a", x, key, 200), ("/a", y, key, 429), ("/a", x, other, 200)],
         ),
-        ("claim:tenant", [("/a", x, key, 200), ("/a", x, key, 200), ("/a", x, key, 200)]),
     ] {
         let server = limited(&format!("by = \"{by}\""));
         for (at, (path, from, key, status)) in requests.into_iter().enumerate() {
@@ -133,7 +142,6 @@ fn costs_bursts_and_shadows_count_as_written() {
         ("burst = 3", [200, 200, 200, 429]),
         ("burst = 4\ncost = 2", [200, 200, 429, 429]),
         ("shadow = true", [200; 4]),
-        ("shadow = true\nblock_after = { strikes = 1, within = \"1m\", for = \"1m\" }", [200; 4]),
     ] {
         assert_eq!(statuses(&limited(more), "/a", &[], 4), expected, "{more}");
     }
@@ -174,4 +182,35 @@ fn a_route_has_the_limits_it_lists_and_others_do_not_use_them_up() {
     assert_eq!((free.status, free.header("ratelimit")), (200, None));
     let stray = server.get("/favicon.ico");
     assert!(stray.header("ratelimit").unwrap().starts_with("\"per-ip\";r=9"), "{stray:?}");
+}
+
+#[test]
+fn a_path_that_no_route_names_is_limited_where_routes_share_a_limit_of_users_only() {
+    let server = Server::with(
+        r#"
+        profile = "dev"
+        [token]
+        issuer = "i"
+        audience = "a"
+        [[limit]]
+        name = "user"
+        quota = "1/1d"
+        by = "subject"
+        [[limit]]
+        name = "few"
+        quota = "2/1d"
+        [[limit]]
+        name = "many"
+        quota = "9/1d"
+        [[route]]
+        path = "/one"
+        respond = "hello"
+        limits = ["user", "few"]
+        [[route]]
+        path = "/two"
+        respond = "hello"
+        limits = ["user", "many"]
+        "#,
+    );
+    assert_eq!(statuses(&server, "/favicon.ico", &[], 3), [404, 404, 429]);
 }

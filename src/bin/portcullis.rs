@@ -13,10 +13,7 @@ use std::{
     path::PathBuf,
     process::ExitCode,
 };
-use tokio::{
-    net::TcpListener,
-    signal::unix::{SignalKind, signal},
-};
+use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
 /// Guards HTTP services: rate limits, temporary blocks, JWT, security headers.
@@ -168,7 +165,9 @@ fn say(text: &str) {
 
 /// Ready when the process is told to stop. From the call on no signal is lost, so call it before anybody
 /// is told that the server is there.
+#[cfg(unix)]
 fn stop() -> io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
     let mut interrupted = signal(SignalKind::interrupt())?;
     let mut terminated = signal(SignalKind::terminate())?;
     Ok(async move {
@@ -176,5 +175,13 @@ fn stop() -> io::Result<impl Future<Output = ()>> {
             _ = interrupted.recv() => {}
             _ = terminated.recv() => {}
         }
+    })
+}
+
+/// Ready when the process is told to stop by Ctrl-C, or at once if it cannot be told.
+#[cfg(not(unix))]
+fn stop() -> io::Result<impl Future<Output = ()>> {
+    Ok(async {
+        let _ = tokio::signal::ctrl_c().await;
     })
 }

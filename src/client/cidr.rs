@@ -14,6 +14,12 @@ impl Cidr {
         self.0.contains(&address.to_canonical())
     }
 
+    /// Whether the network is wider than any that belongs to one owner: the private `10.0.0.0/8` and
+    /// `fc00::/7` are the widest.
+    pub(super) fn is_too_wide_for_proxies(self) -> bool {
+        self.0.prefix_len() < if self.0.addr().is_ipv4() { 8 } else { 7 }
+    }
+
     /// Whether the network holds every address of its family.
     pub fn is_everything(self) -> bool {
         self.0.prefix_len() == 0

@@ -36,6 +36,7 @@
 
 mod cidr;
 mod forwarded;
+mod proxies;
 mod resolve;
 mod source;
 

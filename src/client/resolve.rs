@@ -1,7 +1,8 @@
 use super::{
     Client, Forwarding,
     cidr::{Cidr, CidrSet},
-    forwarded::{self, Hop},
+    forwarded,
+    proxies::Proxies,
     source::{self, Encrypted},
 };
 use crate::{
@@ -31,23 +32,16 @@ pub struct Clients {
     ipv6_prefix: u8,
     peer: Option<PeerFn>,
     untrusted: Arc<AtomicU64>,
+    silent: Arc<AtomicU64>,
     door: Door,
-}
-
-#[derive(Clone, Debug)]
-struct Proxies {
-    /// `None` trusts every peer.
-    trusted: Option<CidrSet>,
-    header: Forwarding,
-    hops: Option<NonZeroU8>,
 }
 
 type PeerFn = Arc<dyn Fn(&Extensions) -> Option<IpAddr> + Send + Sync>;
 
-/// A longer chain of trusted proxies than this is not walked.
-const MAX_HOPS: usize = 32;
-
 impl Clients {
+    /// A longer chain of proxies than this is not walked.
+    pub const MAX_HOPS: u8 = 32;
+
     /// The peer of the connection is the client; forwarding headers are ignored.
     pub fn direct() -> Self {
         Self {
@@ -55,6 +49,7 @@ impl Clients {
             ipv6_prefix: 64,
             peer: None,
             untrusted: Arc::default(),
+            silent: Arc::default(),
             door: Door::new(),
         }
     }
@@ -63,8 +58,9 @@ impl Clients {
     ///
     /// # Errors
     ///
-    /// When `trusted` is empty, holds something that is not a network, or holds every address: then
-    /// clients could choose their address. See [`dangerous_behind_anyone`](Self::dangerous_behind_anyone).
+    /// When `trusted` is empty, or holds something that is not a network or one that is wider than
+    /// the widest private ones, `10.0.0.0/8` and `fc00::/7`: a few such networks hold every address, and
+    /// then clients could choose theirs. See [`dangerous_behind_anyone`](Self::dangerous_behind_anyone).
     pub fn behind<T: AsRef<str>>(
         trusted: impl IntoIterator<Item = T>,
         header: Forwarding,
@@ -73,9 +69,10 @@ impl Clients {
         if trusted.is_empty() {
             return Err(ConfigError::new("no trusted proxy network is named"));
         }
-        if let Some(all) = trusted.iter().find(|net| net.is_everything()) {
+        if let Some(wide) = trusted.iter().find(|net| net.is_too_wide_for_proxies()) {
             return Err(ConfigError::new(format!(
-                "`{all}` would trust every client to name its own address"
+                "`{wide}` would trust clients to name their own address: name the networks of the \
+                 proxies, none wider than /8 (IPv4) or /7 (IPv6)"
             )));
         }
         Ok(Self {
@@ -87,7 +84,7 @@ impl Clients {
     /// Every peer is a proxy, `hops` of them one behind the other, each appending to `header`.
     ///
     /// For platforms whose proxies have no known addresses. It is safe only if nobody can reach the
-    /// server but through them.
+    /// server but through them. What [`hops`](Self::hops) says of them holds here.
     #[must_use]
     pub fn dangerous_behind_anyone(header: Forwarding, hops: NonZeroU8) -> Self {
         Self {
@@ -98,7 +95,9 @@ impl Clients {
 
     /// Counts proxies instead of recognising them: the client is the entry that the outermost of
     /// `hops` proxies wrote, whoever it is. A shorter chain means that the header is not to be
-    /// trusted, and the peer is the client. Does nothing without proxies.
+    /// trusted, and the peer is the client; so it always is with more than
+    /// [`MAX_HOPS`](Self::MAX_HOPS). Does nothing without proxies, or where the header holds a single
+    /// address.
     #[must_use]
     pub fn hops(mut self, hops: NonZeroU8) -> Self {
         if let Some(proxies) = &mut self.proxies {
@@ -124,7 +123,8 @@ impl Clients {
         self
     }
 
-    /// Who is told of peers that are not known and of proxies that are not trusted.
+    /// Who is told of peers that are not known, of proxies that are not trusted, and of those that are
+    /// and name no client.
     #[must_use]
     pub fn audit(mut self, sink: impl Sink + 'static) -> Self {
         self.door = self.door.audit(sink);
@@ -142,6 +142,12 @@ impl Clients {
         Key::ip_prefix(address, self.ipv6_prefix)
     }
 
+    /// How many requests a trusted proxy sent without the header that it should set. Such a proxy is
+    /// the client itself, one for everybody behind it: a sign that it sets another header.
+    pub fn silent_proxies(&self) -> u64 {
+        self.silent.load(Ordering::Relaxed)
+    }
+
     /// The client of a request, or `None` if its peer is not known.
     pub fn resolve(&self, parts: &Parts) -> Option<Client> {
         let peer = match &self.peer {
@@ -154,6 +160,9 @@ impl Clients {
             self.notice(peer, parts);
             return Some(self.client(peer, own_tls));
         };
+        if proxies.is_silent(parts) && self.silent.fetch_add(1, Ordering::Relaxed) == 0 {
+            self.door.record(parts, Act::ProxySilent);
+        }
         let (address, https) = proxies.walk(peer, parts);
         Some(self.client(address, https.unwrap_or(own_tls)))
     }
@@ -166,6 +175,14 @@ impl Clients {
         let client = self.resolve(parts).ok_or(Reason::PeerUnknown)?;
         Guarded::of(parts).client = Some(client);
         Ok(client)
+    }
+
+    /// What the connections of a peer are counted by; those of a proxy, which are of many, are not.
+    #[cfg(feature = "gateway")]
+    pub(crate) fn of_connection(&self, peer: IpAddr) -> Option<Key> {
+        let peer = peer.to_canonical();
+        let is_proxy = self.proxies.as_ref().is_some_and(|proxies| proxies.trust(peer));
+        (!is_proxy).then(|| Key::ip_prefix(peer, self.ipv6_prefix))
     }
 
     fn client(&self, address: IpAddr, encrypted: bool) -> Client {
@@ -192,56 +209,6 @@ impl Clients {
         {
             self.door.record(parts, Act::UntrustedProxy);
         }
-    }
-}
-
-impl Proxies {
-    fn trust(&self, peer: IpAddr) -> bool {
-        self.trusted.as_ref().is_none_or(|trusted| trusted.contains(peer))
-    }
-
-    /// The client's address, and whether its connection is https if a proxy says so.
-    fn walk(&self, peer: IpAddr, parts: &Parts) -> (IpAddr, Option<bool>) {
-        match &self.header {
-            Forwarding::Single(name) => {
-                let address = forwarded::single(parts, name).unwrap_or(peer);
-                (address, forwarded::x_forwarded_proto(parts).next())
-            }
-            Forwarding::XForwardedFor => {
-                let address = self.first_untrusted(peer, forwarded::x_forwarded_for(parts)).address;
-                // Which proxy wrote which value cannot be told, but the last is the nearest one's.
-                (address.unwrap_or(peer), forwarded::x_forwarded_proto(parts).next())
-            }
-            Forwarding::Forwarded => {
-                let hop = self.first_untrusted(peer, forwarded::forwarded(parts));
-                (hop.address.unwrap_or(peer), hop.https)
-            }
-        }
-    }
-
-    /// The hop that is the client.
-    fn first_untrusted(&self, peer: IpAddr, hops: impl Iterator<Item = Hop>) -> Hop {
-        let at_peer = Hop { address: Some(peer), https: None };
-        let mut last_good = at_peer;
-        for (at, hop) in hops.take(MAX_HOPS).enumerate() {
-            let Some(address) = hop.address else {
-                // The hop before it is as far as we can see. Its https-ness is still what the
-                // trusted proxy that wrote this entry says of its own client.
-                return match self.hops {
-                    Some(_) => at_peer,
-                    None => Hop { https: hop.https, ..last_good },
-                };
-            };
-            last_good = hop;
-            let arrived = match self.hops {
-                Some(hops) => at + 1 == usize::from(hops.get()),
-                None => !self.trust(address),
-            };
-            if arrived {
-                return last_good;
-            }
-        }
-        if self.hops.is_some() { at_peer } else { last_good }
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
     path::Path,
 };
 
-/// Where the demo listens if it is not told otherwise.
+/// Where the gateway listens if it is not told otherwise.
 pub const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 
 /// A gateway without a configuration file: fresh keys, small limits, loopback only.

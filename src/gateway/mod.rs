@@ -27,13 +27,17 @@
 //! # Bounds
 //!
 //! A request head has at most 64 KiB and 100 lines and ten seconds to arrive; a connection carries at most
-//! 128 HTTP/2 streams at once; 10,000 connections are served at once, others wait to be accepted. What hyper
+//! 128 HTTP/2 streams at once; 10,000 connections are served at once, others wait to be accepted. A peer that
+//! is no trusted proxy has 1,000 of them at most, further ones are closed. A connection without a request for
+//! a minute is shut down, whatever it pings. What hyper
 //! itself refuses (431, malformed requests) carries no headers of ours.
 
 mod answers;
 mod config;
+mod connection;
 mod demo;
 mod path;
+mod places;
 mod routes;
 mod server;
 

@@ -1,6 +1,6 @@
 use super::{
     answers::Answers,
-    config::{Auth, Config, RouteConfig},
+    config::{Auth, Config, HEALTH, KEYS, RouteConfig},
 };
 use crate::{
     gate::{Gated, ResponseFuture},
@@ -56,13 +56,13 @@ impl Routes {
             let service = guarded(answers, None);
             routes.push(Route { path: path.to_owned(), whole: true, service });
         };
-        built_in("/healthz", Answers::Health);
+        built_in(HEALTH, Answers::Health);
         if let Some(issuer) = &config.issuer {
             let keys = Bytes::copy_from_slice(issuer.jwks().as_bytes());
-            built_in("/.well-known/jwks.json", Answers::Jwks(keys));
+            built_in(KEYS, Answers::Jwks(keys));
         }
         routes.sort_by_key(|route| std::cmp::Reverse(route.path.len()));
-        let nowhere = limited(config, store, &shared(config));
+        let nowhere = limited(config, store, &config.stray_limits);
         Self(Arc::new(Table {
             routes,
             fallback: guarded(Answers::NotFound, Some((nowhere, None))),
@@ -111,17 +111,6 @@ fn guard(
         guard = guard.jwt(JwtLayer::new(verifier.clone()).mode(mode));
     }
     (guard, route.scopes.clone())
-}
-
-/// The limits of paths that no route names: those that all routes share, or all if there are none.
-/// One that is meant for a single route must not be used up by requests that go astray.
-fn shared(config: &Config) -> Vec<Limit> {
-    let routes = config.routes.iter().filter(|route| !route.limits.is_empty());
-    let on_all = |limit: &Limit| {
-        routes.clone().all(|route| route.limits.iter().any(|own| own.name() == limit.name()))
-    };
-    let shared: Vec<_> = config.limits.iter().filter(|limit| on_all(limit)).cloned().collect();
-    if shared.is_empty() { config.limits.clone() } else { shared }
 }
 
 fn limited(config: &Config, store: &SharedStore, limits: &[Limit]) -> Portcullis {

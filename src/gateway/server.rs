@@ -1,4 +1,4 @@
-use super::{config::Config, path, routes::Routes};
+use super::{config::Config, connection, path, places::Places, routes::Routes};
 use crate::{
     client::{Clients, PeerAddr},
     gate::{GateLayer, Verdict, gate_fn},
@@ -8,26 +8,11 @@ use crate::{
 use bytes::Bytes;
 use http::{Request, Response, request::Parts};
 use http_body::Body;
-use hyper::body::Incoming;
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::{conn::auto, graceful::GracefulShutdown},
-};
-use std::{
-    convert::Infallible,
-    future::Future,
-    io,
-    pin::pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{convert::Infallible, future::Future, io, pin::pin, time::Duration};
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::TcpListener,
     select,
-    sync::Semaphore,
+    sync::watch,
     time::{sleep, timeout},
 };
 use tower::{Service, ServiceBuilder, ServiceExt};
@@ -41,11 +26,8 @@ pub struct Gateway {
 }
 
 const MAX_CONNECTIONS: usize = 10_000;
-const MAX_HEAD: usize = 64 * 1024;
-const MAX_HEADERS: usize = 100;
-const MAX_STREAMS: u32 = 128;
-/// For a head to arrive, the first one of a connection included.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// Of one peer that is no proxy, so that nobody takes all places.
+const MAX_OF_PEER: usize = 1_000;
 /// For requests under way when the gateway is told to stop.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// Before accepting again after an error, such as too many open files.
@@ -64,36 +46,42 @@ impl Gateway {
 
     /// Serves until `shutdown` is ready, then lets requests under way end, for ten seconds at most.
     pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
-        let graceful = GracefulShutdown::new();
-        let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+        let (stop, stopped) = watch::channel(());
+        let places = Places::new(MAX_CONNECTIONS, MAX_OF_PEER);
         let service = self.service();
-        let builder = builder();
+        let builder = connection::builder();
         let mut shutdown = pin!(shutdown);
         loop {
             let accepted = async {
-                let place = Arc::clone(&places).acquire_owned().await;
+                let place = places.free().await;
                 (place, listener.accept().await)
             };
             let (place, accepted) = select! {
                 accepted = accepted => accepted,
                 () = &mut shutdown => break,
             };
-            let stream = match accepted {
-                Ok((stream, _)) => stream,
+            let (stream, peer) = match accepted {
+                Ok(accepted) => accepted,
                 Err(error) if is_of_client(&error) => continue,
                 Err(_) => {
                     sleep(ACCEPT_PAUSE).await;
                     continue;
                 }
             };
-            let connection = serve_connection(&builder, &graceful, stream, service.clone());
+            let Some(place) = place.of(self.clients.of_connection(peer.ip())) else {
+                continue;
+            };
+            let _ = stream.set_nodelay(true);
+            let service = with_peer(service.clone(), PeerAddr(peer));
+            let connection = connection::serve(&builder, stream, service, stopped.clone());
             tokio::spawn(async move {
                 connection.await;
                 drop(place);
             });
         }
-        drop(listener);
-        let _ = timeout(DRAIN_TIMEOUT, graceful.shutdown()).await;
+        drop((listener, stopped));
+        stop.send_replace(());
+        let _ = timeout(DRAIN_TIMEOUT, stop.closed()).await;
     }
 
     /// The gateway as a service, for a server of your own that puts [`PeerAddr`] into the requests.
@@ -137,57 +125,16 @@ fn one_spelling(mut request: Parts) -> Verdict<()> {
     }
 }
 
-fn builder() -> auto::Builder<TokioExecutor> {
-    let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
-        .max_buf_size(MAX_HEAD)
-        .max_headers(MAX_HEADERS);
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(MAX_STREAMS)
-        .max_header_list_size(MAX_HEAD as u32)
-        .keep_alive_interval(HEAD_TIMEOUT);
-    builder
-}
-
-/// Serves a connection; one that has not sent a whole head in time is closed.
-fn serve_connection<S, B>(
-    builder: &auto::Builder<TokioExecutor>,
-    graceful: &GracefulShutdown,
-    stream: TcpStream,
+/// The service of one connection.
+fn with_peer<S, B>(
     service: S,
-) -> impl Future<Output = ()> + use<S, B>
+    peer: PeerAddr,
+) -> impl Service<Request<B>, Response = S::Response, Error = S::Error, Future: Send> + Clone + Send
 where
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send>,
-    S: Clone + Send + 'static,
-    B: Body<Data = Bytes, Error = Infallible> + Send + 'static,
+    S: Service<Request<B>, Future: Send> + Clone + Send,
 {
-    let _ = stream.set_nodelay(true);
-    let peer = stream.peer_addr().ok().map(PeerAddr);
-    let asked = Arc::new(AtomicBool::new(false));
-    let seen = Arc::clone(&asked);
-    let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
-        seen.store(true, Ordering::Relaxed);
-        if let Some(peer) = peer {
-            request.extensions_mut().insert(peer);
-        }
-        service.clone().oneshot(request)
-    });
-    let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
-    let connection = graceful.watch(connection);
-    async move {
-        let mut connection = pin!(connection);
-        // What a client does to its own connection is no event.
-        select! {
-            _ = &mut connection => return,
-            () = sleep(HEAD_TIMEOUT) => {}
-        }
-        if asked.load(Ordering::Relaxed) {
-            let _ = connection.await;
-        }
-    }
+    service.map_request(move |mut request: Request<B>| {
+        request.extensions_mut().insert(peer);
+        request
+    })
 }

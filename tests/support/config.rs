@@ -57,6 +57,11 @@ impl Drop for Folder {
     }
 }
 
+/// `text`, with a route if it has none.
+pub(crate) fn served(text: &str) -> String {
+    if text.contains("[[route]]") { text.to_owned() } else { format!("{text}\n{}", route("")) }
+}
+
 pub(crate) fn check(cases: &[(String, &str)]) {
     let folder = Folder::new();
     for (text, told) in cases {

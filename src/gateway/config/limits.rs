@@ -30,29 +30,42 @@ struct BlockAfterSection {
     r#for: DurationText,
 }
 
+/// A limit, and whether it passes over requests without a good token.
+#[derive(Debug)]
+pub(super) struct Written {
+    pub(super) limit: Limit,
+    pub(super) needs_token: bool,
+}
+
 /// The longest that a ladder climbs to.
 const CAP: Duration = Duration::from_secs(86_400);
 
 /// The limits of a file; one of 100 in 15 minutes for each address if it has none.
-pub(super) fn build(sections: &[LimitSection]) -> Result<Vec<Limit>, ConfigError> {
+pub(super) fn build(sections: &[LimitSection]) -> Result<Vec<Written>, ConfigError> {
     if sections.is_empty() {
         let quota = Quota::new(100, Duration::from_secs(900))?;
-        return Ok(vec![Limit::new(quota).named("per-ip")]);
+        let limit = Limit::new(quota).named("per-ip");
+        return Ok(vec![Written { limit, needs_token: false }]);
     }
-    let mut limits: Vec<Limit> = Vec::new();
+    let mut limits: Vec<Written> = Vec::new();
     for section in sections {
         let place = format!("[[limit]] {}", section.name.escape_default());
-        let limit = section.build().map_err(|error| error.within(&place))?;
-        if limits.iter().any(|other| other.name() == limit.name()) {
+        let written = section.build().map_err(|error| error.within(&place))?;
+        if limits.iter().any(|other| other.limit.name() == written.limit.name()) {
             return Err(ConfigError::new("the name is taken").within(&place));
         }
-        limits.push(limit);
+        limits.push(written);
     }
     Ok(limits)
 }
 
 impl LimitSection {
-    fn build(&self) -> Result<Limit, ConfigError> {
+    fn build(&self) -> Result<Written, ConfigError> {
+        if self.shadow && self.block_after.is_some() {
+            return Err(ConfigError::new(
+                "`shadow` refuses nobody and `block_after` blocks: leave one of them out",
+            ));
+        }
         let mut quota: Quota = self.quota.parse()?;
         if let Some(burst) = self.burst {
             quota = quota.with_burst(burst)?;
@@ -77,7 +90,8 @@ impl LimitSection {
                 .map_err(|error| error.within("block_after"))?;
             limit = limit.block_after(ladder);
         }
-        Ok(limit)
+        let needs_token = self.by.as_deref().is_some_and(needs_token);
+        Ok(Written { limit, needs_token })
     }
 }
 
@@ -91,6 +105,15 @@ fn key_by(text: &str) -> Result<KeyBy, ConfigError> {
     });
     let either = either.collect::<Result<Vec<_>, ConfigError>>()?.into_iter().flatten().collect();
     fold(either, KeyBy::or).ok_or_else(|| ConfigError::new("by: a key is needed"))
+}
+
+/// Whether every alternative of a key is absent without a good token.
+fn needs_token(by: &str) -> bool {
+    let of_token = |key: &str| {
+        let kind = key.split_once(':').map_or(key, |(kind, _)| kind);
+        matches!(kind.trim(), "subject" | "session" | "claim")
+    };
+    by.split('|').all(|both| both.split('+').any(of_token))
 }
 
 fn fold(keys: Vec<KeyBy>, join: fn(KeyBy, KeyBy) -> KeyBy) -> Option<KeyBy> {
@@ -124,6 +147,16 @@ fn single_key(text: &str) -> Result<KeyBy, ConfigError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_needs_a_token_where_no_alternative_goes_without() {
+        for by in ["subject", "session", "claim:sub", "ip + subject", "subject|claim:a + path"] {
+            assert!(needs_token(by), "{by}");
+        }
+        for by in ["ip", "header:subject", "everyone", "path", "subject | ip", "session|ip+path"] {
+            assert!(!needs_token(by), "{by}");
+        }
+    }
 
     #[test]
     fn keys_combine() {

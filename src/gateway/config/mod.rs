@@ -6,7 +6,7 @@ mod routes;
 mod sections;
 mod text;
 
-pub(super) use routes::{Auth, RouteConfig};
+pub(super) use routes::{Auth, HEALTH, KEYS, RouteConfig};
 
 use self::sections::File;
 use crate::{
@@ -29,7 +29,8 @@ pub struct Config {
     pub(super) profile: Profile,
     pub(super) address: SocketAddr,
     pub(super) clients: Clients,
-    pub(super) limits: Vec<Limit>,
+    /// Of paths that no route names.
+    pub(super) stray_limits: Vec<Limit>,
     pub(super) verifier: Option<Verifier>,
     pub(super) issuer: Option<Issuer>,
     pub(super) issuer_is_fresh: bool,
@@ -47,7 +48,8 @@ pub enum Profile {
     /// For production.
     #[default]
     Standard,
-    /// For production, with the strictest rules.
+    /// For production: like [`Standard`](Self::Standard), but routes without limits and answers without
+    /// security headers are refused.
     Banking,
 }
 
@@ -79,12 +81,7 @@ impl Config {
         let file: File = toml::from_str(text).map_err(|error| text::explain(text, &error))?;
         let profile = file.profile;
         let address = file.listen.address;
-        if profile == Profile::Dev && !address.ip().is_loopback() {
-            return Err(ConfigError::new(format!(
-                "[listen] address: profile \"dev\" listens on loopback only, not on {address}; set \
-                 profile = \"standard\""
-            )));
-        }
+        reachable(profile, address).map_err(|error| error.within("[listen] address"))?;
         let issuer = file
             .token
             .as_ref()
@@ -92,17 +89,25 @@ impl Config {
             .transpose()
             .map_err(|error| error.within("[token]"))?;
         let verifier = verifier(&file, issuer.as_ref(), folder)?;
+        let clients = file.clients.build().map_err(|error| error.within("[clients]"))?;
+        let headers = file.headers.build(profile).map_err(|error| error.within("[headers]"))?;
         let limits = limits::build(&file.limit)?;
-        let routes = routes::build(&file.route, verifier.as_ref(), &limits)?;
+        let context = routes::Context {
+            profile,
+            verifier: verifier.as_ref(),
+            limits: &limits,
+            serves_keys: issuer.is_some(),
+        };
+        let routes = routes::build(&file.route, context)?;
         Ok(Self {
             profile,
             address,
-            clients: file.clients.build().map_err(|error| error.within("[clients]"))?,
-            limits,
+            clients,
+            stray_limits: routes::of_strays(&routes, &limits),
             verifier,
             issuer_is_fresh: file.token.as_ref().is_some_and(|token| token.keys.is_none()),
             issuer,
-            headers: file.headers.build(),
+            headers,
             routes,
         })
     }
@@ -123,12 +128,7 @@ impl Config {
     ///
     /// When the profile is `dev` and the address is not loopback.
     pub fn listen(mut self, address: SocketAddr) -> Result<Self, ConfigError> {
-        if self.profile == Profile::Dev && !address.ip().is_loopback() {
-            return Err(ConfigError::new(format!(
-                "{address} is not loopback: profile \"dev\" has made-up keys; use --config FILE with \
-                 profile = \"standard\" to be reached from elsewhere"
-            )));
-        }
+        reachable(self.profile, address)?;
         self.address = address;
         Ok(self)
     }
@@ -147,6 +147,17 @@ impl Config {
     pub fn issuer_is_fresh(&self) -> bool {
         self.issuer_is_fresh
     }
+}
+
+/// Nobody but the machine itself reaches a gateway whose keys were made up.
+fn reachable(profile: Profile, address: SocketAddr) -> Result<(), ConfigError> {
+    if profile == Profile::Dev && !address.ip().is_loopback() {
+        return Err(ConfigError::new(format!(
+            "profile \"dev\" listens on loopback only, not on {address}: use --config FILE and in it set \
+             profile = \"standard\""
+        )));
+    }
+    Ok(())
 }
 
 fn verifier(

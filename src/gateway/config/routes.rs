@@ -1,3 +1,4 @@
+use super::{Profile, limits::Written};
 use crate::{
     error::ConfigError,
     jwt::{RequireScope, Verifier},
@@ -46,17 +47,35 @@ pub(crate) struct RouteConfig {
     pub(crate) limits: Vec<Limit>,
 }
 
-const BUILT_IN: [&str; 2] = ["/healthz", "/.well-known/jwks.json"];
+/// Whether the process is there.
+pub(crate) const HEALTH: &str = "/healthz";
+
+/// The public keys of the own issuer, if there is one.
+pub(crate) const KEYS: &str = "/.well-known/jwks.json";
+
+/// What the rest of the file means for its routes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Context<'a> {
+    pub(super) profile: Profile,
+    pub(super) verifier: Option<&'a Verifier>,
+    pub(super) limits: &'a [Written],
+    /// Whether the keys of an own issuer are served.
+    pub(super) serves_keys: bool,
+}
 
 pub(super) fn build(
     sections: &[RouteSection],
-    verifier: Option<&Verifier>,
-    limits: &[Limit],
+    context: Context<'_>,
 ) -> Result<Vec<RouteConfig>, ConfigError> {
+    if sections.is_empty() {
+        return Err(ConfigError::new(
+            "no [[route]]: nothing would be served; add one, like path = \"/\" and respond = \"hello\"",
+        ));
+    }
     let mut routes: Vec<RouteConfig> = Vec::new();
     for section in sections {
         let place = format!("[[route]] {}", section.path.escape_default());
-        let route = section.build(verifier, limits).map_err(|error| error.within(&place))?;
+        let route = section.build(context).map_err(|error| error.within(&place))?;
         if routes.iter().any(|other| other.path == route.path) {
             return Err(ConfigError::new("the path is taken").within(&place));
         }
@@ -65,14 +84,26 @@ pub(super) fn build(
     Ok(routes)
 }
 
+/// The limits of paths that no route names: those that all routes share, or all if nothing is shared
+/// that meets everybody. One that is meant for a single route must not be used up by requests that go
+/// astray.
+pub(super) fn of_strays(routes: &[RouteConfig], limits: &[Written]) -> Vec<Limit> {
+    let routes = routes.iter().filter(|route| !route.limits.is_empty());
+    let on_all = |written: &&Written| {
+        let name = written.limit.name();
+        routes.clone().all(|route| route.limits.iter().any(|own| own.name() == name))
+    };
+    let mut strays: Vec<_> = limits.iter().filter(on_all).collect();
+    if strays.iter().all(|written| written.needs_token) {
+        strays = limits.iter().collect();
+    }
+    strays.into_iter().map(|written| written.limit.clone()).collect()
+}
+
 impl RouteSection {
-    fn build(
-        &self,
-        verifier: Option<&Verifier>,
-        limits: &[Limit],
-    ) -> Result<RouteConfig, ConfigError> {
+    fn build(&self, context: Context<'_>) -> Result<RouteConfig, ConfigError> {
         let Responder::Hello = self.respond;
-        if self.auth != Auth::None && verifier.is_none() {
+        if self.auth != Auth::None && context.verifier.is_none() {
             return Err(ConfigError::new(
                 "it needs a token, but no issuer is trusted: add an [[issuer]] or [token] section, or \
                  set auth = \"none\"",
@@ -86,18 +117,44 @@ impl RouteSection {
             None => None,
         };
         Ok(RouteConfig {
-            path: path(&self.path)?,
+            path: path(&self.path, context.serves_keys)?,
             auth: self.auth,
             scopes,
-            limits: match &self.limits {
-                None => limits.to_vec(),
-                Some(names) => listed(names, limits)?,
-            },
+            limits: self.limits(context)?,
         })
+    }
+
+    /// The limits, of which one at least must meet requests without a token: an attacker's have none.
+    fn limits(&self, context: Context<'_>) -> Result<Vec<Limit>, ConfigError> {
+        let limits = match &self.limits {
+            None => context.limits.iter().collect(),
+            Some(names) => listed(names, context.limits)?,
+        };
+        if limits.is_empty() && context.profile == Profile::Banking {
+            return Err(ConfigError::new(
+                "limits: profile \"banking\" serves no route without a limit; name one",
+            ));
+        }
+        let unmet = limits.iter().find(|written| written.needs_token);
+        if let (Some(unmet), Auth::None, Some(_)) = (unmet, self.auth, &self.limits) {
+            let name = unmet.limit.name();
+            return Err(ConfigError::new(format!(
+                "limits: `{}` goes by the token, which auth = \"none\" does not look at: add a fallback to \
+                 its key, like by = \"subject | ip\", or do not list it",
+                name.as_str()
+            )));
+        }
+        if !limits.is_empty() && limits.iter().all(|written| written.needs_token) {
+            return Err(ConfigError::new(
+                "limits: requests without a good token would meet none: add a limit by = \"ip\", or a \
+                 fallback, like by = \"subject | ip\"",
+            ));
+        }
+        Ok(limits.into_iter().map(|written| written.limit.clone()).collect())
     }
 }
 
-fn listed(names: &[String], limits: &[Limit]) -> Result<Vec<Limit>, ConfigError> {
+fn listed<'a>(names: &[String], limits: &'a [Written]) -> Result<Vec<&'a Written>, ConfigError> {
     if let Some((_, twice)) =
         names.iter().enumerate().find(|(at, name)| names[..*at].contains(name))
     {
@@ -107,17 +164,17 @@ fn listed(names: &[String], limits: &[Limit]) -> Result<Vec<Limit>, ConfigError>
     names.iter().map(|name| named(name, limits)).collect()
 }
 
-fn named(name: &str, limits: &[Limit]) -> Result<Limit, ConfigError> {
-    let found = limits.iter().find(|limit| limit.name().as_str() == name);
-    found.cloned().ok_or_else(|| {
-        let known: Vec<_> = limits.iter().map(|limit| limit.name().as_str()).collect();
+fn named<'a>(name: &str, limits: &'a [Written]) -> Result<&'a Written, ConfigError> {
+    let found = limits.iter().find(|written| written.limit.name().as_str() == name);
+    found.ok_or_else(|| {
+        let known: Vec<_> = limits.iter().map(|written| written.limit.name().as_str()).collect();
         let (name, known) = (name.escape_default(), known.join(", "));
         ConfigError::new(format!("limits: there is no [[limit]] `{name}`; there are: {known}"))
     })
 }
 
 /// A path in its normal spelling, without a slash at the end.
-fn path(text: &str) -> Result<String, ConfigError> {
+fn path(text: &str, serves_keys: bool) -> Result<String, ConfigError> {
     let wrong = |what: &str| Err(ConfigError::new(format!("path: {what}")));
     if !text.starts_with('/') {
         return wrong("it must begin with `/`");
@@ -130,8 +187,13 @@ fn path(text: &str) -> Result<String, ConfigError> {
         return wrong("no dot or empty segments");
     }
     let text = text.trim_end_matches('/');
-    if BUILT_IN.contains(&text) {
+    if within(text, HEALTH) || serves_keys && within(text, KEYS) {
         return wrong("it is built in");
     }
     Ok(text.to_owned())
+}
+
+/// Whether `path` is `prefix`, or below it.
+fn within(path: &str, prefix: &str) -> bool {
+    path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }

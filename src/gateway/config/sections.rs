@@ -10,18 +10,14 @@ use crate::{
     client::{Clients, Forwarding},
     duration,
     error::ConfigError,
+    gateway::LOOPBACK,
     jwt::{Algorithm, Keys, TrustedIssuer},
     security_headers::SecurityHeadersLayer,
     token::Issuer,
 };
 use http::HeaderName;
 use serde::Deserialize;
-use std::{
-    net::{Ipv4Addr, SocketAddr},
-    num::NonZeroU8,
-    path::Path,
-    time::Duration,
-};
+use std::{net::SocketAddr, num::NonZeroU8, path::Path, time::Duration};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -51,7 +47,7 @@ pub(super) struct ListenSection {
 
 impl Default for ListenSection {
     fn default() -> Self {
-        Self { address: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)) }
+        Self { address: LOOPBACK }
     }
 }
 
@@ -76,12 +72,28 @@ impl ClientsSection {
             }
         };
         if let Some(hops) = self.hops {
-            clients = clients.hops(hops);
+            clients = clients.hops(self.counted(hops)?);
         }
         match self.ipv6_prefix {
-            Some(length @ 1..=128) => Ok(clients.ipv6_prefix(length)),
-            Some(_) => Err(ConfigError::new("ipv6_prefix: 1 to 128")),
+            // A shorter prefix is a provider, not a client.
+            Some(length @ 32..=128) => Ok(clients.ipv6_prefix(length)),
+            Some(_) => Err(ConfigError::new("ipv6_prefix: 32 to 128")),
             None => Ok(clients),
+        }
+    }
+
+    /// Hops that can be counted in the header.
+    fn counted(&self, hops: NonZeroU8) -> Result<NonZeroU8, ConfigError> {
+        const MAX: u8 = Clients::MAX_HOPS;
+        if hops.get() > MAX {
+            return Err(ConfigError::new(format!("hops: at most {MAX}")));
+        }
+        match self.header.as_deref().map(forwarding).transpose()? {
+            Some(Forwarding::Single(name)) => Err(ConfigError::new(format!(
+                "hops: `{name}` holds a single address, so there is nothing to count: leave `hops` out, \
+                 or set header to \"x-forwarded-for\" or \"forwarded\""
+            ))),
+            _ => Ok(hops),
         }
     }
 }
@@ -206,14 +218,20 @@ enum Preset {
 }
 
 impl HeadersSection {
-    pub(super) fn build(&self) -> SecurityHeadersLayer {
-        match self.preset {
+    pub(super) fn build(&self, profile: Profile) -> Result<SecurityHeadersLayer, ConfigError> {
+        Ok(match self.preset {
+            Preset::None if profile == Profile::Banking => {
+                return Err(ConfigError::new(
+                    "preset: profile \"banking\" does not go without security headers; name another, like \
+                     preset = \"gateway\"",
+                ));
+            }
             Preset::Web => SecurityHeadersLayer::web(),
             Preset::Api => SecurityHeadersLayer::api(),
             Preset::Owasp => SecurityHeadersLayer::owasp(),
             Preset::Gateway => SecurityHeadersLayer::gateway(),
             Preset::None => SecurityHeadersLayer::none(),
-        }
+        })
     }
 }
 

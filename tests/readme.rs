@@ -1,0 +1,79 @@
+//! The configurations that the README shows can be started, with what they leave commented out, too.
+#![cfg(feature = "gateway")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests may panic, too")]
+
+use openssl::{
+    ec::{EcGroup, EcKey},
+    nid::Nid,
+    pkey::PKey,
+    rsa::Rsa,
+};
+use portcullis::{
+    gateway::{Config, Gateway},
+    jwt::Algorithm,
+    token::Issuer,
+};
+use serde_json::{Value, json};
+use std::{env, fs, path::PathBuf, process};
+
+const README: &str = include_str!("../README.md");
+
+#[test]
+fn what_is_shown_can_be_started() {
+    let folder = Folder::new();
+    let shown = configurations();
+    assert_eq!(shown.len(), 2, "the smallest and the whole one");
+    assert_eq!(shown[0].lines().count(), 5, "{}", shown[0]);
+    for text in shown.iter().flat_map(|text| [text.clone(), uncommented(text)]) {
+        fs::write(folder.0.join("portcullis.toml"), &text).unwrap();
+        match Config::load(folder.0.join("portcullis.toml")) {
+            Ok(config) => drop(Gateway::new(&config)),
+            Err(error) => panic!("{error}\n{text}"),
+        }
+    }
+    assert_ne!(uncommented(&shown[1]), shown[1], "there is something to uncomment");
+}
+
+/// The blocks of TOML but the one for Cargo.
+fn configurations() -> Vec<String> {
+    let blocks = README.split("```toml\n").skip(1);
+    let blocks = blocks.map(|rest| rest.split_once("```").unwrap().0);
+    blocks.filter(|text| !text.contains("[dependencies]")).map(str::to_owned).collect()
+}
+
+fn uncommented(text: &str) -> String {
+    text.lines().map(|line| line.strip_prefix("# ").unwrap_or(line).to_owned() + "\n").collect()
+}
+
+/// A folder with the files that the README names.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        let path = env::temp_dir().join(format!("portcullis-readme-{}", process::id()));
+        fs::create_dir_all(&path).unwrap();
+        let curve = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
+        let ec = PKey::from_ec_key(EcKey::generate(&curve).unwrap()).unwrap();
+        let rsa = PKey::from_rsa(Rsa::generate(2048).unwrap()).unwrap();
+        let (ec, rsa) =
+            (ec.private_key_to_pem_pkcs8().unwrap(), rsa.private_key_to_pem_pkcs8().unwrap());
+        let keys = [(&ec, Algorithm::ES256), (&rsa, Algorithm::RS256)];
+        let keys: Vec<Value> = keys.into_iter().map(|(pem, alg)| public(pem, alg)).collect();
+        fs::write(path.join("jwks.json"), json!({ "keys": keys }).to_string()).unwrap();
+        fs::write(path.join("signing.pem"), &ec).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The public key as a JWK.
+fn public(pem: &[u8], algorithm: Algorithm) -> Value {
+    let issuer = Issuer::from_pem("idp", "api", pem, algorithm).unwrap();
+    let mut set: Value = serde_json::from_str(issuer.jwks()).unwrap();
+    set["keys"][0].take()
+}
