@@ -177,6 +177,6 @@ pub(crate) fn record(sink: Option<&dyn Sink>, event: Event) {
         #[cfg(feature = "tracing")]
         None => Tracing.record(event),
         #[cfg(not(feature = "tracing"))]
-        None => drop(event),
+        None => {}
     }
 }

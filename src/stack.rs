@@ -204,11 +204,11 @@ impl Gate for Guard {
             Ok(arrival) => arrival,
             Err(reason) => return Eventual::Ready(Verdict::refuse(request, reason)),
         };
+        if let Some(blocked) = walk.near(&arrival) {
+            return Eventual::Ready(Verdict::refuse(request, blocked));
+        }
         #[cfg(feature = "jwt")]
         if let Some(tokens) = &self.0.tokens {
-            if let Some(blocked) = walk.near(&arrival) {
-                return Eventual::Ready(Verdict::refuse(request, blocked));
-            }
             return match tokens.identify(&request) {
                 Eventual::Ready(found) => self.decide(tokens.mode, request, arrival, found),
                 Eventual::Pending(found) => {
