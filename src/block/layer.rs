@@ -1,9 +1,5 @@
-use super::AddressRules;
 use crate::{
-    admit::{Admitted, Walk},
-    client::Clients,
-    eventual::Eventual,
-    gate::{Door, Gate, Verdict, impl_layer, own_door},
+    admit::{Walk, walking_layer},
     key::KeyBy,
     phone::Phone,
     store::SharedStore,
@@ -45,32 +41,6 @@ impl BlockLayer {
         self.walk.absent.push(key);
         self
     }
-
-    /// How the client is found, if no layer outside has.
-    pub fn clients(mut self, clients: Clients) -> Self {
-        self.walk.clients = clients;
-        self
-    }
-
-    /// Addresses that are denied for good, and those that are never blocked.
-    pub fn addresses(mut self, rules: AddressRules) -> Self {
-        self.walk.addresses = rules;
-        self
-    }
-
-    own_door!(walk.judge.door);
 }
 
-impl Gate for BlockLayer {
-    type Pass = Admitted;
-
-    fn enter(&self, request: Parts) -> Eventual<Verdict<Admitted>> {
-        self.walk.enter(request)
-    }
-
-    fn door(&self) -> &Door {
-        &self.walk.judge.door
-    }
-}
-
-impl_layer!(BlockLayer);
+walking_layer!(BlockLayer);

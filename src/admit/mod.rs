@@ -2,24 +2,25 @@
 //!
 //! `RateLimitLayer`, `BlockLayer` and `Portcullis` are this walk with one rule, with another, and with all.
 
+mod judge;
+
+pub use judge::Admitted;
+pub(crate) use judge::Judge;
+
 use crate::{
-    audit::Act,
     block::{AddressRules, AddressStanding, Ladder},
     client::{Client, Clients},
     eventual::Eventual,
-    gate::{Door, Pass, Verdict},
+    gate::Verdict,
     guarded::Guarded,
-    identity::{Identity, TokenFault, challenge},
-    key::{KeyBy, KeyKind, Seen},
-    limit::{Decision, Encoded, Encoder, Headers, Limit, Name},
-    rejection::{Reason, Rejection},
-    store::{
-        Absent, Answer, Asks, Blocked, Outcome, SharedStore, Standing, StoreError, Strike, Take,
-    },
+    identity::Identity,
+    key::{KeyBy, Seen},
+    limit::{Encoder, Headers, Limit, Name},
+    rejection::Reason,
+    store::{Absent, Asks, Blocked, SharedStore, Strike},
 };
-use http::{HeaderMap, request, response};
+use http::request;
 use smallvec::SmallVec;
-use std::time::Duration;
 
 /// Rules, and where to ask about them.
 #[derive(Clone, Debug)]
@@ -37,14 +38,6 @@ pub(crate) struct Walk {
     headers: Headers,
 }
 
-/// What is needed once the store has answered. A clone is reference counts only.
-#[derive(Clone, Debug)]
-pub(crate) struct Judge {
-    pub(crate) door: Door,
-    store: SharedStore,
-    encoder: Encoder,
-}
-
 /// A client that is not denied.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Arrival {
@@ -59,16 +52,12 @@ struct Named {
     limit: Limit,
 }
 
-/// The pass of limits and blocks: tells on the way out how the client stands.
-#[derive(Debug)]
-pub struct Admitted(Encoded);
-
 const BAD_TOKEN: &str = "bad-token";
 
 impl Walk {
     pub(crate) fn new(store: SharedStore) -> Self {
         Self {
-            judge: Judge { door: Door::new(), store, encoder: Encoder::default() },
+            judge: Judge::new(store),
             clients: Clients::direct(),
             addresses: AddressRules::new(),
             absent: SmallVec::new(),
@@ -125,7 +114,7 @@ impl Walk {
     ) -> Eventual<Verdict<Admitted>> {
         let asks = self.asks(&request, &arrival, identity);
         if asks.is_empty() {
-            return Eventual::Ready(Verdict::admit(request, Admitted(Encoded::default())));
+            return Eventual::Ready(Verdict::admit(request, Admitted::default()));
         }
         let takes = SmallVec::from_slice(&asks.takes);
         match self.judge.store.admit(asks) {
@@ -178,97 +167,41 @@ impl Walk {
     }
 }
 
-// === impl Judge ===
+/// What a layer with a field `walk` is besides its own rule: settings, gate and layer.
+macro_rules! walking_layer {
+    ($layer:ty) => {
+        impl $layer {
+            /// How the client is found, if no layer outside has.
+            pub fn clients(mut self, clients: $crate::client::Clients) -> Self {
+                self.walk.clients = clients;
+                self
+            }
 
-impl Judge {
-    fn judge(
-        &self,
-        mut request: request::Parts,
-        takes: SmallVec<[Take; 2]>,
-        answer: Result<Answer, StoreError>,
-    ) -> Verdict<Admitted> {
-        let answer = match answer {
-            Ok(answer) => answer,
-            Err(error) => return Verdict::refuse(request, error),
-        };
-        for started in &answer.started {
-            let lasting = Some(started.lasting);
-            self.door.record(&request, Act::Blocked { key: started.key, lasting });
+            /// Addresses that are denied for good, and those that are never struck or blocked.
+            pub fn addresses(mut self, rules: $crate::block::AddressRules) -> Self {
+                self.walk.addresses = rules;
+                self
+            }
+
+            $crate::gate::own_door!(walk.judge.door);
         }
-        let standings = answer.standings;
-        let encoded = self.encoder.encode(&takes, &standings);
-        match answer.outcome {
-            Outcome::Admitted => {
-                self.report_shadows(&request, &takes, &standings);
-                if !takes.is_empty() {
-                    let guarded = Guarded::of(&mut request);
-                    let outer = guarded.decision.take();
-                    let decision = Decision::new(self.store.clone(), takes, standings);
-                    guarded.decision = Some(decision.inside(outer));
-                }
-                Verdict::admit(request, Admitted(encoded))
+
+        impl $crate::gate::Gate for $layer {
+            type Pass = $crate::admit::Admitted;
+
+            fn enter(
+                &self,
+                request: http::request::Parts,
+            ) -> $crate::eventual::Eventual<$crate::gate::Verdict<Self::Pass>> {
+                self.walk.enter(request)
             }
-            Outcome::Refused { wait, .. } => {
-                let mut rejection = Rejection::new(Reason::RateLimited).retry_after(wait);
-                for (take, _) in exceeded(&takes, &standings).filter(|(take, _)| !take.shadow) {
-                    rejection = rejection.violates(take.limit);
-                }
-                encoded.write(rejection.headers_mut());
-                Verdict::refuse(request, rejection)
-            }
-            Outcome::Blocked { key, remaining, since } => {
-                let mut rejection = Rejection::from(Blocked { key, remaining, since });
-                encoded.write(rejection.headers_mut());
-                Verdict::refuse(request, rejection)
+
+            fn door(&self) -> &$crate::gate::Door {
+                &self.walk.judge.door
             }
         }
-    }
 
-    fn report_shadows(&self, request: &request::Parts, takes: &[Take], standings: &[Standing]) {
-        for (take, _) in exceeded(takes, standings).filter(|(take, _)| take.shadow) {
-            self.door.record(request, Act::WouldRefuse(take.limit));
-        }
-    }
+        $crate::gate::impl_layer!($layer);
+    };
 }
-
-fn exceeded<'a>(
-    takes: &'a [Take],
-    standings: &'a [Standing],
-) -> impl Iterator<Item = (&'a Take, &'a Standing)> {
-    takes.iter().zip(standings).filter(|(_, stands)| stands.wait > 0)
-}
-
-impl Admitted {
-    pub(crate) fn write(self, headers: &mut HeaderMap) {
-        self.0.write(headers);
-    }
-}
-
-impl Pass for Admitted {
-    fn leave(self, answer: &mut response::Parts) {
-        self.write(&mut answer.headers);
-    }
-}
-
-/// The refusal that a block leads to, for handlers that ask a [`Blocklist`](crate::Blocklist) by themselves.
-///
-/// A blocked session, and a block on what was issued until a moment, are revoked tokens: a new login
-/// helps. A block without an end is a denial.
-impl From<Blocked> for Rejection {
-    fn from(Blocked { key, remaining, since }: Blocked) -> Self {
-        match remaining {
-            _ if since.is_some() || key.kind() == KeyKind::Session => {
-                challenge::reject(Reason::TokenInvalid(TokenFault::Revoked))
-            }
-            Some(remaining) => Self::new(Reason::Blocked).retry_after(remaining),
-            None => Self::new(Reason::Denied),
-        }
-    }
-}
-
-/// 503, to be tried again after a second. The error's text is for logs and is not told.
-impl From<StoreError> for Rejection {
-    fn from(_: StoreError) -> Self {
-        Self::new(Reason::StoreUnavailable).retry_after(Duration::from_secs(1))
-    }
-}
+pub(crate) use walking_layer;

@@ -1,0 +1,124 @@
+//! From the answer of the store to the verdict.
+
+use crate::{
+    audit::Act,
+    gate::{Door, Pass, Verdict},
+    guarded::Guarded,
+    identity::{TokenFault, challenge},
+    key::KeyKind,
+    limit::{Decision, Encoded, Encoder},
+    rejection::{Reason, Rejection},
+    store::{Answer, Blocked, Outcome, SharedStore, Standing, StoreError, Take},
+};
+use http::{HeaderMap, request, response};
+use smallvec::SmallVec;
+use std::time::Duration;
+
+/// What is needed once the store has answered. A clone is reference counts only.
+#[derive(Clone, Debug)]
+pub(crate) struct Judge {
+    pub(crate) door: Door,
+    pub(super) store: SharedStore,
+    pub(super) encoder: Encoder,
+}
+
+impl Judge {
+    pub(super) fn new(store: SharedStore) -> Self {
+        Self { door: Door::new(), store, encoder: Encoder::default() }
+    }
+
+    pub(super) fn judge(
+        &self,
+        mut request: request::Parts,
+        takes: SmallVec<[Take; 2]>,
+        answer: Result<Answer, StoreError>,
+    ) -> Verdict<Admitted> {
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) => return Verdict::refuse(request, error),
+        };
+        for started in &answer.started {
+            let lasting = Some(started.lasting);
+            self.door.record(&request, Act::Blocked { key: started.key, lasting });
+        }
+        let standings = answer.standings;
+        let encoded = self.encoder.encode(&takes, &standings);
+        match answer.outcome {
+            Outcome::Admitted => {
+                self.report_shadows(&request, &takes, &standings);
+                if !takes.is_empty() {
+                    let guarded = Guarded::of(&mut request);
+                    let outer = guarded.decision.take();
+                    let decision = Decision::new(self.store.clone(), takes, standings);
+                    guarded.decision = Some(decision.inside(outer));
+                }
+                Verdict::admit(request, Admitted(encoded))
+            }
+            Outcome::Refused { wait, .. } => {
+                let mut rejection = Rejection::new(Reason::RateLimited).retry_after(wait);
+                for (take, _) in exceeded(&takes, &standings).filter(|(take, _)| !take.shadow) {
+                    rejection = rejection.violates(take.limit);
+                }
+                encoded.write(rejection.headers_mut());
+                Verdict::refuse(request, rejection)
+            }
+            Outcome::Blocked { key, remaining, since } => {
+                let mut rejection = Rejection::from(Blocked { key, remaining, since });
+                encoded.write(rejection.headers_mut());
+                Verdict::refuse(request, rejection)
+            }
+        }
+    }
+
+    fn report_shadows(&self, request: &request::Parts, takes: &[Take], standings: &[Standing]) {
+        for (take, _) in exceeded(takes, standings).filter(|(take, _)| take.shadow) {
+            self.door.record(request, Act::WouldRefuse(take.limit));
+        }
+    }
+}
+
+/// The pass of limits and blocks: tells on the way out how the client stands.
+#[derive(Debug, Default)]
+pub struct Admitted(Encoded);
+
+impl Admitted {
+    pub(crate) fn write(self, headers: &mut HeaderMap) {
+        self.0.write(headers);
+    }
+}
+
+impl Pass for Admitted {
+    fn leave(self, answer: &mut response::Parts) {
+        self.write(&mut answer.headers);
+    }
+}
+
+/// The refusal that a block leads to, for handlers that ask a [`Blocklist`](crate::Blocklist) by themselves.
+///
+/// A blocked session, and a block on what was issued until a moment, are revoked tokens: a new login
+/// helps. A block without an end is a denial.
+impl From<Blocked> for Rejection {
+    fn from(Blocked { key, remaining, since }: Blocked) -> Self {
+        match remaining {
+            _ if since.is_some() || key.kind() == KeyKind::Session => {
+                challenge::reject(Reason::TokenInvalid(TokenFault::Revoked))
+            }
+            Some(remaining) => Self::new(Reason::Blocked).retry_after(remaining),
+            None => Self::new(Reason::Denied),
+        }
+    }
+}
+
+/// 503, to be tried again after a second. The error's text is for logs and is not told.
+impl From<StoreError> for Rejection {
+    fn from(_: StoreError) -> Self {
+        Self::new(Reason::StoreUnavailable).retry_after(Duration::from_secs(1))
+    }
+}
+
+fn exceeded<'a>(
+    takes: &'a [Take],
+    standings: &'a [Standing],
+) -> impl Iterator<Item = (&'a Take, &'a Standing)> {
+    takes.iter().zip(standings).filter(|(_, stands)| stands.wait > 0)
+}
