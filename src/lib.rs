@@ -66,7 +66,11 @@ pub mod identity;
 pub mod jwt;
 pub mod key;
 pub mod limit;
+#[cfg(feature = "otp")]
+#[cfg_attr(docsrs, doc(cfg(feature = "otp")))]
+pub mod otp;
 mod phone;
+mod profile;
 pub mod rejection;
 pub mod render;
 pub mod security_headers;
@@ -90,7 +94,11 @@ pub use identity::{Claims, Identity, TokenFault};
 pub use jwt::{JwtLayer, RequireAuth, RequireScope, TrustedIssuer, Verifier};
 pub use key::{Key, KeyBy, Pepper};
 pub use limit::{Decision, Limit, Quota, RateLimitLayer};
+#[cfg(feature = "otp")]
+#[cfg_attr(docsrs, doc(cfg(feature = "otp")))]
+pub use otp::CodeSender;
 pub use phone::Phone;
+pub use profile::Profile;
 pub use rejection::{Reason, Rejection};
 pub use render::Render;
 pub use security_headers::{Csp, CspNonce, SecurityHeadersLayer};

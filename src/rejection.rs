@@ -36,6 +36,30 @@ pub enum Reason {
     NotFound,
     /// The route does not take this method: 405.
     MethodNotAllowed,
+    /// The body is not JSON, or not of the form that the endpoint takes: 400.
+    BodyInvalid,
+    /// The body is over the size that the endpoint takes: 413.
+    BodyTooLarge,
+    /// The body is not declared as `application/json`: 415.
+    MediaTypeUnsupported,
+    /// The text is not a phone number that could be anybody's: 400.
+    PhoneInvalid,
+    /// `X-Device-Id` is missing or malformed: 400.
+    DeviceInvalid,
+    /// The code is wrong, used, expired or out of attempts; which of them is not told: 401.
+    CodeInvalid,
+    /// The challenge belongs to another device. It says nothing about the code: 403.
+    DeviceMismatch,
+    /// The code of a challenge was sent again as often as it may be: 429.
+    ResendsSpent,
+    /// A code was sent to this phone a moment ago: 429.
+    Cooldown,
+    /// No message can be taken on: 503.
+    SmsUnavailable,
+    /// Another site made the browser send the request: 403.
+    CrossSite,
+    /// The connection is not encrypted: 403.
+    EncryptionRequired,
     /// A reason of your own gate.
     Other {
         /// The status to answer with.
@@ -51,12 +75,26 @@ impl Reason {
     /// The status of the answer.
     pub const fn status(self) -> StatusCode {
         match self {
-            Self::RateLimited | Self::Blocked => StatusCode::TOO_MANY_REQUESTS,
-            Self::Denied | Self::ScopeMissing => StatusCode::FORBIDDEN,
+            Self::RateLimited | Self::Blocked | Self::ResendsSpent | Self::Cooldown => {
+                StatusCode::TOO_MANY_REQUESTS
+            }
+            Self::Denied
+            | Self::ScopeMissing
+            | Self::DeviceMismatch
+            | Self::CrossSite
+            | Self::EncryptionRequired => StatusCode::FORBIDDEN,
             Self::PeerUnknown => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::TokenMissing | Self::TokenInvalid(_) => StatusCode::UNAUTHORIZED,
-            Self::TokenAmbiguous | Self::PathInvalid => StatusCode::BAD_REQUEST,
-            Self::StoreUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::TokenMissing | Self::TokenInvalid(_) | Self::CodeInvalid => {
+                StatusCode::UNAUTHORIZED
+            }
+            Self::TokenAmbiguous
+            | Self::PathInvalid
+            | Self::BodyInvalid
+            | Self::PhoneInvalid
+            | Self::DeviceInvalid => StatusCode::BAD_REQUEST,
+            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::MediaTypeUnsupported => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::StoreUnavailable | Self::SmsUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Other { status, .. } => status,
@@ -78,6 +116,18 @@ impl Reason {
             Self::PathInvalid => "path-invalid",
             Self::NotFound => "not-found",
             Self::MethodNotAllowed => "method-not-allowed",
+            Self::BodyInvalid => "body-invalid",
+            Self::BodyTooLarge => "body-too-large",
+            Self::MediaTypeUnsupported => "media-type-unsupported",
+            Self::PhoneInvalid => "phone-invalid",
+            Self::DeviceInvalid => "device-invalid",
+            Self::CodeInvalid => "otp-invalid",
+            Self::DeviceMismatch => "device-mismatch",
+            Self::ResendsSpent => "otp-exhausted",
+            Self::Cooldown => "cooldown",
+            Self::SmsUnavailable => "sms-unavailable",
+            Self::CrossSite => "csrf",
+            Self::EncryptionRequired => "tls-required",
             Self::Other { slug, .. } => slug,
         }
     }
@@ -97,6 +147,18 @@ impl Reason {
             Self::PathInvalid => "The path is not acceptable",
             Self::NotFound => "Not found",
             Self::MethodNotAllowed => "Method not allowed",
+            Self::BodyInvalid => "The body is not what this endpoint takes",
+            Self::BodyTooLarge => "The body is too large",
+            Self::MediaTypeUnsupported => "The body must be application/json",
+            Self::PhoneInvalid => "The phone number is not valid",
+            Self::DeviceInvalid => "The device id is missing or malformed",
+            Self::CodeInvalid => "The code is not valid",
+            Self::DeviceMismatch => "The code was requested from another device",
+            Self::ResendsSpent => "This code cannot be sent again",
+            Self::Cooldown => "A code was sent a moment ago",
+            Self::SmsUnavailable => "Codes cannot be sent at the moment",
+            Self::CrossSite => "The request comes from another site",
+            Self::EncryptionRequired => "This needs an encrypted connection",
             Self::Other { title, .. } => title,
         }
     }
@@ -119,13 +181,20 @@ pub struct Rejection {
     reason: Reason,
     retry_after: Option<Duration>,
     limits: SmallVec<[Name; 2]>,
+    attempts_remaining: Option<u8>,
     headers: HeaderMap,
 }
 
 impl Rejection {
     /// A refusal for `reason`.
     pub fn new(reason: Reason) -> Self {
-        Self { reason, retry_after: None, limits: SmallVec::new(), headers: HeaderMap::new() }
+        Self {
+            reason,
+            retry_after: None,
+            limits: SmallVec::new(),
+            attempts_remaining: None,
+            headers: HeaderMap::new(),
+        }
     }
 
     /// Says when to come back: the `Retry-After` header, rounded up to whole seconds
@@ -143,6 +212,13 @@ impl Rejection {
         self
     }
 
+    /// Says how many more times the client may try.
+    #[must_use]
+    pub fn attempts_remaining(mut self, attempts: u8) -> Self {
+        self.attempts_remaining = Some(attempts);
+        self
+    }
+
     /// Why the request was refused.
     pub fn reason(&self) -> Reason {
         self.reason
@@ -156,6 +232,11 @@ impl Rejection {
     /// The names of the limits that were exceeded.
     pub fn limits(&self) -> &[Name] {
         &self.limits
+    }
+
+    /// How many more times the client may try, where that is counted.
+    pub fn attempts(&self) -> Option<u8> {
+        self.attempts_remaining
     }
 
     /// Headers of the answer, besides those of the renderer.

@@ -47,7 +47,8 @@ where
 /// `application/problem+json` (RFC 9457).
 ///
 /// Members: `type` (`/problems/<slug>`, or for limits the type of the IETF rate limit draft),
-/// `title`, `status`, `slug`, and where they apply `retry_after` in seconds and `violated-policies`.
+/// `title`, `status`, `slug`, and where they apply `retry_after` in seconds, `attempts_remaining` and
+/// `violated-policies`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Problem;
 
@@ -72,13 +73,16 @@ impl Problem {
         };
         let title = escaped(reason, reason.title());
         let status = reason.status();
-        let mut seconds = itoa::Buffer::new();
+        let (mut seconds, mut count) = (itoa::Buffer::new(), itoa::Buffer::new());
         let mut pieces = SmallVec::<[&str; 24]>::new();
         pieces.extend_from_slice(&["{\"type\":\"", kind, kind_slug, "\",\"title\":\"", &title]);
         pieces.extend_from_slice(&["\",\"status\":", status.as_str()]);
         pieces.extend_from_slice(&[",\"slug\":\"", &slug, "\""]);
         if let Some(wait) = rejection.wait() {
             pieces.extend_from_slice(&[",\"retry_after\":", seconds.format(seconds_up(wait))]);
+        }
+        if let Some(attempts) = rejection.attempts() {
+            pieces.extend_from_slice(&[",\"attempts_remaining\":", count.format(attempts)]);
         }
         if let [first, rest @ ..] = rejection.limits() {
             // Limit names hold no character that JSON would escape.

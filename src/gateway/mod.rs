@@ -41,6 +41,7 @@ mod places;
 mod routes;
 mod server;
 
-pub use config::{Config, Profile};
+pub use crate::profile::Profile;
+pub use config::Config;
 pub use demo::{Demo, LOOPBACK};
 pub use server::Gateway;

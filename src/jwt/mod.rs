@@ -106,4 +106,6 @@ pub(crate) use compact::MAX_TOKEN;
 pub(crate) use require::is_scope;
 #[cfg(feature = "axum")]
 pub(crate) use require::known;
+#[cfg(feature = "otp")]
+pub(crate) use secret::check as check_secret;
 pub(crate) use signing::SigningKey;

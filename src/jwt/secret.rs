@@ -6,7 +6,7 @@ use openssl::pkey::PKey;
 
 /// Refuses what is not a secret of enough bytes for `algorithm` (RFC 7518 section 3.2, RFC 8725
 /// section 3.5): too short, made of a pattern, a known example, or really another kind of key.
-pub(super) fn check(secret: &[u8], algorithm: Algorithm) -> Result<(), ConfigError> {
+pub(crate) fn check(secret: &[u8], algorithm: Algorithm) -> Result<(), ConfigError> {
     let least = match algorithm {
         Algorithm::HS256 => 32,
         Algorithm::HS384 => 48,

@@ -43,6 +43,10 @@ pub enum KeyKind {
     Path,
     /// A phone number.
     Phone,
+    /// A device that logs in.
+    Device,
+    /// Address, phone and user agent at once.
+    Fingerprint,
     /// Two keys at once.
     Pair,
     /// Every request.
@@ -62,6 +66,8 @@ impl KeyKind {
             Self::Header => "header",
             Self::Path => "path",
             Self::Phone => "phone",
+            Self::Device => "device",
+            Self::Fingerprint => "fingerprint",
             Self::Pair => "pair",
             Self::Everyone => "everyone",
             Self::Own => "own",

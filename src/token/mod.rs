@@ -35,6 +35,11 @@
 
 mod grant;
 mod issuer;
+#[cfg(feature = "otp")]
+mod sessions;
 
 pub use grant::{Grant, MintError};
 pub use issuer::Issuer;
+#[cfg(feature = "otp")]
+#[cfg_attr(docsrs, doc(cfg(feature = "otp")))]
+pub use sessions::{Opened, Opening, Rotated, Rotation, Session, SessionId, Sessions};

@@ -14,10 +14,10 @@ use crate::{
     error::ConfigError,
     jwt::{TrustedIssuer, Verifier},
     limit::Limit,
+    profile::Profile,
     security_headers::SecurityHeadersLayer,
     token::Issuer,
 };
-use serde::Deserialize;
 use std::{fs, net::SocketAddr, path::Path};
 
 /// A configuration in which everything has been checked: what it names exists, and what it asks for can
@@ -36,21 +36,6 @@ pub struct Config {
     pub(super) issuer_is_fresh: bool,
     pub(super) headers: SecurityHeadersLayer,
     pub(super) routes: Vec<RouteConfig>,
-}
-
-/// How strict the gateway is.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum Profile {
-    /// For a developer's machine: loopback only, keys may be made up at start.
-    Dev,
-    /// For production.
-    #[default]
-    Standard,
-    /// For production: like [`Standard`](Self::Standard), but routes without limits and answers without
-    /// security headers are refused.
-    Banking,
 }
 
 /// A configuration file is read whole; none needs more than this.

@@ -1,8 +1,9 @@
-use super::{Profile, limits::Written};
+use super::limits::Written;
 use crate::{
     error::ConfigError,
     jwt::{RequireScope, Verifier},
     limit::Limit,
+    profile::Profile,
 };
 use serde::Deserialize;
 

@@ -1,7 +1,6 @@
 //! The sections of the file, as they are written.
 
 use super::{
-    Profile,
     keys::{self, SecretRef},
     limits::LimitSection,
     routes::RouteSection,
@@ -12,6 +11,7 @@ use crate::{
     error::ConfigError,
     gateway::LOOPBACK,
     jwt::{Algorithm, Keys, TrustedIssuer},
+    profile::Profile,
     security_headers::SecurityHeadersLayer,
     token::Issuer,
 };

@@ -1,0 +1,261 @@
+use super::{code::CodeMac, secrets::Sealed};
+use crate::{
+    block::Ladder,
+    eventual::Eventual,
+    key::Key,
+    store::{Standing, Started, StoreError},
+};
+use smallvec::SmallVec;
+use std::{fmt, time::Duration};
+
+/// Keeps codes that wait for an answer, and counts what was sent and guessed.
+///
+/// Contract: each call is one atomic step for the phone it names. What it must decide is written in
+/// [`contract`](super::contract).
+pub trait Challenges: fmt::Debug + Send + Sync {
+    /// Starts a challenge, if the client and the phone may have one.
+    fn issue(&self, issue: Issue) -> Eventual<Result<Dispatch, StoreError>>;
+
+    /// Puts another code into a challenge that is live.
+    fn resend(&self, resend: Resend) -> Eventual<Result<Dispatch, StoreError>>;
+
+    /// Counts an attempt, then compares.
+    fn verify(&self, attempt: Attempt) -> Eventual<Result<Verified, StoreError>>;
+
+    /// Takes back a send that certainly did not leave: it counts no more, and the cooldown it began is over.
+    fn give_back(&self, sent: Sent) -> Eventual<Result<(), StoreError>>;
+}
+
+/// Names a challenge: 16 random bytes.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct ChallengeId(pub [u8; 16]);
+
+/// Where a call comes from.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Arrival {
+    /// The address of the client; `None` where it must not be counted, struck or blocked, because it is one
+    /// of our own proxies or allowed always.
+    pub client: Option<Key>,
+    /// Address, phone and user agent together.
+    pub fingerprint: Key,
+}
+
+/// A challenge to start.
+#[derive(Clone, Debug)]
+pub struct Issue {
+    /// Where the request comes from.
+    pub arrival: Arrival,
+    /// The phone.
+    pub phone: Key,
+    /// The name of the new challenge.
+    pub challenge: ChallengeId,
+    /// The device that asks.
+    pub device: Key,
+    /// The authenticator of the right code.
+    pub code: CodeMac,
+    /// What only the login can read; given back as it is.
+    pub sealed: Sealed,
+    /// What holds.
+    pub rules: Rules,
+}
+
+/// A new code for a challenge.
+#[derive(Clone, Copy, Debug)]
+pub struct Resend {
+    /// Where the request comes from.
+    pub arrival: Arrival,
+    /// The phone.
+    pub phone: Key,
+    /// The challenge.
+    pub challenge: ChallengeId,
+    /// The device that asks.
+    pub device: Key,
+    /// The authenticator of the new code.
+    pub code: CodeMac,
+    /// What holds.
+    pub rules: Rules,
+}
+
+/// An attempt at a code.
+#[derive(Clone, Copy, Debug)]
+pub struct Attempt {
+    /// Where the request comes from.
+    pub arrival: Arrival,
+    /// The phone.
+    pub phone: Key,
+    /// The challenge.
+    pub challenge: ChallengeId,
+    /// The device that answers.
+    pub device: Key,
+    /// The authenticator of the code that came.
+    pub code: CodeMac,
+    /// What holds.
+    pub rules: Rules,
+}
+
+/// Which message of a challenge.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Sent {
+    /// The phone.
+    pub phone: Key,
+    /// The challenge.
+    pub challenge: ChallengeId,
+    /// Zero for the first message, then the number of the resend.
+    pub number: u8,
+}
+
+/// What a store says to [`issue`](Challenges::issue) and [`resend`](Challenges::resend).
+#[derive(Clone, Debug)]
+pub struct Dispatch {
+    /// Whether a message may leave.
+    pub outcome: Dispatched,
+    /// How the window of the client stands now; `None` if it was not looked at.
+    pub client: Option<Standing>,
+    /// How the window of the phone and this device stands now; `None` if it was not looked at.
+    pub device: Option<Standing>,
+    /// Blocks that this call started.
+    pub started: SmallVec<[Started; 1]>,
+}
+
+/// Whether a message may leave.
+#[derive(Clone, Debug)]
+pub enum Dispatched {
+    /// It may.
+    Allowed {
+        /// Zero for the first message, then the number of the resend.
+        number: u8,
+        /// How long the code is good for.
+        expires_in: Duration,
+        /// How long until the next message may be asked for.
+        cooldown: Duration,
+        /// What was sealed when the challenge started.
+        sealed: Sealed,
+    },
+    /// A key is blocked, or this call has just blocked it.
+    Blocked {
+        /// Which.
+        key: Key,
+        /// How much longer; `None` until it is lifted.
+        remaining: Option<Duration>,
+    },
+    /// A window is full.
+    Limited {
+        /// Whose.
+        by: Windowed,
+        /// How long until it has room.
+        wait: Duration,
+    },
+    /// A message left a moment ago.
+    Cooldown {
+        /// How long until the next may.
+        wait: Duration,
+    },
+    /// There is no such challenge for this device: unknown, used, expired, or out of attempts.
+    NotLive,
+    /// The code was sent again as often as it may be.
+    ResendsSpent,
+}
+
+/// Whose window is full.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Windowed {
+    /// The client's.
+    Client,
+    /// That of address, phone and user agent.
+    Fingerprint,
+    /// That of the phone.
+    Phone,
+    /// That of the phone and the device.
+    Device,
+}
+
+/// What a store says to [`verify`](Challenges::verify).
+#[derive(Clone, Debug)]
+pub struct Verified {
+    /// What became of the attempt.
+    pub outcome: Verdict,
+    /// Blocks that this call started.
+    pub started: SmallVec<[Started; 1]>,
+}
+
+/// What became of an attempt.
+#[derive(Clone, Debug)]
+pub enum Verdict {
+    /// The code was right, and the challenge is gone.
+    Right {
+        /// The number of this attempt, from one.
+        attempt: u8,
+        /// What was sealed when the challenge started.
+        sealed: Sealed,
+        /// Whether the phone had not logged in from this device before, as far as is remembered.
+        new_device: bool,
+    },
+    /// The code was wrong.
+    Wrong {
+        /// The number of this attempt, from one.
+        attempt: u8,
+        /// How many more there are.
+        left: u8,
+    },
+    /// The challenge belongs to another device. The code was not looked at.
+    OtherDevice {
+        /// The number of this attempt, from one.
+        attempt: u8,
+        /// How many more there are.
+        left: u8,
+    },
+    /// There is no such challenge: unknown, used, expired, or out of attempts.
+    NotLive,
+    /// A key is blocked.
+    Blocked {
+        /// Which.
+        key: Key,
+        /// How much longer; `None` until it is lifted.
+        remaining: Option<Duration>,
+    },
+}
+
+/// How many in how long, exactly: no span of that length, wherever it begins, sees more.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Window {
+    /// How many.
+    pub count: u8,
+    /// In how long.
+    pub within: Duration,
+}
+
+/// All that a store must know to decide. Comes with each call, so that a change of the configuration holds
+/// at once.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Rules {
+    /// How long a code is good for.
+    pub lifetime: Duration,
+    /// How long a challenge can be stretched by resends, from its start.
+    pub longest: Duration,
+    /// Attempts at one challenge, over all its codes.
+    pub attempts: u8,
+    /// Resends of one challenge.
+    pub resends: u8,
+    /// Live challenges of one phone.
+    pub live: u8,
+    /// Before the first resend or the next challenge; twice as long for each further resend.
+    pub cooldown: Duration,
+    /// Requests and resends of one client.
+    pub client: Window,
+    /// Requests and resends of one fingerprint.
+    pub fingerprint: Window,
+    /// Messages to one phone.
+    pub phone: Window,
+    /// Messages to one phone for one device.
+    pub device: Window,
+    /// Wrong codes for one phone, over all challenges.
+    pub guesses: Window,
+    /// What a full window of the phone, or all guesses used, leads to.
+    pub phone_block: Ladder,
+    /// What full windows of the client or fingerprint lead to, as strikes.
+    pub refusals: Ladder,
+    /// What wrong codes lead to for the client and the fingerprint, as strikes.
+    pub wrong_codes: Ladder,
+    /// How long a device that logged in is remembered as the owner's.
+    pub device_memory: Duration,
+}

@@ -1,0 +1,245 @@
+use super::{
+    challenges::ChallengeId,
+    code::{Code, CodeMac},
+};
+use crate::{
+    error::ConfigError,
+    jwt::{self, Algorithm},
+    key::{Key, KeyKind},
+};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use openssl::{
+    error::ErrorStack,
+    hash::MessageDigest,
+    memcmp,
+    pkey::{PKey, Private},
+    sign::Signer,
+    symm::{Cipher, decrypt_aead, encrypt_aead},
+};
+use std::{fmt, sync::Arc};
+use zeroize::Zeroizing;
+
+/// The secrets of a login: whoever has them and a copy of the store could guess codes and make refresh
+/// tokens, so they are kept apart from it. Cheap to clone.
+///
+/// All instances that share a store need the same ones. Changing the pepper ends the challenges that are
+/// live, changing the refresh secret ends all sessions.
+#[derive(Clone)]
+pub struct Secrets {
+    codes: PKey<Private>,
+    ids: PKey<Private>,
+    refresh: PKey<Private>,
+    seal: Arc<Zeroizing<[u8; 32]>>,
+    made_up: bool,
+}
+
+/// What a challenge is for. A code for one purpose is wrong for another.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Purpose {
+    /// To log in.
+    Login = 1,
+    /// To confirm that a user who is logged in still has the phone.
+    StepUp = 2,
+    /// To show that a new number belongs to the user.
+    PhoneChange = 3,
+}
+
+/// Text that only the login can read. Whoever stores it sees its length alone.
+#[derive(Clone, Eq, PartialEq)]
+pub struct Sealed(Arc<[u8]>);
+
+/// What a challenge is called towards its client: it names the phone's place in the store without a look-up, and
+/// a forged one is refused without a question.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Handle {
+    pub(crate) purpose: Purpose,
+    pub(crate) challenge: ChallengeId,
+    pub(crate) phone: Key,
+}
+
+const HANDLE: usize = 1 + 16 + 16;
+const HANDLE_MAC: usize = 4;
+const NONCE: usize = 12;
+const TAG: usize = 16;
+
+impl Secrets {
+    /// Secrets from a pepper for codes and a secret for refresh tokens, each at least 32 bytes from a random
+    /// generator.
+    ///
+    /// # Errors
+    ///
+    /// When one is too short or can be guessed, or both are the same.
+    pub fn new(pepper: &[u8], refresh: &[u8]) -> Result<Self, ConfigError> {
+        let strong = |name: &str, secret| {
+            jwt::check_secret(secret, Algorithm::HS256).map_err(|error| error.within(name))
+        };
+        strong("pepper", pepper)?;
+        strong("refresh secret", refresh)?;
+        if pepper == refresh {
+            return Err(ConfigError::new("the pepper and the refresh secret must not be the same"));
+        }
+        Self::derive(pepper, refresh, false)
+    }
+
+    /// Fresh secrets, which die with the process. For the profile `dev`.
+    ///
+    /// # Errors
+    ///
+    /// When the system gives no random bytes.
+    pub fn random() -> Result<Self, ConfigError> {
+        let mut bytes = Zeroizing::new([0; 64]);
+        getrandom::fill(&mut *bytes)
+            .map_err(|_| ConfigError::new("the system gave no random bytes"))?;
+        Self::derive(&bytes[..32], &bytes[32..], true)
+    }
+
+    /// Whether these were made up at start.
+    pub(crate) fn are_made_up(&self) -> bool {
+        self.made_up
+    }
+
+    fn derive(pepper: &[u8], refresh: &[u8], made_up: bool) -> Result<Self, ConfigError> {
+        let derive = || {
+            let (pepper, refresh) = (PKey::hmac(pepper)?, PKey::hmac(refresh)?);
+            let key = |from: &PKey<Private>, use_: &[u8]| {
+                PKey::hmac(&*Zeroizing::new(hmac(from, &[use_])?))
+            };
+            Ok(Self {
+                codes: key(&pepper, b"portcullis otp code 1")?,
+                ids: key(&pepper, b"portcullis otp challenge id 1")?,
+                seal: Arc::new(Zeroizing::new(hmac(&pepper, &[b"portcullis otp seal 1"])?)),
+                refresh: key(&refresh, b"portcullis refresh token 1")?,
+                made_up,
+            })
+        };
+        derive().map_err(|_: ErrorStack| ConfigError::new("the secrets could not be derived"))
+    }
+
+    /// The authenticator of a code: bound to challenge, phone, purpose and device. `None` if the library fails.
+    pub(crate) fn code(&self, handle: &Handle, device: Key, code: &Code) -> Option<CodeMac> {
+        let digits = code.as_digits().as_bytes();
+        let about: [&[u8]; 6] = [
+            b"otp1",
+            &[handle.purpose as u8],
+            &handle.challenge.0,
+            handle.phone.bytes(),
+            device.bytes(),
+            digits,
+        ];
+        hmac(&self.codes, &about).ok().map(CodeMac)
+    }
+
+    /// An authenticator that no code has, for a challenge that must never be answered.
+    pub(crate) fn no_code() -> Option<CodeMac> {
+        let mut bytes = [0; 32];
+        getrandom::fill(&mut bytes).ok()?;
+        Some(CodeMac(bytes))
+    }
+
+    pub(crate) fn refresh_mac(&self, message: &[u8]) -> Option<[u8; 32]> {
+        hmac(&self.refresh, &[message]).ok()
+    }
+
+    /// AES-256-GCM, bound to the challenge.
+    pub(crate) fn seal(&self, challenge: ChallengeId, text: &[u8]) -> Option<Sealed> {
+        let mut sealed = vec![0; NONCE];
+        getrandom::fill(&mut sealed).ok()?;
+        let mut tag = [0; TAG];
+        let (cipher, key) = (Cipher::aes_256_gcm(), &self.seal[..]);
+        let body = encrypt_aead(cipher, key, Some(&sealed), &challenge.0, text, &mut tag).ok()?;
+        sealed.extend(body);
+        sealed.extend(tag);
+        Some(Sealed(sealed.into()))
+    }
+
+    pub(crate) fn open(
+        &self,
+        challenge: ChallengeId,
+        sealed: &Sealed,
+    ) -> Option<Zeroizing<Vec<u8>>> {
+        let (nonce, rest) = sealed.0.split_at_checked(NONCE)?;
+        let (body, tag) = rest.split_at_checked(rest.len().checked_sub(TAG)?)?;
+        let (cipher, key) = (Cipher::aes_256_gcm(), &self.seal[..]);
+        decrypt_aead(cipher, key, Some(nonce), &challenge.0, body, tag).ok().map(Zeroizing::new)
+    }
+
+    /// The text of a handle.
+    pub(crate) fn handle(&self, handle: &Handle) -> Option<String> {
+        let mut bytes = [0; HANDLE + HANDLE_MAC];
+        bytes[0] = handle.purpose as u8;
+        bytes[1..17].copy_from_slice(&handle.challenge.0);
+        bytes[17..HANDLE].copy_from_slice(handle.phone.bytes());
+        let mac = hmac(&self.ids, &[&bytes[..HANDLE]]).ok()?;
+        bytes[HANDLE..].copy_from_slice(&mac[..HANDLE_MAC]);
+        Some(URL_SAFE_NO_PAD.encode(bytes))
+    }
+
+    /// The handle that a text stands for, if it is one of ours.
+    pub(crate) fn read_handle(&self, text: &str) -> Option<Handle> {
+        let mut bytes = [0; HANDLE + HANDLE_MAC];
+        if text.len() != (HANDLE + HANDLE_MAC) * 4 / 3 + 1 {
+            return None;
+        }
+        let length = URL_SAFE_NO_PAD.decode_slice(text, &mut bytes).ok()?;
+        let mac = hmac(&self.ids, &[&bytes[..HANDLE]]).ok()?;
+        if length != bytes.len() || !constant_time_eq(&mac[..HANDLE_MAC], &bytes[HANDLE..]) {
+            return None;
+        }
+        let purpose = Purpose::ALL.into_iter().find(|purpose| *purpose as u8 == bytes[0])?;
+        let challenge = ChallengeId(bytes[1..17].try_into().ok()?);
+        let phone = Key::tag(KeyKind::Phone, bytes[17..HANDLE].try_into().ok()?);
+        Some(Handle { purpose, challenge, phone })
+    }
+}
+
+impl Purpose {
+    pub(crate) const ALL: [Self; 3] = [Self::Login, Self::StepUp, Self::PhoneChange];
+
+    /// The name in requests, templates and logs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Login => "login",
+            Self::StepUp => "step_up",
+            Self::PhoneChange => "phone_change",
+        }
+    }
+}
+
+impl Sealed {
+    /// What a store has kept.
+    pub fn from_bytes(bytes: &[u8]) -> Self {
+        Self(bytes.into())
+    }
+
+    /// What a store should keep.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secrets(..)")
+    }
+}
+
+impl fmt::Debug for Sealed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sealed(..)")
+    }
+}
+
+/// Whether both are the same, in a time that depends on the length alone.
+pub(crate) fn constant_time_eq(a: &[u8], b: &[u8]) -> bool {
+    a.len() == b.len() && memcmp::eq(a, b)
+}
+
+/// HMAC-SHA-256 over parts of fixed lengths, but for the last.
+fn hmac(key: &PKey<Private>, parts: &[&[u8]]) -> Result<[u8; 32], ErrorStack> {
+    let mut signer = Signer::new(MessageDigest::sha256(), key)?;
+    parts.iter().try_for_each(|part| signer.update(part))?;
+    let mut mac = [0; 32];
+    signer.sign(&mut mac)?;
+    Ok(mac)
+}

@@ -1,0 +1,279 @@
+use super::challenges::{Rules, Window};
+use crate::{block::Ladder, error::ConfigError, profile::Profile};
+use std::{ops::RangeInclusive, time::Duration};
+
+/// What holds for codes and sessions: the defaults of a [`Profile`], changed within bounds.
+///
+/// | | dev, standard | banking | bounds | from |
+/// |---|---|---|---|---|
+/// | code lifetime | 300 s | 120 s | 60 to 300 s | NIST SP 800-63B-4 and ASVS 6.5.5 allow 600 s |
+/// | digits | 6 | 6 | 6 to 8 | ASVS 6.5.4: 20 bits |
+/// | attempts for a challenge | 5 | 5 | 3 to 10 | NIST SP 800-63B-4: at most 100 in a row |
+/// | wrong codes for a phone | 10 in an hour | 10 in an hour | 5 to 20 in 15 min to 24 h | OWASP: survives a new code |
+/// | messages to a phone | 3 in 10 min | 3 in 10 min | 1 to 10 in 1 to 60 min | |
+/// | messages to a phone for a device | 3 in 5 min | 3 in 5 min | 1 to 10 in 1 to 60 min | |
+/// | requests of a client | 10 in 10 min | 10 in 10 min | 1 to 100 in 1 to 60 min | |
+/// | cooldown | 30, 60, 120 s | the same | first 10 to 300 s | |
+/// | resends of a challenge | 3 | 3 | 0 to 5 | |
+/// | refresh token | 7 d | 7 d | 1 to 30 d | |
+/// | session at most | 30 d | 30 d | refresh token to 90 d | |
+/// | grace of a refresh token | 10 s | 10 s | 0 to 60 s | |
+///
+/// Whatever lies outside its bounds is an error that names them.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Settings {
+    pub(super) profile: Profile,
+    pub(super) digits: u8,
+    pub(super) rules: Rules,
+    pub(super) refresh: Duration,
+    pub(super) longest_session: Duration,
+    pub(super) grace: Duration,
+    pub(super) known_only: bool,
+}
+
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(86_400);
+
+impl Settings {
+    /// The defaults of a profile.
+    pub fn new(profile: Profile) -> Self {
+        let lifetime = if profile == Profile::Banking { 2 * MINUTE } else { 5 * MINUTE };
+        let window = |count, within| Window { count, within };
+        let ladder = Ladder::after;
+        Self {
+            profile,
+            digits: 6,
+            rules: Rules {
+                lifetime,
+                longest: 10 * MINUTE,
+                attempts: 5,
+                resends: 3,
+                live: 2,
+                cooldown: Duration::from_secs(30),
+                client: window(10, 10 * MINUTE),
+                fingerprint: window(5, 10 * MINUTE),
+                phone: window(3, 10 * MINUTE),
+                device: window(3, 5 * MINUTE),
+                guesses: window(10, HOUR),
+                phone_block: ladder(1),
+                refusals: ladder(5),
+                wrong_codes: ladder(20),
+                device_memory: 90 * DAY,
+            },
+            refresh: 7 * DAY,
+            longest_session: 30 * DAY,
+            grace: Duration::from_secs(10),
+            known_only: false,
+        }
+    }
+
+    /// How long a code is good for.
+    ///
+    /// # Errors
+    ///
+    /// When it is less than 60 or more than 300 seconds.
+    pub fn lifetime(mut self, lifetime: Duration) -> Result<Self, ConfigError> {
+        within(
+            "lifetime of a code",
+            lifetime,
+            MINUTE..=5 * MINUTE,
+            "ASVS 6.5.5 and the checklists: 5 minutes",
+        )?;
+        self.rules.lifetime = lifetime;
+        Ok(self)
+    }
+
+    /// How many digits a code has.
+    ///
+    /// # Errors
+    ///
+    /// When there are less than 6 or more than 8.
+    pub fn digits(mut self, digits: u8) -> Result<Self, ConfigError> {
+        counted("digits of a code", digits, 6..=8, "ASVS 6.5.4: 20 bits")?;
+        self.digits = digits;
+        Ok(self)
+    }
+
+    /// How many times a challenge can be answered.
+    ///
+    /// # Errors
+    ///
+    /// When it is less than 3 or more than 10.
+    pub fn attempts(mut self, attempts: u8) -> Result<Self, ConfigError> {
+        counted("attempts for a code", attempts, 3..=10, "NIST SP 800-63B-4 section 3.2.2")?;
+        self.rules.attempts = attempts;
+        Ok(self)
+    }
+
+    /// How many times a code can be sent again.
+    ///
+    /// # Errors
+    ///
+    /// When it is more than 5.
+    pub fn resends(mut self, resends: u8) -> Result<Self, ConfigError> {
+        counted("resends of a code", resends, 0..=5, "each is a paid message")?;
+        self.rules.resends = resends;
+        Ok(self)
+    }
+
+    /// How long before a code can be sent again the first time; twice as long each further time.
+    ///
+    /// # Errors
+    ///
+    /// When it is less than 10 or more than 300 seconds.
+    pub fn cooldown(mut self, cooldown: Duration) -> Result<Self, ConfigError> {
+        let bounds = Duration::from_secs(10)..=5 * MINUTE;
+        within("cooldown", cooldown, bounds, "messages take seconds to arrive")?;
+        self.rules.cooldown = cooldown;
+        Ok(self)
+    }
+
+    /// Requests of one client, whichever phones they name.
+    ///
+    /// # Errors
+    ///
+    /// When there are none or more than 100, or it is less than a minute or more than an hour.
+    pub fn client_window(mut self, count: u8, time: Duration) -> Result<Self, ConfigError> {
+        self.rules.client = window("requests of a client", count, time, 1..=100, MINUTE..=HOUR)?;
+        Ok(self)
+    }
+
+    /// Messages to one phone, whoever asks for them.
+    ///
+    /// # Errors
+    ///
+    /// When there are none or more than 10, or it is less than a minute or more than an hour.
+    pub fn phone_window(mut self, count: u8, time: Duration) -> Result<Self, ConfigError> {
+        self.rules.phone = window("messages to a phone", count, time, 1..=10, MINUTE..=HOUR)?;
+        Ok(self)
+    }
+
+    /// Messages to one phone for one device.
+    ///
+    /// # Errors
+    ///
+    /// When there are none or more than 10, or it is less than a minute or more than an hour.
+    pub fn device_window(mut self, count: u8, time: Duration) -> Result<Self, ConfigError> {
+        self.rules.device = window("messages for a device", count, time, 1..=10, MINUTE..=HOUR)?;
+        Ok(self)
+    }
+
+    /// Wrong codes for one phone, over all its challenges.
+    ///
+    /// # Errors
+    ///
+    /// When there are less than 5 or more than 20, or it is less than 15 minutes or more than a day.
+    pub fn guesses(mut self, count: u8, time: Duration) -> Result<Self, ConfigError> {
+        self.rules.guesses =
+            window("wrong codes for a phone", count, time, 5..=20, 15 * MINUTE..=DAY)?;
+        Ok(self)
+    }
+
+    /// How long the first block of a phone, a client or a fingerprint lasts; later ones last twice as long each, up
+    /// to a day.
+    ///
+    /// # Errors
+    ///
+    /// When it is less than 15 minutes (30 seconds in `dev`) or more than a day.
+    pub fn block(mut self, first: Duration) -> Result<Self, ConfigError> {
+        let least = if self.profile == Profile::Dev { MINUTE / 2 } else { 15 * MINUTE };
+        within("block", first, least..=DAY, "the checklists: 900 seconds")?;
+        let ladder = |old: Ladder| Ladder::try_new(old.strikes(), old.within(), first, DAY);
+        self.rules.phone_block = ladder(self.rules.phone_block)?;
+        self.rules.refusals = ladder(self.rules.refusals)?;
+        self.rules.wrong_codes = ladder(self.rules.wrong_codes)?;
+        Ok(self)
+    }
+
+    /// How long a refresh token lasts from its last use.
+    ///
+    /// # Errors
+    ///
+    /// When it is less than a day or more than 30, or more than the session.
+    pub fn refresh(mut self, lifetime: Duration) -> Result<Self, ConfigError> {
+        within("refresh token", lifetime, DAY..=30 * DAY, "the checklists: 7 to 30 days")?;
+        self.refresh = lifetime;
+        self.longest_session = self.longest_session.max(lifetime);
+        Ok(self)
+    }
+
+    /// How long a session lasts at most, however often it is refreshed.
+    ///
+    /// # Errors
+    ///
+    /// When it is less than a refresh token lasts or more than 90 days.
+    pub fn longest_session(mut self, longest: Duration) -> Result<Self, ConfigError> {
+        within("session", longest, self.refresh..=90 * DAY, "ASVS 7.3.2: an absolute lifetime")?;
+        self.longest_session = longest;
+        Ok(self)
+    }
+
+    /// How long a refresh token that was used is still answered, with the same successor.
+    ///
+    /// # Errors
+    ///
+    /// When it is more than 60 seconds.
+    pub fn grace(mut self, grace: Duration) -> Result<Self, ConfigError> {
+        within(
+            "grace of a refresh token",
+            grace,
+            Duration::ZERO..=MINUTE,
+            "RFC 9700 section 4.14.2",
+        )?;
+        self.grace = grace;
+        Ok(self)
+    }
+
+    /// Lets nobody sign up: a number that [`Subjects`](super::Subjects) does not know gets an answer like any other,
+    /// and no message.
+    pub fn known_only(mut self) -> Self {
+        self.known_only = true;
+        self
+    }
+
+    /// The profile.
+    pub fn profile(&self) -> Profile {
+        self.profile
+    }
+}
+
+fn window(
+    what: &str,
+    count: u8,
+    time: Duration,
+    counts: RangeInclusive<u8>,
+    times: RangeInclusive<Duration>,
+) -> Result<Window, ConfigError> {
+    counted(what, count, counts, "the checklists")?;
+    within(what, time, times, "the checklists")?;
+    Ok(Window { count, within: time })
+}
+
+fn counted(
+    what: &str,
+    count: u8,
+    bounds: RangeInclusive<u8>,
+    source: &str,
+) -> Result<(), ConfigError> {
+    if bounds.contains(&count) {
+        return Ok(());
+    }
+    let (least, most) = bounds.into_inner();
+    Err(ConfigError::new(format!("{what}: {least} to {most}, not {count} ({source})")))
+}
+
+fn within(
+    what: &str,
+    time: Duration,
+    bounds: RangeInclusive<Duration>,
+    source: &str,
+) -> Result<(), ConfigError> {
+    if bounds.contains(&time) {
+        return Ok(());
+    }
+    let (least, most) = bounds.into_inner();
+    let (least, most, time) = (least.as_secs(), most.as_secs(), time.as_secs_f64());
+    Err(ConfigError::new(format!("{what}: {least} to {most} seconds, not {time} ({source})")))
+}

@@ -1,0 +1,47 @@
+use crate::{eventual::Eventual, phone::Phone, store::StoreError};
+use std::{fmt, sync::Arc};
+
+/// Whose phone it is: the contract a user database keeps.
+///
+/// Contract: a subject is an id that never changes and is never given to somebody else; it is not made from the
+/// number, which can change hands. `find_or_create` is atomic: of any number of calls at once for one number, one creates,
+/// and all answer the same subject. Neither call may block; both are made for every request of a code, so their
+/// time must not tell whether the number is known.
+pub trait Subjects: fmt::Debug + Send + Sync {
+    /// The subject of a number, if there is one.
+    fn find(&self, phone: &Phone) -> Eventual<Result<Option<Subject>, StoreError>>;
+
+    /// The subject of a number that has just shown to be its holder's.
+    fn find_or_create(&self, phone: &Phone) -> Eventual<Result<Found, StoreError>>;
+}
+
+/// The immutable id of a user, the `sub` of tokens: 1 to 255 bytes.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct Subject(Arc<str>);
+
+/// A subject, and whether it was created just now.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Found {
+    /// The subject.
+    pub subject: Subject,
+    /// Whether nobody knew the number before.
+    pub is_new: bool,
+}
+
+impl Subject {
+    /// An id from a database. `None` if it is empty or longer than 255 bytes.
+    pub fn new(id: &str) -> Option<Self> {
+        (1..=255).contains(&id.len()).then(|| Self(id.into()))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
