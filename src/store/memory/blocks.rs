@@ -137,7 +137,7 @@ impl Blocks {
         // One that was set meanwhile and ends later is kept.
         let kept =
             self.change(key, now, |standing| standing.blocked = standing.blocked.max(Some(end)));
-        kept.then_some(Started { key, lasting })
+        kept.then_some(Started { key, cause, lasting })
     }
 
     /// Changes what stands against a key in one step. Fails, and counts that, if there is no room.
