@@ -14,7 +14,7 @@ pub use step::Step;
 use crate::{identity::Identity, key::Key, limit::Name, rejection::Reason, store::Started};
 #[cfg(feature = "tracing")]
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::{fmt::Debug, net::IpAddr, time::Duration};
+use std::{fmt::Debug, net::IpAddr, sync::Arc, time::Duration};
 
 /// Takes events.
 ///
@@ -23,6 +23,12 @@ use std::{fmt::Debug, net::IpAddr, time::Duration};
 pub trait Sink: Debug + Send + Sync {
     /// Takes one event.
     fn record(&self, event: Event);
+}
+
+impl<S: Sink + ?Sized> Sink for Arc<S> {
+    fn record(&self, event: Event) {
+        (**self).record(event);
+    }
 }
 
 /// One thing that happened.
