@@ -233,6 +233,11 @@ impl Settings {
         self
     }
 
+    /// What a store is told to decide by.
+    pub fn rules(&self) -> Rules {
+        self.rules
+    }
+
     /// The profile.
     pub fn profile(&self) -> Profile {
         self.profile
