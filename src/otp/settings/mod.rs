@@ -266,6 +266,11 @@ impl Settings {
         Ok(())
     }
 
+    /// What a store is told to decide by.
+    pub fn rules(&self) -> Rules {
+        self.rules
+    }
+
     /// The profile.
     pub fn profile(&self) -> Profile {
         self.profile
