@@ -1,16 +1,17 @@
 use super::{
     ClaimsFor, CodeSender, Courier, LoginStore, MemorySubjects, Otp, Secrets, Settings, SharedLoginStore,
-    Subjects, TestNumbers, Texts, courier, login::Inner, number,
+    Subjects, TestNumbers, Texts, courier::{self, OnOutcome}, login::Inner, number, windows::Windows,
 };
 use crate::{
-    audit::Sink,
+    audit::{self, Act, Event, Sink, Step},
     error::ConfigError,
     jwt::Verifier,
+    limit::Headers,
     phone::Phone,
     profile::Profile,
     token::Issuer,
 };
-use std::{fmt, sync::Arc};
+use std::{fmt, num::NonZeroU16, sync::Arc};
 
 /// What an [`Otp`] is made of. See [`Otp::builder`].
 #[must_use]
@@ -23,13 +24,10 @@ pub struct OtpBuilder {
     withheld: Option<Withheld>,
     test_numbers: TestNumbers,
     sink: Option<Arc<dyn Sink>>,
-    waiting: usize,
+    waiting: NonZeroU16,
 }
 
 pub(super) type Withheld = Arc<dyn Fn(&Phone) -> bool + Send + Sync>;
-
-/// Messages that wait for the sender.
-const WAITING: usize = 4_096;
 
 impl OtpBuilder {
     pub(super) fn new(settings: Settings, secrets: Secrets, texts: Texts) -> Self {
@@ -42,7 +40,7 @@ impl OtpBuilder {
             withheld: None,
             test_numbers: TestNumbers::new(),
             sink: None,
-            waiting: WAITING,
+            waiting: courier::WAITING,
         }
     }
 
@@ -79,7 +77,7 @@ impl OtpBuilder {
 
     /// How many messages can wait for the sender, 4,096 by default. When all places are taken, requests are
     /// refused with 503 before anything is stored.
-    pub fn waiting(mut self, messages: usize) -> Self {
+    pub fn waiting(mut self, messages: NonZeroU16) -> Self {
         self.waiting = messages;
         self
     }
@@ -127,9 +125,11 @@ impl OtpBuilder {
             }
         }
         self.test_numbers.check(profile, settings.digits)?;
+        let windows = Windows::new(&settings.rules, Headers::default());
         number::warm_up();
         let verifier = Verifier::new([issuer.trusted()])?;
-        let (desk, courier) = courier::queue(self.waiting, sender, store.clone(), self.sink.clone());
+        let tell = outcomes(self.sink.clone());
+        let (desk, courier) = courier::queue(self.waiting, sender, store.clone(), tell);
         let subjects = self.subjects.unwrap_or_else(|| Arc::new(MemorySubjects::new()));
         let otp = Otp(Arc::new(Inner {
             store,
@@ -144,9 +144,19 @@ impl OtpBuilder {
             test_numbers: self.test_numbers,
             sink: self.sink,
             desk,
+            windows,
         }));
         Ok((otp, courier))
     }
+}
+
+/// Tells how messages ended.
+fn outcomes(sink: Option<Arc<dyn Sink>>) -> OnOutcome {
+    Box::new(move |_, sent, outcome| {
+        let step = if outcome.is_ok() { Step::CodeSent } else { Step::CodeNotSent };
+        let act = Act::Login { step, key: sent.phone, attempt: None };
+        audit::record(sink.as_deref(), Event::new(act));
+    })
 }
 
 impl fmt::Debug for OtpBuilder {

@@ -112,7 +112,7 @@ impl Inner {
     /// The code of the next message: drawn, but for test numbers.
     fn draw(&self, handle: &Handle) -> Result<Code, Rejection> {
         let (pepper, digits) = (self.store.pepper(), self.settings.digits);
-        let now = self.issuer.clock().wall();
+        let now = self.issuer.time().wall();
         let fixed = self.test_numbers.code_for(pepper, handle.phone, now);
         Ok(fixed.or_else(|| Code::random(digits)).ok_or(Reason::StoreUnavailable)?)
     }
@@ -132,7 +132,7 @@ impl Inner {
         message: Message,
         is_decoy: bool,
     ) {
-        let now = self.issuer.clock().wall();
+        let now = self.issuer.time().wall();
         let fixed = self.test_numbers.code_for(self.store.pepper(), handle.phone, now);
         if !is_decoy && fixed.is_none() {
             let Handle { challenge, phone, .. } = *handle;

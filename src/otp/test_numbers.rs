@@ -1,5 +1,11 @@
 use super::code::Code;
-use crate::{clock::UnixTime, error::ConfigError, phone::Phone, profile::Profile};
+use crate::{
+    clock::UnixTime,
+    error::ConfigError,
+    key::{Key, Pepper, phone_key},
+    phone::Phone,
+    profile::Profile,
+};
 
 /// Numbers with a fixed code, for those who review an app in a store and get no messages.
 ///
@@ -42,11 +48,10 @@ impl TestNumbers {
         self
     }
 
-    /// The code of a number, if it is one of these and has not ended.
-    pub(crate) fn code_for(&self, phone: &Phone, now: UnixTime, digits: u8) -> Option<Code> {
-        let entry = self.0.iter().find(|entry| entry.phone == *phone)?;
-        let lives = entry.until.is_none_or(|until| now < until);
-        (lives && entry.code.as_digits().len() == usize::from(digits)).then(|| entry.code.clone())
+    /// The code of the number with this key, if it is one of these and has not ended.
+    pub(crate) fn code_for(&self, pepper: &Pepper, phone: Key, now: UnixTime) -> Option<Code> {
+        let entry = self.0.iter().find(|entry| phone_key(pepper, &entry.phone) == phone)?;
+        entry.until.is_none_or(|until| now < until).then(|| entry.code.clone())
     }
 
     pub(crate) fn check(&self, profile: Profile, digits: u8) -> Result<(), ConfigError> {
@@ -107,16 +112,17 @@ mod tests {
 
     #[test]
     fn a_number_has_its_code_until_its_end() {
-        let numbers = one("407193", Some(END));
-        let at = |seconds| {
-            let code = numbers.code_for(&phone(1), UnixTime::from_secs(seconds), 6);
+        let pepper = Pepper::random();
+        let code_of = |numbers: &TestNumbers, last, seconds| {
+            let key = phone_key(&pepper, &phone(last));
+            let code = numbers.code_for(&pepper, key, UnixTime::from_secs(seconds));
             code.map(|code| code.as_digits().to_owned())
         };
-        assert_eq!(at(1_999).as_deref(), Some("407193"));
-        assert_eq!(at(2_000), None);
-        assert!(numbers.code_for(&phone(2), END, 6).is_none());
-        assert!(numbers.code_for(&phone(1), UnixTime::default(), 7).is_none());
-        assert!(one("407193", None).code_for(&phone(1), END, 6).is_some());
+        let numbers = one("407193", Some(END));
+        assert_eq!(code_of(&numbers, 1, 1_999).as_deref(), Some("407193"));
+        assert_eq!(code_of(&numbers, 1, 2_000), None);
+        assert_eq!(code_of(&numbers, 2, 0), None);
+        assert!(code_of(&one("407193", None), 1, 9_999).is_some());
     }
 
     #[test]
