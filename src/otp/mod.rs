@@ -2,7 +2,9 @@
 
 mod challenges;
 mod code;
+mod cross_site;
 mod device;
+mod origins;
 mod secrets;
 pub mod sender;
 mod settings;
@@ -18,8 +20,11 @@ pub use challenges::{
 };
 pub use code::{Code, CodeMac};
 pub use device::DeviceId;
+pub use origins::Origins;
 pub use secrets::{Purpose, Sealed, Secrets};
 pub use sender::CodeSender;
 pub use settings::Settings;
 pub use store::{LoginStore, SharedLoginStore};
 pub use subjects::{Found, Subject, Subjects};
+
+pub(crate) use secrets::constant_time_eq;
