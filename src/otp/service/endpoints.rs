@@ -11,7 +11,7 @@ use crate::{
     guarded::Guarded,
     identity::{Claims, Identity, challenge},
     jwt::{TokenSource, token68},
-    otp::{Caller, DeviceId, Origins, Otp, Purpose, Subject, Tokens, origin},
+    otp::{Caller, DeviceId, Origins, Otp, Purpose, Subject, Tokens, cross_site},
     phone::Phone,
     profile::Profile,
     rejection::{Reason, Rejection},
@@ -62,7 +62,7 @@ impl Endpoints {
             return Err(Reason::EncryptionRequired.into());
         }
         if let Some(cookies) = &self.cookies
-            && !origin::is_allowed(parts, &cookies.1)
+            && !cross_site::same_origin(parts, &cookies.1)
         {
             return Err(Reason::CrossSite.into());
         }
@@ -126,7 +126,7 @@ impl Endpoints {
         let body: VerifyRequest = body::required(&parts.headers, body).await?;
         let login = self.otp.verify(&caller, &body.challenge_id, &body.code).await?;
         let response = answer::login(&login, self.cookies.is_none());
-        Ok(self.with_cookies(response, &login.tokens))
+        self.with_cookies(response, &login.tokens)
     }
 
     async fn refresh<B: Body>(
@@ -140,12 +140,12 @@ impl Endpoints {
         match self.otp.refresh(&token).await {
             Ok(tokens) => {
                 let response = answer::refreshed(&tokens, self.cookies.is_none());
-                Ok(self.with_cookies(response, &tokens))
+                self.with_cookies(response, &tokens)
             }
             // What is over for good goes; a fault that may pass must not cost anybody the session.
             Err(mut rejection) if matches!(rejection.reason(), Reason::TokenInvalid(_)) => {
                 if let Some(cookies) = &self.cookies {
-                    cookies.0.delete(rejection.headers_mut());
+                    cookies.0.take_back(rejection.headers_mut());
                 }
                 Err(rejection)
             }
@@ -181,7 +181,10 @@ impl Endpoints {
     fn refresh_token(&self, parts: &Parts, body: TokenRequest) -> Result<Option<String>, Rejection> {
         match &self.cookies {
             Some(_) if body.refresh_token.is_some() => Err(Reason::BodyInvalid.into()),
-            Some(cookies) => Ok(cookies.0.refresh_token(&parts.headers)?),
+            Some(_) => {
+                let token = Cookies::refresh_token(&parts.headers)?;
+                Ok(token.map(|token| String::from_utf8_lossy(token).into_owned()))
+            }
             None => Ok(body.refresh_token),
         }
     }
@@ -212,16 +215,23 @@ impl Endpoints {
         response
     }
 
-    fn with_cookies(&self, mut response: Response<Bytes>, tokens: &Tokens) -> Response<Bytes> {
+    fn with_cookies(
+        &self,
+        mut response: Response<Bytes>,
+        tokens: &Tokens,
+    ) -> Result<Response<Bytes>, Rejection> {
         if let Some(cookies) = &self.cookies {
-            cookies.0.set(tokens, response.headers_mut());
+            let access = (tokens.access.as_str(), tokens.access_expires_in);
+            let refresh = (&tokens.refresh, tokens.refresh_expires_in);
+            let handed = cookies.0.hand_out(response.headers_mut(), access, refresh);
+            handed.map_err(|_| Reason::StoreUnavailable)?;
         }
-        response
+        Ok(response)
     }
 
     fn without_cookies(&self, mut response: Response<Bytes>) -> Response<Bytes> {
         if let Some(cookies) = &self.cookies {
-            cookies.0.delete(response.headers_mut());
+            cookies.0.take_back(response.headers_mut());
         }
         response
     }
