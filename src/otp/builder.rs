@@ -1,6 +1,10 @@
 use super::{
-    ClaimsFor, CodeSender, Courier, LoginStore, MemorySubjects, Otp, Secrets, Settings, SharedLoginStore,
-    Subjects, TestNumbers, Texts, courier::{self, OnOutcome}, login::Inner, number, windows::Windows,
+    ClaimsFor, CodeSender, Courier, LoginStore, MemorySubjects, Otp, Secrets, Settings,
+    SharedLoginStore, Subjects, TestNumbers, Texts,
+    courier::{self, OnOutcome},
+    login::Inner,
+    number,
+    windows::Windows,
 };
 use crate::{
     audit::{self, Act, Event, Sink, Step},

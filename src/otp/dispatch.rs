@@ -71,8 +71,7 @@ impl Inner {
         caller: &Caller,
         challenge: &str,
     ) -> Result<Challenge, Rejection> {
-        let handle =
-            self.secrets.read_handle(challenge).ok_or_else(refusal::no_such_challenge)?;
+        let handle = self.secrets.read_handle(challenge).ok_or_else(refusal::no_such_challenge)?;
         let place = self.place()?;
         let pepper = self.store.pepper();
         let device = caller.device.key(pepper);

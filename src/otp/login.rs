@@ -1,7 +1,7 @@
 use super::{
-    Attempt, Caller, Challenge, ClaimsFor, Code, Login, OtpBuilder, Proof, Purpose, Secrets, Settings,
-    SharedLoginStore, Subjects, TestNumbers, Texts, Verdict, builder::Withheld, courier::Desk,
-    record::Record, refusal, windows::Windows,
+    Attempt, Caller, Challenge, ClaimsFor, Code, Login, OtpBuilder, Proof, Purpose, Secrets,
+    Settings, SharedLoginStore, Subjects, TestNumbers, Texts, Verdict, builder::Withheld,
+    courier::Desk, record::Record, refusal, windows::Windows,
 };
 use crate::{
     audit::{self, Act, Event, Sink, Step},
@@ -154,13 +154,7 @@ impl Otp {
 }
 
 impl Inner {
-    pub(super) fn tell(
-        &self,
-        caller: Option<&Caller>,
-        step: Step,
-        key: Key,
-        attempt: Option<u8>,
-    ) {
+    pub(super) fn tell(&self, caller: Option<&Caller>, step: Step, key: Key, attempt: Option<u8>) {
         self.record(caller, Act::Login { step, key, attempt });
     }
 

@@ -130,6 +130,7 @@ pub use device::DeviceId;
 pub use login::Otp;
 pub use message::Texts;
 pub use origins::Origins;
+pub(crate) use secrets::constant_time_eq;
 pub use secrets::{Purpose, Sealed, Secrets};
 pub use sender::CodeSender;
 pub use service::OtpService;

@@ -15,7 +15,11 @@ pub(super) struct Record {
 }
 
 impl Record {
-    pub(super) fn seal(&self, secrets: &Secrets, challenge: ChallengeId) -> Result<Sealed, Rejection> {
+    pub(super) fn seal(
+        &self,
+        secrets: &Secrets,
+        challenge: ChallengeId,
+    ) -> Result<Sealed, Rejection> {
         let decoy = if self.is_decoy { "-" } else { "+" };
         let text = Zeroizing::new(format!("{decoy}{} {}", self.phone.as_e164(), self.language));
         Ok(secrets.seal(challenge, text.as_bytes()).ok_or(Reason::StoreUnavailable)?)

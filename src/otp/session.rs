@@ -1,15 +1,13 @@
 //! Sessions of a login: they begin with a code, go on with refresh tokens, and end.
 
-use super::{Caller, Login, Otp, OwnSession, Subject, Tokens, login::Inner};
+use super::{Caller, Otp, OwnSession, Subject, Tokens, login::Inner};
 use crate::{
     audit::Step,
-    identity::{Claims, TokenFault, challenge},
+    identity::{TokenFault, challenge},
     key::{Key, KeyKind},
     rejection::{Reason, Rejection},
     store::{Absent, Asks, Block, Outcome},
-    token::{
-        Grant, Opening, RefreshToken, Rotated, Rotation, Session, SessionId,
-    },
+    token::{Grant, Opening, RefreshToken, Rotated, Rotation, Session, SessionId},
 };
 use std::time::Duration;
 use zeroize::Zeroizing;
@@ -32,12 +30,8 @@ impl Otp {
         let inner = &*self.0;
         let (id, generation) = RefreshToken::read(&inner.secrets, token)
             .ok_or_else(|| invalid(TokenFault::Malformed))?;
-        let rotation = Rotation {
-            id,
-            generation,
-            idle: inner.settings.refresh,
-            grace: inner.settings.grace,
-        };
+        let rotation =
+            Rotation { id, generation, idle: inner.settings.refresh, grace: inner.settings.grace };
         let session = match inner.store.rotate(rotation).await? {
             Rotated::Next(session) | Rotated::Replay(session) => session,
             Rotated::Reused(session) => {

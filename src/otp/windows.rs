@@ -22,7 +22,8 @@ impl Windows {
             let quota = Quota::new(window.count.into(), window.within).ok()?;
             Some(Limit::new(quota).named(name))
         };
-        let (client, device) = (limit("otp-client", rules.client), limit("otp-device", rules.device));
+        let (client, device) =
+            (limit("otp-client", rules.client), limit("otp-device", rules.device));
         let encoder = Encoder::new(headers, [&client, &device].into_iter().flatten());
         Self { client, device, encoder }
     }
@@ -30,8 +31,10 @@ impl Windows {
     pub(super) fn write(&self, standings: &Standings, headers: &mut HeaderMap) {
         let take = |limit: &Limit| limit.take(Key::EVERYONE, 1);
         let pairs = [(&self.client, standings.client), (&self.device, standings.device)];
-        let (takes, standings): (SmallVec<[Take; 2]>, SmallVec<[Standing; 2]>) =
-            pairs.into_iter().filter_map(|(limit, standing)| Some((take(limit.as_ref()?), standing?))).unzip();
+        let (takes, standings): (SmallVec<[Take; 2]>, SmallVec<[Standing; 2]>) = pairs
+            .into_iter()
+            .filter_map(|(limit, standing)| Some((take(limit.as_ref()?), standing?)))
+            .unzip();
         if !takes.is_empty() {
             self.encoder.encode(&takes, &standings).write(headers);
         }

@@ -83,7 +83,10 @@ pub(super) async fn optional<T: DeserializeOwned + Default, B: Body>(
 
 async fn read<B: Body>(headers: &HeaderMap, body: B) -> Result<Bytes, Rejection> {
     let declared = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
-    if declared.and_then(|length| length.parse().ok()).is_some_and(|length: u64| length > MAX_BODY as u64) {
+    if declared
+        .and_then(|length| length.parse().ok())
+        .is_some_and(|length: u64| length > MAX_BODY as u64)
+    {
         return Err(Reason::BodyTooLarge.into());
     }
     let mut body = pin!(body);

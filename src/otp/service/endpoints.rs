@@ -1,6 +1,6 @@
 use super::{
     answer,
-    body::{self, CodeRequest, ResendRequest, TokenRequest, VerifyRequest},
+    body::{self, CodeRequest, LoginOnly, ResendRequest, SmsOnly, TokenRequest, VerifyRequest},
     route::Route,
 };
 use crate::{
@@ -97,9 +97,10 @@ impl Endpoints {
         parts: &Parts,
         body: B,
     ) -> Result<Response<Bytes>, Rejection> {
-        let body: CodeRequest = body::required(&parts.headers, body).await?;
-        let phone: Phone = body.phone.parse().map_err(|_| Reason::PhoneInvalid)?;
-        if let Some(locale) = &body.locale {
+        let body = body::required(&parts.headers, body).await?;
+        let CodeRequest { phone, purpose: LoginOnly::Login, channel: SmsOnly::Sms, locale } = body;
+        let phone: Phone = phone.parse().map_err(|_| Reason::PhoneInvalid)?;
+        if let Some(locale) = &locale {
             caller = caller.language(locale);
         }
         let challenge = self.otp.request(&caller, &phone, Purpose::Login).await?;
@@ -129,11 +130,7 @@ impl Endpoints {
         self.with_cookies(response, &login.tokens)
     }
 
-    async fn refresh<B: Body>(
-        &self,
-        parts: &Parts,
-        body: B,
-    ) -> Result<Response<Bytes>, Rejection> {
+    async fn refresh<B: Body>(&self, parts: &Parts, body: B) -> Result<Response<Bytes>, Rejection> {
         let body: TokenRequest = body::optional(&parts.headers, body).await?;
         let token = self.refresh_token(parts, body)?;
         let token = token.ok_or_else(|| challenge::reject(Reason::TokenMissing))?;
@@ -178,7 +175,11 @@ impl Endpoints {
     }
 
     /// The one refresh token: in the cookie if cookies carry tokens, else in the body.
-    fn refresh_token(&self, parts: &Parts, body: TokenRequest) -> Result<Option<String>, Rejection> {
+    fn refresh_token(
+        &self,
+        parts: &Parts,
+        body: TokenRequest,
+    ) -> Result<Option<String>, Rejection> {
         match &self.cookies {
             Some(_) if body.refresh_token.is_some() => Err(Reason::BodyInvalid.into()),
             Some(_) => {

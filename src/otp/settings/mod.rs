@@ -107,7 +107,9 @@ impl Settings {
     pub fn short_codes(mut self, digits: u8) -> Result<Self, ConfigError> {
         counted("digits of a short code", digits, 4..=5, "others need no exception")?;
         if self.profile == Profile::Banking {
-            return Err(ConfigError::new("profile \"banking\" does not take codes of less than 6 digits"));
+            return Err(ConfigError::new(
+                "profile \"banking\" does not take codes of less than 6 digits",
+            ));
         }
         self.digits = digits;
         self.rules.attempts = self.rules.attempts.min(3);
