@@ -131,7 +131,7 @@ impl OtpBuilder {
         self.test_numbers.check(profile, settings.digits)?;
         let windows = Windows::new(&settings.rules, Headers::default());
         number::warm_up();
-        let verifier = Verifier::new([issuer.trusted()])?;
+        let verifier = Verifier::new([issuer.trusted()])?.clock(Arc::clone(issuer.time()));
         let tell = outcomes(self.sink.clone());
         let (desk, courier) = courier::queue(self.waiting, sender, store.clone(), tell);
         let subjects = self.subjects.unwrap_or_else(|| Arc::new(MemorySubjects::new()));
