@@ -202,7 +202,7 @@ mod tests {
     #[tokio::test]
     async fn it_ends_when_all_handles_are_gone_and_all_is_delivered() {
         let Scene { desk, courier, mut at_provider, mut outcomes, .. } = scene(10);
-        let courier = run(courier.in_flight(1).unwrap());
+        let courier = run(courier.in_flight(2).unwrap());
         let other = desk.clone();
         for number in 0..3 {
             post(&desk, number).unwrap();
