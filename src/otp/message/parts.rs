@@ -1,7 +1,7 @@
 //! What a text is made of, and how long it may get.
 
 use super::gsm7::septets;
-use crate::error::ConfigError;
+use crate::{error::ConfigError, otp::Purpose};
 
 /// The longest that [`fits`]: 160 septets, of which the Greek ones take two bytes each.
 pub(super) const MOST_BYTES: usize = 2 * SEPTETS;
@@ -9,6 +9,15 @@ const SEPTETS: usize = 160;
 const UTF16_UNITS: usize = 70;
 /// The SMS Retriever API looks at no longer messages.
 const BYTES_WITH_APP_HASH: usize = 140;
+
+/// What is sent for a purpose without a text of its own.
+pub(super) const fn english(purpose: Purpose) -> &'static str {
+    match purpose {
+        Purpose::Login => "{code} is your {app} code. Do not share it.",
+        Purpose::StepUp => "{code} is your {app} code to confirm it is you. Do not share it.",
+        Purpose::PhoneChange => "{code} is your {app} code for a new number. Do not share it.",
+    }
+}
 
 /// Whether a text is one message.
 pub(super) fn fits(text: &str, unicode: bool, app_hash: bool) -> Result<(), ConfigError> {
