@@ -1,4 +1,4 @@
-//! Access tokens of your own: signed here, verified anywhere.
+//! Access tokens of your own, signed here and verified anywhere; and sessions with refresh tokens.
 //!
 //! An [`Issuer`] signs access tokens (RFC 9068) and publishes its public keys as a JWK set. By default it
 //! signs with ES256: small tokens, a quick signature, and every verifier knows it.
@@ -25,13 +25,65 @@
 //! # }
 //! ```
 //!
+//! # Keys that rotate
+//!
+//! A key signs, another one is only published and trusted: the one before, until its last token has expired, or the next, so
+//! that every cache of the JWK set has it before it signs. [`Issuer::with_key_of`] is both. In four steps, each on
+//! all instances before the next begins:
+//!
+//! 1. Publish the next key beside the old one. Wait until caches of the JWK set have passed, five minutes by default.
+//! 2. Sign with the next key, publish the old one beside it.
+//! 3. Wait for the lifetime of an access token and the leeway.
+//! 4. Drop the old key. A token of it, and of any other key, is 401 from here on.
+//!
+//! If the old key is known to somebody else, go to the last step at once: all its tokens end.
+//!
+//! # Sessions
+//!
+//! A login (feature `otp`) starts a session, which is a family of refresh tokens. An access token lasts minutes and names
+//! its session in `sid`; when it has expired, the newest refresh token of the session is exchanged for the next
+//! pair.
+//!
+//! * **Rotation.** A refresh token is good once. Its successor is the next generation of the session.
+//! * **Reuse.** An older token tells that there are two holders, and not which of them is the thief. The session is over for
+//!   both, and its access tokens are denied at the next request.
+//! * **Grace.** For a few seconds after a rotation, 10 by default, the token just used is still answered, with the *same*
+//!   successor: two tabs that race, or a client that lost the answer, stay logged in. The grace does not grow: it counts from
+//!   the rotation, not from the repeat.
+//! * **Ends.** An unused session ends when its refresh token does, 7 days by default; one in use at its absolute end, 30
+//!   days after the login, however often it was refreshed; any at a logout.
+//!
+//! A refresh token is opaque to clients: it names session and generation under a MAC. [`Sessions`] keeps the
+//! generation that is good and no token, nor anything that one could be made of. A forged token is refused
+//! without a question to the store.
+//!
+//! # Security considerations
+//!
+//! RFC 9700 section 4.14.2 wants refresh tokens bound to their sender or rotated; these are rotated.
+//!
+//! * Reuse is noticed when the second of two holders comes. A thief who uses a stolen token while its owner stays away has
+//!   the session until its absolute end: keep that end near, and let users see and end their sessions.
+//! * Within the grace a thief gets the same successor as the owner. Whichever of them comes second with that successor, after its
+//!   own grace, ends the session. A grace of zero notices at once and logs out whoever loses an answer on the way.
+//! * Whoever has the refresh secret and knows a session's id can make its tokens, and ids are no secrets. Keep it away from the store and its
+//!   backups. Another secret ends all sessions.
+//! * A store that lost writes, after a failover, may know an older generation than a client holds. The newer token is good: its MAC says that
+//!   we made it. What such a store cannot notice is the reuse of a token that it forgot was used.
+//! * Access tokens are good without a question to the session, so a verifier that does not ask for blocks takes those of an
+//!   ended session until they expire.
+//!
 //! # Deployment
 //!
 //! * Serve [`jwks`](Issuer::jwks) at `/.well-known/jwks.json` as `application/json`, with
 //!   `Cache-Control: public, max-age=300`.
 //! * A [generated](Issuer::generate) key is for tests and demonstrations: its tokens die with the process,
 //!   and two instances do not accept each other's.
-//! * A token cannot be called back before its end, so keep the lifetime short.
+//! * Keep the lifetime of access tokens short: elsewhere they cannot be called back before their end.
+//! * All instances need the same refresh secret and the same store. Requests of one session may meet any of them.
+//! * Browsers get `Cookies` rather than tokens in a body, and answers with tokens are `no-store`. Cookies are for https; the path of the
+//!   refresh cookie is the one that the browser sees, before a proxy changes it.
+//! * A neighbouring host that is not yours can plant a cookie `__Secure-rt` for your domain. It cannot be
+//!   used, but with two the request is refused: give the login a domain without such neighbours.
 
 #[cfg(feature = "otp")]
 mod cookies;
