@@ -62,7 +62,7 @@ pub struct Opening {
 }
 
 /// What became of [`Sessions::open`].
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Opened {
     /// The new session.
     pub session: Session,
@@ -84,7 +84,7 @@ pub struct Rotation {
 }
 
 /// What became of a refresh token.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Rotated {
     /// The session goes on with the generation it says now.
     Next(Session),

@@ -224,6 +224,13 @@ impl From<Memory> for SharedStore {
     }
 }
 
+#[cfg(feature = "otp")]
+impl From<Memory> for crate::otp::SharedLoginStore {
+    fn from(memory: Memory) -> Self {
+        Arc::new(memory)
+    }
+}
+
 impl Default for Memory {
     fn default() -> Self {
         Self::new()

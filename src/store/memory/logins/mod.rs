@@ -5,6 +5,7 @@
 //! phones, clients, fingerprints, blocks; and apart from these, subjects, sessions.
 
 mod arrivals;
+mod call;
 mod challenges;
 mod lane;
 mod phone;
