@@ -36,6 +36,7 @@ mod answers;
 mod config;
 mod connection;
 mod demo;
+mod page;
 mod path;
 mod places;
 mod routes;

@@ -12,6 +12,7 @@ use self::sections::File;
 use crate::{
     client::Clients,
     error::ConfigError,
+    gateway::page::Page,
     jwt::{TrustedIssuer, Verifier},
     limit::Limit,
     profile::Profile,
@@ -36,6 +37,8 @@ pub struct Config {
     pub(super) issuer_is_fresh: bool,
     pub(super) headers: SecurityHeadersLayer,
     pub(super) routes: Vec<RouteConfig>,
+    /// At `/`, if this is the demo: no file asks for it.
+    pub(super) page: Option<Page>,
 }
 
 /// A configuration file is read whole; none needs more than this.
@@ -94,6 +97,7 @@ impl Config {
             issuer,
             headers,
             routes,
+            page: None,
         })
     }
 
