@@ -135,7 +135,7 @@ impl Browser {
     /// A command; an error of the driver is one of the test.
     fn ask(&self, method: Method, path: &str, body: Option<Value>) -> Value {
         let what = format!("{method} {path}");
-        let answer = self.runtime.block_on(timeout(PATIENCE, self.send(method, path, body)));
+        let answer = self.runtime.block_on(async { timeout(PATIENCE, self.send(method, path, body)).await });
         let answer = answer.unwrap_or_else(|_| panic!("{what}: no answer"));
         let value = serde_json::from_slice::<Value>(&answer).unwrap()["value"].take();
         assert!(value["error"].is_null(), "{what}: {} {}", value["error"], value["message"]);

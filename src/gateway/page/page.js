@@ -169,5 +169,6 @@ function leave(told) {
   for (const status of ["route-status", "session-status"]) say(status, "");
   step("phone-form");
   at("phone").focus();
+  at("phone").select();
   say("login-status", told);
 }

@@ -61,6 +61,8 @@ function words({ status, wait, data }) {
 // === Waiting ===
 
 const waiting = countdown((left) => {
+  const over = left === 0 && at("wait-title").textContent === "Blocked" && !at("wait").hidden;
+  if (over) say(session ? "route-status" : "login-status", "The block is over.", "good");
   at("wait").hidden = left === 0;
   at("wait-left").textContent = `for ${left} s.`;
 });
