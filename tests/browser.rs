@@ -1,6 +1,7 @@
 //! The page of the demo: what it is served with, and what a visitor with a keyboard makes of it in a real
 //! browser.
 #![cfg(feature = "gateway")]
+#![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 #[path = "support/browser.rs"]
 mod browser;

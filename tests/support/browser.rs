@@ -79,7 +79,7 @@ impl Browser {
     /// A screen of so many CSS pixels.
     pub(crate) fn screen(&self, width: u32, height: u32) {
         let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600 });
-        self.devtools("Emulation.setDeviceMetricsOverride", size);
+        self.devtools("Emulation.setDeviceMetricsOverride", &size);
     }
 
     /// Presses the keys one after the other, wherever the focus is.
@@ -124,7 +124,7 @@ impl Browser {
         shot.as_str().unwrap().to_owned()
     }
 
-    pub(crate) fn devtools(&self, command: &str, params: Value) {
+    pub(crate) fn devtools(&self, command: &str, params: &Value) {
         self.post("/goog/cdp/execute", json!({ "cmd": command, "params": params }));
     }
 
@@ -135,7 +135,8 @@ impl Browser {
     /// A command; an error of the driver is one of the test.
     fn ask(&self, method: Method, path: &str, body: Option<Value>) -> Value {
         let what = format!("{method} {path}");
-        let answer = self.runtime.block_on(async { timeout(PATIENCE, self.send(method, path, body)).await });
+        let answer =
+            self.runtime.block_on(async { timeout(PATIENCE, self.send(method, path, body)).await });
         let answer = answer.unwrap_or_else(|_| panic!("{what}: no answer"));
         let value = serde_json::from_slice::<Value>(&answer).unwrap()["value"].take();
         assert!(value["error"].is_null(), "{what}: {} {}", value["error"], value["message"]);

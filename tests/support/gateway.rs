@@ -9,6 +9,7 @@ use std::{
     path::{Path, PathBuf},
     process::{self, Child, Command, ExitStatus, Output, Stdio},
     sync::{
+        Mutex,
         atomic::{AtomicUsize, Ordering},
         mpsc::{Receiver, channel},
     },
@@ -47,7 +48,8 @@ pub(crate) fn poll<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
 /// A running gateway, killed when it goes out of scope.
 pub(crate) struct Server {
     child: Child,
-    lines: Receiver<String>,
+    /// Locked, as tests ask from several threads.
+    lines: Mutex<Receiver<String>>,
     pub(crate) address: SocketAddr,
 }
 
@@ -75,7 +77,7 @@ impl Server {
         let line = lines.recv_timeout(PATIENCE).unwrap_or_default();
         let address = line.strip_prefix("listening on http://").and_then(|at| at.parse().ok());
         let address = address.unwrap_or_else(|| panic!("it did not start: {line}"));
-        Self { address, child, lines }
+        Self { address, child, lines: Mutex::new(lines) }
     }
 
     /// What a demo prints up to the last line to try.
@@ -90,7 +92,11 @@ impl Server {
 
     /// The next line it prints.
     pub(crate) fn line(&mut self) -> String {
-        self.lines.recv_timeout(PATIENCE).expect("the program prints another line")
+        self.lines
+            .get_mut()
+            .unwrap()
+            .recv_timeout(PATIENCE)
+            .expect("the program prints another line")
     }
 
     /// The code in the next message that a demo prints.
