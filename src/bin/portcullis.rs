@@ -3,14 +3,14 @@
 use clap::{Args, Parser, Subcommand};
 use portcullis::{
     ConfigError,
-    gateway::{Config, Demo, Gateway, LOOPBACK, Profile},
+    gateway::{Config, Demo, EnvFile, Gateway, LOOPBACK, Profile},
     token::Grant,
 };
 use std::{
     error::Error,
     io::{self, IsTerminal, Write},
     net::SocketAddr,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
 };
 use tokio::net::TcpListener;
@@ -33,6 +33,10 @@ struct Serve {
     /// The configuration file (TOML).
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Variables for `env:NAME` in the configuration, as lines NAME=value. What the process has in its own environment
+    /// comes first. Outside profile "dev" no other user may read this file.
+    #[arg(long, value_name = "FILE", requires = "config")]
+    env_file: Option<PathBuf>,
     /// Listens here instead of where the configuration says.
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
@@ -49,6 +53,10 @@ struct Token {
     /// The configuration file (TOML).
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
+    /// Variables for `env:NAME` in the configuration, as lines NAME=value. What the process has in its own environment
+    /// comes first. Outside profile "dev" no other user may read this file.
+    #[arg(long, value_name = "FILE")]
+    env_file: Option<PathBuf>,
     /// Whom the token is about.
     #[arg(long, value_name = "ID", default_value = "test-user")]
     subject: String,
@@ -76,11 +84,11 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn serve(Serve { config, listen }: Serve) -> Result<(), Box<dyn Error>> {
+async fn serve(Serve { config, env_file, listen }: Serve) -> Result<(), Box<dyn Error>> {
     let Some(file) = config else {
         return serve_demo(listen).await;
     };
-    let mut config = Config::load(file)?;
+    let mut config = load(&file, env_file)?;
     if let Some(address) = listen {
         config = config.listen(address)?;
     }
@@ -108,8 +116,8 @@ async fn serve_demo(listen: Option<SocketAddr>) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn mint(Token { config, subject, scopes, session }: Token) -> Result<(), Box<dyn Error>> {
-    let config = Config::load(config)?;
+fn mint(Token { config, env_file, subject, scopes, session }: Token) -> Result<(), Box<dyn Error>> {
+    let config = load(&config, env_file)?;
     let issuer = config.issuer()?;
     if config.issuer_is_fresh() {
         return Err(ConfigError::new(
@@ -124,6 +132,11 @@ fn mint(Token { config, subject, scopes, session }: Token) -> Result<(), Box<dyn
     }
     writeln!(io::stdout(), "{}", issuer.mint(&grant)?)?;
     Ok(())
+}
+
+fn load(config: &Path, env_file: Option<PathBuf>) -> Result<Config, ConfigError> {
+    let env = env_file.map(EnvFile::load).transpose()?.unwrap_or_default();
+    Config::load_with(config, &env)
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, ConfigError> {

@@ -43,6 +43,6 @@ mod routes;
 mod server;
 
 pub use crate::profile::Profile;
-pub use config::Config;
+pub use config::{Config, EnvFile};
 pub use demo::{Demo, LOOPBACK};
 pub use server::Gateway;

@@ -164,8 +164,7 @@ impl Claims {
     }
 
     fn tag_session(&self, pepper: &Pepper) -> Option<Key> {
-        let parts = [self.issuer().as_bytes(), self.session()?.as_bytes()];
-        Some(pepper.tag(KeyKind::Session, &parts))
+        Some(pepper.session(self.issuer(), self.session()?))
     }
 }
 

@@ -74,7 +74,7 @@ fn credentials(line: &[u8]) -> Option<&[u8]> {
 }
 
 /// The value of the cookie `name`, over all lines, as HTTP/2 splits them (RFC 9113 section 8.2.3).
-fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a [u8]>, Reason> {
+pub(crate) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a [u8]>, Reason> {
     let lines = headers.get_all(header::COOKIE).iter();
     let pairs = lines.flat_map(|line| line.as_bytes().split(|&byte| byte == b';'));
     let mut values = pairs.filter_map(|pair| {

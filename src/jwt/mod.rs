@@ -102,6 +102,8 @@ pub use require::{RequireAuth, RequireScope};
 pub use trusted::TrustedIssuer;
 pub use verifier::Verifier;
 
+#[cfg(feature = "otp")]
+pub(crate) use bearer::cookie;
 pub(crate) use compact::MAX_TOKEN;
 pub(crate) use require::is_scope;
 #[cfg(feature = "axum")]

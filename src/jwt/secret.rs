@@ -3,6 +3,7 @@
 use super::Algorithm;
 use crate::error::ConfigError;
 use openssl::pkey::PKey;
+use std::collections::BTreeSet;
 
 /// Refuses what is not a secret of enough bytes for `algorithm` (RFC 7518 section 3.2, RFC 8725
 /// section 3.5): too short, made of a pattern, a known example, or really another kind of key.
@@ -35,16 +36,20 @@ fn is_other_key(secret: &[u8]) -> bool {
         || PKey::private_key_from_der(secret).is_ok()
 }
 
-/// Whether the bytes count in even steps, or repeat within the first eight.
+/// Whether the bytes count in even steps, repeat, or are few different ones.
 fn is_pattern(secret: &[u8]) -> bool {
+    // 32 random hexadecimal digits have as few once in 20 million times.
+    const FEW: usize = 7;
     let steps = || secret.windows(2).map(|pair| pair[1].wrapping_sub(pair[0]));
-    steps().all(|step| Some(step) == steps().next())
-        || (1..=8).any(|period| secret.iter().zip(&secret[period..]).all(|(a, b)| a == b))
-        || secret.chunks(16).all(|chunk| secret.starts_with(chunk))
+    let mut periods = 1..=64.min(secret.len() / 2);
+    let different: BTreeSet<_> = secret.iter().collect();
+    different.len() <= FEW
+        || steps().all(|step| Some(step) == steps().next())
+        || periods.any(|period| secret.iter().zip(&secret[period..]).all(|(a, b)| a == b))
 }
 
 fn is_known(secret: &[u8]) -> bool {
-    const STARTS: [&str; 10] = [
+    const STARTS: [&str; 18] = [
         "secret",
         "password",
         "changeme",
@@ -55,6 +60,14 @@ fn is_known(secret: &[u8]) -> bool {
         "supersecret",
         "jwtsecret",
         "astringsecret",
+        "placeholder",
+        "replace",
+        "insecure",
+        "letmein",
+        "qwerty",
+        "123456",
+        "012345",
+        "abcdef",
     ];
     // `your-256-bit-secret`, `Change_Me` and `my secret` are no better than without the joints.
     let mut letters = secret.iter().filter(|byte| !b"-_ .".contains(byte));
@@ -89,6 +102,10 @@ mod tests {
             &counted,
             b"abcabcabcabcabcabcabcabcabcabcabcabc",
             b"0123456789abcdef0123456789abcdef",
+            b"zaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaz",
+            b"9876543210987654321098765432109876543210",
+            b"q7Vw0r9xTz3JmB2nKc5Lq7Vw0r9xTz3JmB2nKc5L",
+            b"1234567-0r9xTz3JmB2nKc5LdY8sHf1GaPuE",
             b"Secret-0r9xTz3JmB2nKc5LdY8sHf1GaPuE",
             b"PASSWORD0r9xTz3JmB2nKc5LdY8sHf1GaPuE",
             b"change_me0r9xTz3JmB2nKc5LdY8sHf1GaPu",

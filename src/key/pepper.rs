@@ -53,6 +53,11 @@ impl Pepper {
         Key::tag(kind, hasher.finish128().as_bytes())
     }
 
+    /// The key of a session: of an issuer and its `sid`.
+    pub(crate) fn session(&self, issuer: &str, sid: &str) -> Key {
+        self.tag(KeyKind::Session, &[issuer.as_bytes(), sid.as_bytes()])
+    }
+
     /// The key of both `a` and `b`.
     pub(crate) fn pair(&self, a: Key, b: Key) -> Key {
         self.tag(KeyKind::Pair, &[&[a.kind() as u8], a.bytes(), &[b.kind() as u8], b.bytes()])

@@ -1,25 +1,27 @@
-use super::{Grant, MintError};
+use super::published::Published;
+#[cfg(feature = "otp")]
+use crate::key::{Key, Pepper};
 use crate::{
     clock::{Clock, SystemClock},
     error::ConfigError,
-    jwt::{Algorithm, MAX_TOKEN, SigningKey, TrustedIssuer},
+    jwt::{Algorithm, SigningKey, TrustedIssuer},
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use std::{fmt, sync::Arc, time::Duration};
 
 /// Signs access tokens and publishes the key that verifies them. Cheap to clone.
 #[derive(Clone)]
 #[must_use]
 pub struct Issuer {
-    name: Arc<str>,
-    audience: Arc<str>,
-    key: Arc<SigningKey>,
+    pub(super) name: Arc<str>,
+    pub(super) audience: Arc<str>,
+    pub(super) key: Arc<SigningKey>,
     /// The header of every token, encoded.
-    header: Arc<str>,
-    jwks: Arc<str>,
-    lifetime: Duration,
-    clock: Arc<dyn Clock>,
+    pub(super) header: Arc<str>,
+    published: Published,
+    pub(super) lifetime: Duration,
+    pub(super) clock: Arc<dyn Clock>,
 }
 
 impl Issuer {
@@ -85,13 +87,12 @@ impl Issuer {
         header.insert("alg".into(), key.algorithm().name().into());
         header.extend(key.kid().map(|kid| ("kid".into(), kid.into())));
         let header = URL_SAFE_NO_PAD.encode(Value::Object(header).to_string());
-        let published: Vec<_> = key.published().into_iter().map(Value::Object).collect();
         Ok(Self {
             name: name.into(),
             audience: audience.into(),
+            published: Published::of(&key),
             key: Arc::new(key),
             header: header.into(),
-            jwks: json!({ "keys": published }).to_string().into(),
             lifetime: Duration::from_secs(15 * 60),
             clock: Arc::new(SystemClock::new()),
         })
@@ -103,10 +104,37 @@ impl Issuer {
     ///
     /// When it is less than a minute or more than an hour.
     pub fn lifetime(mut self, lifetime: Duration) -> Result<Self, ConfigError> {
-        if !(60..=3600).contains(&lifetime.as_secs()) || lifetime > Duration::from_secs(3600) {
+        if !(Duration::from_secs(60)..=LONGEST).contains(&lifetime) {
             return Err(ConfigError::new("the lifetime of access tokens: 1 to 60 minutes"));
         }
         self.lifetime = lifetime;
+        Ok(self)
+    }
+
+    /// Publishes and trusts the key of `other` as well, which signs nothing here: the key that signed before,
+    /// until its last token has expired; or the next one, before it signs.
+    ///
+    /// ```
+    /// use portcullis::{ConfigError, jwt::Algorithm, token::Issuer};
+    ///
+    /// # fn issuer(new: &str, old: &str) -> Result<Issuer, ConfigError> {
+    /// let issuer = |pem| {
+    ///     Issuer::from_pem("https://login.example/", "https://api.example", pem, Algorithm::ES256)
+    /// };
+    /// issuer(new)?.with_key_of(&issuer(old)?)
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When `other` has another name or audience or the same key, or one of both signs with a secret.
+    pub fn with_key_of(mut self, other: &Self) -> Result<Self, ConfigError> {
+        if (&self.name, &self.audience) != (&other.name, &other.audience) {
+            return Err(ConfigError::new(
+                "keys of one issuer: both need the same name and the same audience",
+            ));
+        }
+        self.published = self.published.and(&other.published)?;
         Ok(self)
     }
 
@@ -116,50 +144,46 @@ impl Issuer {
         self
     }
 
-    /// Signs a token: `iss`, `sub`, `aud`, `client_id`, `exp`, `iat` and a random `jti` (RFC 9068 section
-    /// 2.2), and of the grant `scope`, `sid` and its own claims.
-    ///
-    /// # Errors
-    ///
-    /// When the grant cannot be put into a token, or the system does not sign.
-    pub fn mint(&self, grant: &Grant) -> Result<String, MintError> {
-        grant.check()?;
-        let mut id = [0; 16];
-        getrandom::fill(&mut id).map_err(|_| MintError::Unavailable)?;
-        let now = self.clock.wall().as_secs();
-        let mut claims = grant.claims.clone();
-        let mut set = |name: &str, value: Value| claims.insert(name.to_owned(), value);
-        set("iss", (&*self.name).into());
-        set("aud", (&*self.audience).into());
-        set("sub", grant.subject.as_str().into());
-        set("client_id", grant.client.as_deref().unwrap_or(&self.name).into());
-        set("iat", now.into());
-        set("exp", now.saturating_add(self.lifetime.as_secs()).into());
-        set("jti", URL_SAFE_NO_PAD.encode(id).into());
-        if !grant.scopes.is_empty() {
-            set("scope", grant.scopes.join(" ").into());
-        }
-        if let Some(session) = &grant.session {
-            set("sid", session.as_str().into());
-        }
-        let payload = URL_SAFE_NO_PAD.encode(Value::Object(claims).to_string());
-        let mut token = format!("{}.{payload}", self.header);
-        let signature = self.key.sign(token.as_bytes()).ok_or(MintError::Unavailable)?;
-        token.push('.');
-        URL_SAFE_NO_PAD.encode_string(signature, &mut token);
-        if token.len() > MAX_TOKEN { Err(MintError::TooLong) } else { Ok(token) }
-    }
-
     /// The JWK set to publish (RFC 7517 section 5): public members only, and no key for a secret.
     pub fn jwks(&self) -> &str {
-        &self.jwks
+        self.published.jwks()
     }
 
-    /// This issuer as one that a [`Verifier`](crate::Verifier) trusts, with the same audience.
+    /// This issuer as one that a [`Verifier`](crate::Verifier) trusts: with the same audience, and with the claims and
+    /// bounds that its tokens always have.
     pub fn trusted(&self) -> TrustedIssuer {
-        TrustedIssuer::new(&*self.name, self.key.verifying()).audience(&*self.audience)
+        TrustedIssuer::new(&*self.name, self.published.verifying())
+            .audience(&*self.audience)
+            .require(["sub", "client_id", "iat", "jti"])
+            .max_lifetime(LONGEST)
+    }
+
+    /// The `iss` of its tokens.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 }
+
+#[cfg(feature = "otp")]
+impl Issuer {
+    /// How long its tokens last, in whole seconds.
+    pub(crate) fn access_lifetime(&self) -> Duration {
+        Duration::from_secs(self.lifetime.as_secs())
+    }
+
+    /// What its tokens' [`Claims::session_key`](crate::Claims::session_key) is for this `sid`.
+    pub(crate) fn session_key(&self, pepper: &Pepper, sid: &str) -> Key {
+        pepper.session(&self.name, sid)
+    }
+
+    /// What it reads the time from.
+    pub(crate) fn time(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+}
+
+/// The longest that a token lasts.
+const LONGEST: Duration = Duration::from_secs(3600);
 
 impl fmt::Debug for Issuer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -175,40 +199,10 @@ impl fmt::Debug for Issuer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        clock::{ManualClock, UnixTime},
-        jwt::Verifier,
-    };
-
-    fn part(token: &str, index: usize) -> Value {
-        let part = URL_SAFE_NO_PAD.decode(token.split('.').nth(index).unwrap()).unwrap();
-        serde_json::from_slice(&part).unwrap()
-    }
+    use crate::{jwt::Verifier, token::Grant};
 
     fn issuer() -> Issuer {
         Issuer::generate("https://login.example/", "https://api.example").unwrap()
-    }
-
-    #[test]
-    fn a_token_has_the_claims_of_the_profile() {
-        let issuer = issuer().clock(ManualClock::at(UnixTime::from_micros(1_700_000_000_999_999)));
-        let grant = Grant::new("user-1").scopes(["a", "b"]).session("s-1").claim("tier", 3);
-        let (token, other) = (issuer.mint(&grant).unwrap(), issuer.mint(&grant).unwrap());
-        let jwks: Value = serde_json::from_str(issuer.jwks()).unwrap();
-        let header = json!({ "typ": "at+jwt", "alg": "ES256", "kid": jwks["keys"][0]["kid"] });
-        assert_eq!(part(&token, 0), header);
-        let mut claims = part(&token, 1);
-        let id = claims.as_object_mut().unwrap().remove("jti").unwrap();
-        assert_eq!(id.as_str().unwrap().len(), 22);
-        assert_ne!(id, part(&other, 1)["jti"]);
-        assert_eq!(
-            claims,
-            json!({
-                "iss": "https://login.example/", "aud": "https://api.example", "sub": "user-1",
-                "client_id": "https://login.example/", "iat": 1_700_000_000u64, "exp": 1_700_000_900u64,
-                "scope": "a b", "sid": "s-1", "tier": 3,
-            })
-        );
     }
 
     #[test]
@@ -223,22 +217,34 @@ mod tests {
     }
 
     #[test]
-    fn a_grant_cannot_overrule_the_issuer() {
-        let mint = |grant: Grant| issuer().mint(&grant).map(drop);
-        for name in RESERVED_SAMPLE {
-            assert_eq!(
-                mint(Grant::new("a").claim(name, 1)),
-                Err(MintError::ClaimReserved),
-                "{name}"
-            );
+    fn keys_of_two_issuers_go_together_if_they_are_of_one_name() {
+        let new = |name, audience| Issuer::generate(name, audience).unwrap();
+        let one = new("a", "b");
+        for other in [new("c", "b"), new("a", "c")] {
+            let error = one.clone().with_key_of(&other).unwrap_err().to_string();
+            assert!(error.contains("the same name and the same audience"), "{error}");
         }
-        assert_eq!(mint(Grant::new("")), Err(MintError::SubjectEmpty));
-        assert_eq!(mint(Grant::new("a").scopes(["b c"])), Err(MintError::ScopeInvalid));
-        assert_eq!(mint(Grant::new("a").claim("b", "c".repeat(7000))), Err(MintError::TooLong));
-        assert_eq!(mint(Grant::new("a").claim("b", "c")), Ok(()));
+        let secret = b"V0r9xTz3JmB2nKc5LdY8sHf1GaPuE4iO";
+        let shared = Issuer::from_secret("a", "b", secret, Algorithm::HS256).unwrap();
+        assert!(shared.clone().with_key_of(&one).unwrap_err().to_string().contains("secret"));
+        assert!(one.clone().with_key_of(&shared).unwrap_err().to_string().contains("secret"));
+        let error = one.clone().with_key_of(&one).unwrap_err().to_string();
+        assert!(error.contains("the same key"), "{error}");
+        let three = one.with_key_of(&new("a", "b")).unwrap().with_key_of(&new("a", "b")).unwrap();
+        let jwks: Value = serde_json::from_str(three.jwks()).unwrap();
+        assert_eq!(jwks["keys"].as_array().unwrap().len(), 3);
     }
 
-    const RESERVED_SAMPLE: [&str; 6] = ["exp", "iss", "aud", "scope", "scp", "sub"];
+    #[cfg(feature = "otp")]
+    #[test]
+    fn a_session_is_denied_by_the_key_that_its_tokens_ask_for() {
+        let (issuer, pepper) = (issuer(), Pepper::random());
+        let verifier = Verifier::new([issuer.trusted()]).unwrap();
+        let token = issuer.mint(&Grant::new("u").session("s-1")).unwrap();
+        let crate::Eventual::Ready(Ok(claims)) = verifier.verify(&token) else { panic!("good") };
+        assert_eq!(claims.session_key(&pepper), Some(issuer.session_key(&pepper, "s-1")));
+        assert_ne!(claims.session_key(&pepper), Some(issuer.session_key(&pepper, "s-2")));
+    }
 
     #[test]
     fn settings_have_bounds() {

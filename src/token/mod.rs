@@ -33,13 +33,25 @@
 //!   and two instances do not accept each other's.
 //! * A token cannot be called back before its end, so keep the lifetime short.
 
+#[cfg(feature = "otp")]
+mod cookies;
 mod grant;
 mod issuer;
+mod mint;
+mod published;
+#[cfg(feature = "otp")]
+mod refresh;
 #[cfg(feature = "otp")]
 mod sessions;
 
+#[cfg(feature = "otp")]
+#[cfg_attr(docsrs, doc(cfg(feature = "otp")))]
+pub use cookies::Cookies;
 pub use grant::{Grant, MintError};
 pub use issuer::Issuer;
+#[cfg(feature = "otp")]
+#[cfg_attr(docsrs, doc(cfg(feature = "otp")))]
+pub use refresh::RefreshToken;
 #[cfg(feature = "otp")]
 #[cfg_attr(docsrs, doc(cfg(feature = "otp")))]
 pub use sessions::{Opened, Opening, Rotated, Rotation, Session, SessionId, Sessions};

@@ -1,5 +1,6 @@
-use crate::{clock::UnixTime, eventual::Eventual, key::Key, store::StoreError};
-use std::{fmt, sync::Arc, time::Duration};
+use crate::{clock::UnixTime, error::ConfigError, eventual::Eventual, key::Key, store::StoreError};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use std::{fmt, str::FromStr, sync::Arc, time::Duration};
 
 /// Keeps sessions: families of refresh tokens, of which only the newest is good.
 ///
@@ -7,12 +8,12 @@ use std::{fmt, sync::Arc, time::Duration};
 /// carries a MAC that the store cannot make.
 ///
 /// Contract: each call is one atomic step for the session it names. `now` is the store's own clock, read once for
-/// each call. A session is *over* when it was ended, when `now` is past its absolute end, or past its idle end. What is over
+/// each call. A session is *over* when it was ended, or when `now` has reached its absolute or its idle end. What is over
 /// is answered as if it had never been, but for [`Rotated::Reused`]: a session that was ended by reuse stays known
 /// as such until its absolute end.
 pub trait Sessions: fmt::Debug + Send + Sync {
-    /// Starts a session at generation 0. Of the sessions of one subject the `most` newest are kept; those that give way are over, and
-    /// answered.
+    /// Starts a session at generation 0. Of the sessions of one subject the `most` newest are kept, the new one
+    /// at least; those that give way are over, and answered. An id that is taken is an error, and so is no room.
     fn open(&self, opening: Opening) -> Eventual<Result<Opened, StoreError>>;
 
     /// Answers a refresh token of `generation`:
@@ -32,7 +33,7 @@ pub trait Sessions: fmt::Debug + Send + Sync {
     /// Ends a session. Answers it, unless it was over.
     fn end(&self, id: SessionId) -> Eventual<Result<Option<Session>, StoreError>>;
 
-    /// Ends all sessions of a subject, and answers them.
+    /// Ends all sessions of a subject, and answers them, the newest first.
     fn end_all(&self, subject: &str) -> Eventual<Result<Vec<Session>, StoreError>>;
 
     /// The sessions of a subject that are not over, the newest first.
@@ -126,10 +127,53 @@ impl SessionId {
     }
 }
 
+/// All of it, in base64url: 22 letters, as in `sid`.
+impl fmt::Display for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&URL_SAFE_NO_PAD.encode(self.0))
+    }
+}
+
+/// Takes the one spelling that `Display` writes. The error does not repeat the text.
+impl FromStr for SessionId {
+    type Err = ConfigError;
+
+    fn from_str(text: &str) -> Result<Self, ConfigError> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok().and_then(|bytes| bytes.try_into().ok());
+        let wrong = || ConfigError::new("a session id is 22 letters of base64url");
+        bytes.map(Self).ok_or_else(wrong)
+    }
+}
+
 /// Its first bytes: enough to tell sessions apart in a log.
 impl fmt::Debug for SessionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [a, b, c, ..] = self.0;
         write!(f, "SessionId({a:02x}{b:02x}{c:02x}..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_has_one_spelling_and_shows_its_first_bytes_only() {
+        let id = SessionId([0xfb, 0xff, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16]);
+        assert_eq!(id.to_string(), "-_8DBAUGBwgJCgsMDQ4PEA");
+        assert_eq!(id.to_string().parse(), Ok(id));
+        assert_eq!(format!("{id:?}"), "SessionId(fbff03..)");
+        for bad in [
+            "",
+            "-_8DBAUGBwgJCgsMDQ4PE",
+            "-_8DBAUGBwgJCgsMDQ4PEB",
+            "-_8DBAUGBwgJCgsMDQ4PEA==",
+            "+/8DBAUGBwgJCgsMDQ4PEA",
+            "-_8DBAUGBwgJCgsMDQ4PEBE",
+            " -_8DBAUGBwgJCgsMDQ4PEA",
+        ] {
+            let error = bad.parse::<SessionId>().unwrap_err().to_string();
+            assert!(bad.is_empty() || !error.contains(bad), "{bad}");
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Keys and secrets, which the file names but never holds.
 
-use super::read_capped;
+use super::{EnvFile, read_capped};
 use crate::{
     error::ConfigError,
     jwt::{Algorithm, Keys},
@@ -8,7 +8,7 @@ use crate::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use std::{env, ffi::OsString, fmt, path::Path};
+use std::{fmt, path::Path};
 
 /// `env:NAME` or `file:path`: where a secret is.
 #[derive(Clone, Deserialize)]
@@ -18,11 +18,19 @@ pub(super) enum SecretRef {
     File(String),
 }
 
+/// Where the file that names secrets has them from.
+#[derive(Clone, Copy)]
+pub(super) struct Sources<'a> {
+    /// Paths are relative to it.
+    pub(super) folder: &'a Path,
+    pub(super) env: &'a EnvFile,
+}
+
 impl SecretRef {
     /// The bytes: as they are written, or decoded where they begin with `hex:` or `base64:`. One line
     /// end at the end of a file does not belong to them.
-    pub(super) fn read(&self, folder: &Path) -> Result<Vec<u8>, ConfigError> {
-        let bytes = self.text(folder)?;
+    pub(super) fn read(&self, sources: Sources<'_>) -> Result<Vec<u8>, ConfigError> {
+        let bytes = self.text(sources)?;
         let decoded = if let Some(hex) = bytes.strip_prefix(b"hex:") {
             unhex(hex)
         } else if let Some(text) = bytes.strip_prefix(b"base64:") {
@@ -34,13 +42,14 @@ impl SecretRef {
     }
 
     /// The bytes as they are written.
-    pub(super) fn text(&self, folder: &Path) -> Result<Vec<u8>, ConfigError> {
+    pub(super) fn text(&self, sources: Sources<'_>) -> Result<Vec<u8>, ConfigError> {
         let bytes = match self {
-            Self::Env(name) => env::var_os(name)
-                .map(OsString::into_encoded_bytes)
+            Self::Env(name) => sources
+                .env
+                .find(name)
                 .ok_or_else(|| ConfigError::new(format!("the environment has no {name}")))?,
             Self::File(path) => {
-                let mut bytes = read_capped(&folder.join(path))
+                let mut bytes = read_capped(&sources.folder.join(path))
                     .map_err(|error| error.within(path.escape_default()))?;
                 if bytes.last() == Some(&b'\n') {
                     bytes.pop();
@@ -89,7 +98,7 @@ impl fmt::Debug for SecretRef {
 }
 
 /// What shells call a name; anything else is more likely a secret.
-fn is_variable(name: &str) -> bool {
+pub(super) fn is_variable(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
@@ -133,19 +142,20 @@ mod tests {
 
     #[test]
     fn a_secret_is_read_from_where_it_is_and_decoded() {
-        let folder = env::temp_dir().join(format!("portcullis-keys-{}", std::process::id()));
+        let folder = std::env::temp_dir().join(format!("portcullis-keys-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
+        let sources = Sources { folder: &folder, env: &EnvFile::default() };
         for (text, want) in
             [("as written \n", "as written "), ("hex:6869", "hi"), ("base64:aGk=\n", "hi")]
         {
             std::fs::write(folder.join("secret"), text).unwrap();
             let secret = SecretRef::try_from("file:secret".to_owned()).unwrap();
-            assert_eq!(secret.read(&folder).unwrap(), want.as_bytes());
+            assert_eq!(secret.read(sources).unwrap(), want.as_bytes());
         }
         for bad in ["hex:abc", "hex:zz", "base64:?", "", "\n"] {
             std::fs::write(folder.join("secret"), bad).unwrap();
             let secret = SecretRef::try_from("file:secret".to_owned()).unwrap();
-            assert!(secret.read(&folder).is_err(), "{bad}");
+            assert!(secret.read(sources).is_err(), "{bad}");
         }
         std::fs::remove_dir_all(folder).unwrap();
     }

@@ -1,14 +1,17 @@
 //! The configuration file, parsed once into the parts it names.
 
+mod env_file;
 mod keys;
 mod limits;
 mod routes;
 mod sections;
 mod text;
 
+pub use env_file::EnvFile;
+
 pub(super) use routes::{Auth, HEALTH, KEYS, RouteConfig};
 
-use self::sections::File;
+use self::{keys::Sources, sections::File};
 use crate::{
     client::Clients,
     error::ConfigError,
@@ -51,13 +54,23 @@ impl Config {
     ///
     /// What is wrong, and where.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
+        Self::load_with(path, &EnvFile::default())
+    }
+
+    /// Reads a file; an `env:NAME` in it that the process does not have is looked up in `env`.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, and where. Outside the profile `dev` also when other users can read or change `env`, or its group can
+    /// change it.
+    pub fn load_with(path: impl AsRef<Path>, env: &EnvFile) -> Result<Self, ConfigError> {
         let path = path.as_ref();
         let place = path.display();
         let folder = path.parent().unwrap_or(Path::new("."));
         let text = read_capped(path).map_err(|error| error.within(&place))?;
         let text =
             String::from_utf8(text).map_err(|_| ConfigError::new("not UTF-8").within(&place))?;
-        Self::parse(&text, folder).map_err(|error| error.within(&place))
+        Self::read(&text, Sources { folder, env }).map_err(|error| error.within(&place))
     }
 
     /// Parses the text of a file. Paths inside it are relative to `folder`.
@@ -66,17 +79,22 @@ impl Config {
     ///
     /// What is wrong, and where.
     pub fn parse(text: &str, folder: &Path) -> Result<Self, ConfigError> {
+        Self::read(text, Sources { folder, env: &EnvFile::default() })
+    }
+
+    fn read(text: &str, sources: Sources<'_>) -> Result<Self, ConfigError> {
         let file: File = toml::from_str(text).map_err(|error| text::explain(text, &error))?;
         let profile = file.profile;
+        sources.env.check(profile)?;
         let address = file.listen.address;
         reachable(profile, address).map_err(|error| error.within("[listen] address"))?;
         let issuer = file
             .token
             .as_ref()
-            .map(|token| token.issuer(profile, folder))
+            .map(|token| token.issuer(profile, sources))
             .transpose()
             .map_err(|error| error.within("[token]"))?;
-        let verifier = verifier(&file, issuer.as_ref(), folder)?;
+        let verifier = verifier(&file, issuer.as_ref(), sources)?;
         let clients = file.clients.build().map_err(|error| error.within("[clients]"))?;
         let headers = file.headers.build(profile).map_err(|error| error.within("[headers]"))?;
         let limits = limits::build(&file.limit)?;
@@ -152,12 +170,12 @@ fn reachable(profile: Profile, address: SocketAddr) -> Result<(), ConfigError> {
 fn verifier(
     file: &File,
     own: Option<&Issuer>,
-    folder: &Path,
+    sources: Sources<'_>,
 ) -> Result<Option<Verifier>, ConfigError> {
     let mut issuers: Vec<TrustedIssuer> = own.map(Issuer::trusted).into_iter().collect();
     for issuer in &file.issuer {
         let place = format!("[[issuer]] {}", issuer.issuer.escape_default());
-        issuers.push(issuer.trusted(folder).map_err(|error| error.within(place))?);
+        issuers.push(issuer.trusted(sources).map_err(|error| error.within(place))?);
     }
     if issuers.is_empty() {
         return Ok(None);
@@ -167,13 +185,20 @@ fn verifier(
 
 /// Reads a file that must not be larger than [`MAX_FILE`].
 fn read_capped(path: &Path) -> Result<Vec<u8>, ConfigError> {
+    read_open(fs::File::open(path).map_err(unreadable)?)
+}
+
+fn read_open(file: fs::File) -> Result<Vec<u8>, ConfigError> {
     use std::io::Read;
     let mut bytes = Vec::new();
-    fs::File::open(path)
-        .and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut bytes))
-        .map_err(|error| ConfigError::new(format!("cannot be read: {error}")))?;
+    file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() as u64 > MAX_FILE {
         return Err(ConfigError::new("larger than 1 MiB"));
     }
     Ok(bytes)
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "for map_err")]
+fn unreadable(error: std::io::Error) -> ConfigError {
+    ConfigError::new(format!("cannot be read: {error}"))
 }

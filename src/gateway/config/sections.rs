@@ -1,7 +1,7 @@
 //! The sections of the file, as they are written.
 
 use super::{
-    keys::{self, SecretRef},
+    keys::{self, SecretRef, Sources},
     limits::LimitSection,
     routes::RouteSection,
 };
@@ -17,7 +17,7 @@ use crate::{
 };
 use http::HeaderName;
 use serde::Deserialize;
-use std::{net::SocketAddr, num::NonZeroU8, path::Path, time::Duration};
+use std::{net::SocketAddr, num::NonZeroU8, time::Duration};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -123,18 +123,18 @@ pub(super) struct IssuerSection {
 }
 
 impl IssuerSection {
-    pub(super) fn trusted(&self, folder: &Path) -> Result<TrustedIssuer, ConfigError> {
+    pub(super) fn trusted(&self, sources: Sources<'_>) -> Result<TrustedIssuer, ConfigError> {
         let algorithms: Vec<Algorithm> =
             self.algorithms.iter().map(|name| name.parse()).collect::<Result<_, _>>()?;
         let keys = match (&self.keys, &self.secret) {
-            (Some(keys), None) => keys::verifying(&keys.text(folder)?, &algorithms)
+            (Some(keys), None) => keys::verifying(&keys.text(sources)?, &algorithms)
                 .map_err(|error| error.within(keys))?,
             (None, Some(secret)) => {
                 let algorithm = match &algorithms[..] {
                     [] => Algorithm::HS256,
                     all => keys::only(all, "a secret")?,
                 };
-                Keys::secret(secret.read(folder)?, algorithm)
+                Keys::secret(secret.read(sources)?, algorithm)
                     .map_err(|error| error.within(secret))?
             }
             _ => return Err(ConfigError::new("either `keys` or `secret` is needed")),
@@ -169,7 +169,11 @@ pub(super) struct TokenSection {
 }
 
 impl TokenSection {
-    pub(super) fn issuer(&self, profile: Profile, folder: &Path) -> Result<Issuer, ConfigError> {
+    pub(super) fn issuer(
+        &self,
+        profile: Profile,
+        sources: Sources<'_>,
+    ) -> Result<Issuer, ConfigError> {
         let issuer = match &self.keys {
             None if profile == Profile::Dev => Issuer::generate(&self.issuer, &self.audience)?,
             None => {
@@ -178,7 +182,7 @@ impl TokenSection {
                 ));
             }
             Some(keys) => {
-                let text = keys.text(folder)?;
+                let text = keys.text(sources)?;
                 let issuer = if keys::is_pem(&text) {
                     Issuer::from_pem(&self.issuer, &self.audience, text, Algorithm::ES256)
                 } else {

@@ -240,7 +240,11 @@ impl Model {
             return Err(format!("no block of {key} started"));
         };
         let longest = if climb.level == 0 { exact } else { (exact + exact / 10).min(ladder.cap()) };
-        if started.key != key || started.lasting < exact || started.lasting > longest {
+        if started.key != key
+            || started.cause != cause
+            || started.lasting < exact
+            || started.lasting > longest
+        {
             return Err(format!("{started:?} instead of {key} for {exact:?} to {longest:?}"));
         }
         climb.level += u32::from(started.lasting < ladder.cap());

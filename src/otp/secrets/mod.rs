@@ -1,3 +1,7 @@
+mod seal;
+
+pub use seal::Sealed;
+
 use super::{
     challenges::ChallengeId,
     code::{Code, CodeMac},
@@ -14,7 +18,6 @@ use openssl::{
     memcmp,
     pkey::{PKey, Private},
     sign::Signer,
-    symm::{Cipher, decrypt_aead, encrypt_aead},
 };
 use std::{fmt, sync::Arc};
 use zeroize::Zeroizing;
@@ -45,10 +48,6 @@ pub enum Purpose {
     PhoneChange = 3,
 }
 
-/// Text that only the login can read. Whoever stores it sees its length alone.
-#[derive(Clone, Eq, PartialEq)]
-pub struct Sealed(Arc<[u8]>);
-
 /// What a challenge is called towards its client: it names the phone's place in the store without a look-up, and
 /// a forged one is refused without a question.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -60,8 +59,6 @@ pub(crate) struct Handle {
 
 const HANDLE: usize = 1 + 16 + 16;
 const HANDLE_MAC: usize = 4;
-const NONCE: usize = 12;
-const TAG: usize = 16;
 
 impl Secrets {
     /// Secrets from a pepper for codes and a secret for refresh tokens, each at least 32 bytes from a random
@@ -141,29 +138,6 @@ impl Secrets {
         hmac(&self.refresh, &[message]).ok()
     }
 
-    /// AES-256-GCM, bound to the challenge.
-    pub(crate) fn seal(&self, challenge: ChallengeId, text: &[u8]) -> Option<Sealed> {
-        let mut sealed = vec![0; NONCE];
-        getrandom::fill(&mut sealed).ok()?;
-        let mut tag = [0; TAG];
-        let (cipher, key) = (Cipher::aes_256_gcm(), &self.seal[..]);
-        let body = encrypt_aead(cipher, key, Some(&sealed), &challenge.0, text, &mut tag).ok()?;
-        sealed.extend(body);
-        sealed.extend(tag);
-        Some(Sealed(sealed.into()))
-    }
-
-    pub(crate) fn open(
-        &self,
-        challenge: ChallengeId,
-        sealed: &Sealed,
-    ) -> Option<Zeroizing<Vec<u8>>> {
-        let (nonce, rest) = sealed.0.split_at_checked(NONCE)?;
-        let (body, tag) = rest.split_at_checked(rest.len().checked_sub(TAG)?)?;
-        let (cipher, key) = (Cipher::aes_256_gcm(), &self.seal[..]);
-        decrypt_aead(cipher, key, Some(nonce), &challenge.0, body, tag).ok().map(Zeroizing::new)
-    }
-
     /// The text of a handle.
     pub(crate) fn handle(&self, handle: &Handle) -> Option<String> {
         let mut bytes = [0; HANDLE + HANDLE_MAC];
@@ -206,27 +180,9 @@ impl Purpose {
     }
 }
 
-impl Sealed {
-    /// What a store has kept.
-    pub fn from_bytes(bytes: &[u8]) -> Self {
-        Self(bytes.into())
-    }
-
-    /// What a store should keep.
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
-}
-
 impl fmt::Debug for Secrets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secrets(..)")
-    }
-}
-
-impl fmt::Debug for Sealed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Sealed(..)")
     }
 }
 
@@ -242,4 +198,80 @@ fn hmac(key: &PKey<Private>, parts: &[&[u8]]) -> Result<[u8; 32], ErrorStack> {
     let mut mac = [0; 32];
     signer.sign(&mut mac)?;
     Ok(mac)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PEPPER: &[u8] = b"V0r9xTz3JmB2nKc5LdY8sHf1GaPuE4iO";
+    const REFRESH: &[u8] = b"q7Vw0r9xTz3JmB2nKc5LdY8sHf1GaPuE";
+    const A: ChallengeId = ChallengeId([1; 16]);
+    const B: ChallengeId = ChallengeId([2; 16]);
+
+    fn secrets() -> Secrets {
+        Secrets::new(PEPPER, REFRESH).unwrap()
+    }
+
+    fn handle(purpose: Purpose, challenge: ChallengeId, phone: u8) -> Handle {
+        Handle { purpose, challenge, phone: Key::tag(KeyKind::Phone, [phone; 16]) }
+    }
+
+    #[test]
+    fn a_handle_comes_back_and_a_changed_one_does_not() {
+        let (secrets, other) = (secrets(), Secrets::random().unwrap());
+        for purpose in Purpose::ALL {
+            let handle = handle(purpose, A, 7);
+            let text = secrets.handle(&handle).unwrap();
+            assert_eq!((text.len(), secrets.read_handle(&text)), (50, Some(handle)));
+            assert_eq!(other.read_handle(&text), None);
+            let good = URL_SAFE_NO_PAD.decode(&text).unwrap();
+            for bit in 0..good.len() * 8 {
+                let mut bad = good.clone();
+                bad[bit / 8] ^= 1 << (bit % 8);
+                assert_eq!(secrets.read_handle(&URL_SAFE_NO_PAD.encode(bad)), None, "{bit}");
+            }
+            for bad in ["", &text[1..], &format!("{text}="), &format!("{}=", &text[..49])] {
+                assert_eq!(secrets.read_handle(bad), None, "{bad}");
+            }
+        }
+    }
+
+    #[test]
+    fn requirements_11_and_15_a_code_is_good_for_one_challenge_phone_purpose_and_device() {
+        let device = |byte| Key::tag(KeyKind::Device, [byte; 16]);
+        let code = |digits: &str| Code::parse(digits, 6).unwrap();
+        let mac = |secrets: &Secrets, handle: &Handle, of, digits: &str| {
+            secrets.code(handle, device(of), &code(digits)).unwrap()
+        };
+        let (secrets, login) = (secrets(), handle(Purpose::Login, A, 7));
+        let right = mac(&secrets, &login, 9, "012345");
+        assert!(right.matches(&mac(&secrets, &login, 9, "012345")));
+        let others = [
+            mac(&secrets, &login, 9, "012346"),
+            mac(&secrets, &login, 8, "012345"),
+            mac(&secrets, &handle(Purpose::StepUp, A, 7), 9, "012345"),
+            mac(&secrets, &handle(Purpose::Login, B, 7), 9, "012345"),
+            mac(&secrets, &handle(Purpose::Login, A, 6), 9, "012345"),
+            mac(&Secrets::new(REFRESH, PEPPER).unwrap(), &login, 9, "012345"),
+            Secrets::no_code().unwrap(),
+        ];
+        assert!(!others.iter().any(|other| right.matches(other)));
+    }
+
+    #[test]
+    fn each_use_has_a_key_of_its_own() {
+        let secrets = secrets();
+        let of = |key: &PKey<Private>| hmac(key, &[b"message"]).unwrap();
+        let under_seal = PKey::hmac(&secrets.seal[..]).unwrap();
+        let (pepper, refresh) = (PKey::hmac(PEPPER).unwrap(), PKey::hmac(REFRESH).unwrap());
+        let keys = [&secrets.codes, &secrets.ids, &secrets.refresh, &under_seal, &pepper, &refresh];
+        let macs: std::collections::BTreeSet<_> = keys.into_iter().map(of).collect();
+        assert_eq!(macs.len(), keys.len());
+        assert_eq!(secrets.refresh_mac(b"message"), Some(of(&secrets.refresh)));
+        // The pepper has no part in refresh tokens, nor the refresh secret in codes.
+        let other = Secrets::new(PEPPER, b"another-0r9xTz3JmB2nKc5LdY8sHf1Ga").unwrap();
+        assert_eq!(of(&secrets.codes), of(&other.codes));
+        assert_ne!(of(&secrets.refresh), of(&other.refresh));
+    }
 }
