@@ -135,7 +135,7 @@ fn paths_that_are_always_there() {
         answer.assert_secure();
     }
 
-    for path in ["/", "/apix", "/apix/hello", "/API/hello", "/healthz/", "/healthz/x"] {
+    for path in ["/apix", "/apix/hello", "/API/hello", "/healthz/", "/healthz/x"] {
         let answer = server.get(path);
         assert_eq!((answer.status, &*answer.slug()), (404, "not-found"), "{path}");
         assert!(answer.header("ratelimit").is_some(), "{path}");

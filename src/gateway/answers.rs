@@ -1,5 +1,6 @@
 //! The answers that the gateway gives itself.
 
+use super::page::Page;
 use crate::{
     gate::Door,
     guarded::Guarded,
@@ -26,6 +27,8 @@ pub(super) enum Answers {
     Health,
     /// The public keys of our own issuer.
     Jwks(Bytes),
+    /// The page of the demo.
+    Page(Page),
     /// For paths that no route names.
     NotFound,
 }
@@ -45,6 +48,7 @@ impl Answers {
             Self::Hello => json_answer(hello(request).into(), "no-store"),
             Self::Health => json_answer(Bytes::from_static(b"{\"status\":\"ok\"}"), "no-store"),
             Self::Jwks(keys) => json_answer(keys.clone(), "public, max-age=300"),
+            Self::Page(page) => page.answer(request),
             Self::NotFound => door.refuse(request, Reason::NotFound),
         }
     }

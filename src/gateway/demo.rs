@@ -1,6 +1,6 @@
 //! The configuration that the program has in it, for a first look.
 
-use super::Config;
+use super::{Config, page::Page};
 use crate::{error::ConfigError, token::Grant};
 use std::{
     fmt,
@@ -45,7 +45,9 @@ impl Demo {
     ///
     /// When the address is not loopback.
     pub fn new(address: SocketAddr) -> Result<Self, ConfigError> {
-        Ok(Self { config: Config::parse(CONFIG, Path::new("."))?.listen(address)? })
+        let mut config = Config::parse(CONFIG, Path::new("."))?.listen(address)?;
+        config.page = Some(Page::new()?);
+        Ok(Self { config })
     }
 
     /// What it is configured to do.
@@ -77,7 +79,11 @@ impl fmt::Display for Welcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { token, address } = self;
         let url = format!("http://{address}/api/hello");
-        writeln!(f, "A demo: fresh keys, everything in memory. A token for the next hour:\n")?;
+        writeln!(
+            f,
+            "A demo: fresh keys, everything in memory. Try it in a browser: http://{address}/\n"
+        )?;
+        writeln!(f, "Or here. A token for the next hour:\n")?;
         writeln!(f, "TOKEN={token}\n")?;
         writeln!(f, "With it 200, with headers about limits and security:\n")?;
         writeln!(f, "curl -i {url} -H \"Authorization: Bearer $TOKEN\"\n")?;

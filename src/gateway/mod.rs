@@ -22,7 +22,7 @@
 //! that all routes share, or after all limits if they share none.
 //!
 //! `GET /healthz` and, with a `[token]` section, `GET /.well-known/jwks.json` are always there and are not
-//! limited.
+//! limited. So is the page at `/` of a [`Demo`], which has security headers of its own.
 //!
 //! # Bounds
 //!
@@ -36,6 +36,7 @@ mod answers;
 mod config;
 mod connection;
 mod demo;
+mod page;
 mod path;
 mod places;
 mod routes;

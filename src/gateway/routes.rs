@@ -6,6 +6,7 @@ use crate::{
     gate::{Gated, ResponseFuture},
     jwt::{JwtLayer, Mode, RequireScope},
     limit::Limit,
+    security_headers::SecurityHeadersLayer,
     stack::Portcullis,
     store::SharedStore,
 };
@@ -36,8 +37,9 @@ struct Route {
     service: Guarded,
 }
 
-/// What guards a route; nothing guards what is built in.
-type Guard = Option<(Portcullis, Option<RequireScope>)>;
+/// What guards a route; nothing guards what is built in. The headers are those of a route that needs
+/// others than the rest.
+type Guard = (Option<SecurityHeadersLayer>, Option<(Portcullis, Option<RequireScope>)>);
 type Guarded = Gated<Answers, Arc<Guard>>;
 
 impl Routes {
@@ -49,23 +51,26 @@ impl Routes {
             .map(|route| Route {
                 path: route.path.clone(),
                 whole: false,
-                service: guarded(Answers::Hello, Some(guard(config, store, route))),
+                service: guarded(Answers::Hello, (None, Some(guard(config, store, route)))),
             })
             .collect();
-        let mut built_in = |path: &str, answers| {
-            let service = guarded(answers, None);
+        let mut built_in = |path: &str, headers, answers| {
+            let service = guarded(answers, (headers, None));
             routes.push(Route { path: path.to_owned(), whole: true, service });
         };
-        built_in(HEALTH, Answers::Health);
+        built_in(HEALTH, None, Answers::Health);
         if let Some(issuer) = &config.issuer {
             let keys = Bytes::copy_from_slice(issuer.jwks().as_bytes());
-            built_in(KEYS, Answers::Jwks(keys));
+            built_in(KEYS, None, Answers::Jwks(keys));
+        }
+        if let Some(page) = &config.page {
+            built_in("/", Some(page.headers()), Answers::Page(page.clone()));
         }
         routes.sort_by_key(|route| std::cmp::Reverse(route.path.len()));
         let nowhere = limited(config, store, &config.stray_limits);
         Self(Arc::new(Table {
             routes,
-            fallback: guarded(Answers::NotFound, Some((nowhere, None))),
+            fallback: guarded(Answers::NotFound, (None, Some((nowhere, None)))),
         }))
     }
 }

@@ -7,11 +7,18 @@ use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpStream},
     path::{Path, PathBuf},
-    process::{self, Child, ChildStdout, Command, ExitStatus, Output, Stdio},
-    sync::atomic::{AtomicUsize, Ordering},
+    process::{self, Child, Command, ExitStatus, Output, Stdio},
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+        mpsc::{Receiver, channel},
+    },
     thread,
     time::Duration,
 };
+
+/// Far longer than the program takes to say something; what hangs must fail.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The program, in an environment that has nothing in it.
 pub(crate) fn program() -> Command {
@@ -41,7 +48,8 @@ pub(crate) fn poll<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
 /// A running gateway, killed when it goes out of scope.
 pub(crate) struct Server {
     child: Child,
-    out: BufReader<ChildStdout>,
+    /// Locked, as tests ask from several threads.
+    lines: Mutex<Receiver<String>>,
     pub(crate) address: SocketAddr,
 }
 
@@ -60,24 +68,48 @@ impl Server {
 
     pub(crate) fn start(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
-        let mut out = BufReader::new(child.stdout.take().unwrap());
-        let mut line = String::new();
-        out.read_line(&mut line).unwrap();
-        let address = line.trim_end().strip_prefix("listening on http://");
+        let out = BufReader::new(child.stdout.take().unwrap());
+        let (sender, lines) = channel();
+        // A thread, as a pipe cannot be read with a time limit. It ends with the child's output.
+        thread::spawn(move || {
+            out.lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
+        });
+        let line = lines.recv_timeout(PATIENCE).unwrap_or_default();
+        let address = line.strip_prefix("listening on http://").and_then(|at| at.parse().ok());
         let address = address.unwrap_or_else(|| panic!("it did not start: {line}"));
-        Self { address: address.parse().unwrap(), child, out }
+        Self { address, child, lines: Mutex::new(lines) }
     }
 
     /// What a demo prints up to the last line to try.
     pub(crate) fn banner(&mut self) -> String {
         let mut banner = String::new();
         while !banner.lines().last().is_some_and(|line| line.starts_with("for ")) {
-            assert!(
-                self.out.read_line(&mut banner).unwrap() > 0,
-                "the banner ends early: {banner}"
-            );
+            banner += &self.line();
+            banner.push('\n');
         }
         banner
+    }
+
+    /// The next line it prints.
+    pub(crate) fn line(&mut self) -> String {
+        self.lines
+            .get_mut()
+            .unwrap()
+            .recv_timeout(PATIENCE)
+            .expect("the program prints another line")
+    }
+
+    /// The code in the next message that a demo prints.
+    pub(crate) fn code(&mut self) -> String {
+        loop {
+            let line = self.line();
+            if let Some(message) = line.strip_prefix("SMS to ") {
+                let mut words = message.split(|c: char| !c.is_ascii_alphanumeric());
+                let is_code =
+                    |word: &&str| word.len() == 6 && word.bytes().all(|b| b.is_ascii_digit());
+                return words.find(is_code).expect("a code in the message").to_owned();
+            }
+        }
     }
 
     /// The token that a demo prints.

@@ -15,6 +15,7 @@ use self::{keys::Sources, sections::File};
 use crate::{
     client::Clients,
     error::ConfigError,
+    gateway::page::Page,
     jwt::{TrustedIssuer, Verifier},
     limit::Limit,
     profile::Profile,
@@ -39,6 +40,8 @@ pub struct Config {
     pub(super) issuer_is_fresh: bool,
     pub(super) headers: SecurityHeadersLayer,
     pub(super) routes: Vec<RouteConfig>,
+    /// At `/`, if this is the demo: no file asks for it.
+    pub(super) page: Option<Page>,
 }
 
 /// A configuration file is read whole; none needs more than this.
@@ -112,6 +115,7 @@ impl Config {
             issuer,
             headers,
             routes,
+            page: None,
         })
     }
 
