@@ -96,7 +96,7 @@ pub use key::{Key, KeyBy, Pepper};
 pub use limit::{Decision, Limit, Quota, RateLimitLayer};
 #[cfg(feature = "otp")]
 #[cfg_attr(docsrs, doc(cfg(feature = "otp")))]
-pub use otp::CodeSender;
+pub use otp::{CodeSender, Otp, OtpService};
 pub use phone::Phone;
 pub use profile::Profile;
 pub use rejection::{Reason, Rejection};

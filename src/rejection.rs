@@ -1,9 +1,14 @@
 //! Why a request was refused: one type for every layer and endpoint.
+//!
+//! [`problems`] lists all of them with causes and cures.
 
 use crate::{identity::TokenFault, limit::Name};
 use http::{HeaderMap, StatusCode};
 use smallvec::SmallVec;
 use std::time::Duration;
+
+#[doc = include_str!("problems.md")]
+pub mod problems {}
 
 /// The reasons for which this crate refuses a request.
 ///
@@ -72,6 +77,34 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// One of each, but for reasons of your own.
+    pub const ALL: [Self; 24] = [
+        Self::RateLimited,
+        Self::Blocked,
+        Self::Denied,
+        Self::PeerUnknown,
+        Self::TokenMissing,
+        Self::TokenInvalid(TokenFault::Malformed),
+        Self::TokenAmbiguous,
+        Self::ScopeMissing,
+        Self::StoreUnavailable,
+        Self::PathInvalid,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::BodyInvalid,
+        Self::BodyTooLarge,
+        Self::MediaTypeUnsupported,
+        Self::PhoneInvalid,
+        Self::DeviceInvalid,
+        Self::CodeInvalid,
+        Self::DeviceMismatch,
+        Self::ResendsSpent,
+        Self::Cooldown,
+        Self::SmsUnavailable,
+        Self::CrossSite,
+        Self::EncryptionRequired,
+    ];
+
     /// The status of the answer.
     pub const fn status(self) -> StatusCode {
         match self {

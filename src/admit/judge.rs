@@ -38,8 +38,7 @@ impl Judge {
             Err(error) => return Verdict::refuse(request, error),
         };
         for started in &answer.started {
-            let lasting = Some(started.lasting);
-            self.door.record(&request, Act::Blocked { key: started.key, lasting });
+            self.door.record(&request, Act::from(started));
         }
         let standings = answer.standings;
         let encoded = self.encoder.encode(&takes, &standings);

@@ -56,7 +56,7 @@ impl Blocklist {
     /// When the store does not answer or has no room.
     pub async fn block(&self, key: Key, block: Block) -> Result<(), StoreError> {
         self.store.block(key, block).await?;
-        self.record(Act::Blocked { key, lasting: block.lasting });
+        self.record(Act::Blocked { key, lasting: block.lasting, cause: None });
         Ok(())
     }
 
@@ -97,7 +97,7 @@ impl Blocklist {
         let answer = self.store.admit(asks).await?;
         Ok(answer.started.first().map(|started| {
             let lasting = Some(started.lasting);
-            self.record(Act::Blocked { key, lasting });
+            self.record(Act::Blocked { key, lasting, cause: Some(cause) });
             Blocked { key, remaining: lasting, since: None }
         }))
     }
@@ -121,7 +121,8 @@ impl Blocklist {
         let asks = Asks::new().absent(key).strike(Strike { key, cause, ladder });
         let answer = self.store.admit(asks).await?;
         for started in &answer.started {
-            self.record(Act::Blocked { key, lasting: Some(started.lasting) });
+            let (lasting, cause) = (Some(started.lasting), Some(cause));
+            self.record(Act::Blocked { key, lasting, cause });
         }
         Ok(match answer.outcome {
             Outcome::Blocked { key, remaining, since } => Some(Blocked { key, remaining, since }),

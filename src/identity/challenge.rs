@@ -8,7 +8,8 @@ use http::{HeaderValue, header::WWW_AUTHENTICATE};
 /// Without credentials there is no error code, and an invalid token is never told what is wrong.
 pub(crate) fn reject(reason: Reason) -> Rejection {
     let challenge = match reason {
-        Reason::TokenMissing => "Bearer",
+        // A 401 must have a challenge (RFC 9110 section 15.5.2), and a bearer token is what a code leads to.
+        Reason::TokenMissing | Reason::CodeInvalid => "Bearer",
         Reason::TokenInvalid(_) => "Bearer error=\"invalid_token\"",
         Reason::TokenAmbiguous => "Bearer error=\"invalid_request\"",
         Reason::ScopeMissing => "Bearer error=\"insufficient_scope\"",

@@ -35,7 +35,7 @@ impl TokenSource {
 
     /// The one token of a request, not looked into. More than one, wherever they are, is ambiguous:
     /// another reader of the same request might choose another one.
-    pub(super) fn find<'a>(&self, headers: &'a HeaderMap) -> Result<Option<&'a [u8]>, Reason> {
+    pub(crate) fn find<'a>(&self, headers: &'a HeaderMap) -> Result<Option<&'a [u8]>, Reason> {
         let bearer = bearer(headers)?;
         let cookie = match &self.cookie {
             Some(name) => cookie(headers, name)?,
@@ -88,7 +88,7 @@ pub(crate) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'
 }
 
 /// RFC 6750 section 2.1, `b64token`.
-pub(super) fn token68(token: &[u8]) -> Result<&str, TokenFault> {
+pub(crate) fn token68(token: &[u8]) -> Result<&str, TokenFault> {
     let end = token.iter().rposition(|&byte| byte != b'=').map_or(0, |last| last + 1);
     // Nearly all tokens are good, so none is left early: a loop without a way out becomes vectors.
     let good = token[..end].iter().fold(end > 0, |good, byte| good & is_token68(*byte));

@@ -103,7 +103,7 @@ pub use trusted::TrustedIssuer;
 pub use verifier::Verifier;
 
 #[cfg(feature = "otp")]
-pub(crate) use bearer::cookie;
+pub(crate) use bearer::{cookie, token68};
 pub(crate) use compact::MAX_TOKEN;
 pub(crate) use require::is_scope;
 #[cfg(feature = "axum")]

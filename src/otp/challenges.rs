@@ -105,7 +105,7 @@ pub struct Sent {
 }
 
 /// What a store says to [`issue`](Challenges::issue) and [`resend`](Challenges::resend).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Dispatch {
     /// Whether a message may leave.
     pub outcome: Dispatched,
@@ -118,7 +118,7 @@ pub struct Dispatch {
 }
 
 /// Whether a message may leave.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Dispatched {
     /// It may.
     Allowed {
@@ -170,7 +170,7 @@ pub enum Windowed {
 }
 
 /// What a store says to [`verify`](Challenges::verify).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Verified {
     /// What became of the attempt.
     pub outcome: Verdict,
@@ -179,7 +179,7 @@ pub struct Verified {
 }
 
 /// What became of an attempt.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Verdict {
     /// The code was right, and the challenge is gone.
     Right {

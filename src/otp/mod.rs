@@ -1,30 +1,140 @@
-//! Login by a code sent to a phone.
+//! Login by a code sent to a phone: codes, sessions, access tokens, refresh tokens.
+//!
+//! [`Otp`] is the login as functions, [`OtpService`] the same over HTTP. A whole login server, whose codes
+//! appear on its standard output:
+//!
+//! ```no_run
+//! use portcullis::{Memory, Otp, OtpService, Profile};
+//! use portcullis::otp::{Secrets, Settings, Texts, sender::LogSender};
+//! use portcullis::token::Issuer;
+//! use std::net::SocketAddr;
+//!
+//! # async fn serve() -> Result<(), Box<dyn std::error::Error>> {
+//! let issuer = Issuer::generate("https://login.example/", "https://api.example")?;
+//! let (otp, courier) = Otp::builder(Settings::new(Profile::Dev), Secrets::random()?, Texts::new("Acme")?)
+//!     .build(Memory::new(), issuer, LogSender::stdout())?;
+//! tokio::spawn(courier.run());
+//!
+//! let app = axum::Router::new().fallback_service(OtpService::new(otp));
+//! let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+//! axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).await?;
+//! # Ok(()) }
+//! ```
+//!
+//! For production, name the secrets, the sender, the users and what their tokens allow:
+//!
+//! ```
+//! use portcullis::{Memory, Otp, OtpService, Profile, ConfigError, CodeSender};
+//! use portcullis::otp::{Secrets, Settings, Subject, Subjects, Texts};
+//! use portcullis::token::{Grant, Issuer};
+//! use std::time::Duration;
+//!
+//! fn login(
+//!     issuer: Issuer,
+//!     pepper: &[u8],
+//!     refresh: &[u8],
+//!     users: impl Subjects + 'static,
+//!     sms: impl CodeSender + 'static,
+//! ) -> Result<OtpService, ConfigError> {
+//!     let settings = Settings::new(Profile::Standard).lifetime(Duration::from_secs(180))?;
+//!     let texts = Texts::new("Acme")?.host("acme.example")?;
+//!     let (otp, courier) = Otp::builder(settings, Secrets::new(pepper, refresh)?, texts)
+//!         .subjects(users)
+//!         .claims(|grant: Grant, _: &Subject| grant.scopes(["orders:read"]))
+//!         .build(Memory::new(), issuer, sms)?;
+//!     tokio::spawn(courier.run());
+//!     Ok(OtpService::new(otp))
+//! }
+//! ```
+//!
+//! # Over HTTP
+//!
+//! | Call | Body | Answer |
+//! |---|---|---|
+//! | `POST /v1/otp/request` | `phone` | 202 `challenge_id`, `expires_in`, `resend_after`, `code_length`, `phone_masked`, `channel` |
+//! | `POST /v1/otp/resend` | `challenge_id` | the same |
+//! | `POST /v1/otp/verify` | `challenge_id`, `code` | 200 `access_token`, `token_type`, `expires_in`, `refresh_token`, `refresh_expires_in`, `session_id`, `subject`, `is_new` |
+//! | `POST /v1/token/refresh` | `refresh_token`, or the cookie | 200, as verify but for `is_new` |
+//! | `POST /v1/logout` | bearer token, `refresh_token`, or a cookie | 204, also if it was over |
+//! | `POST /v1/logout/all` | bearer token | 204 |
+//! | `GET /v1/sessions` | bearer token | 200 `sessions` |
+//! | `DELETE /v1/sessions/{id}` | bearer token | 204 |
+//! | `GET /v1/openapi.json` | | all this as OpenAPI 3.1 |
+//!
+//! Codes need the header `X-Device-Id`, see [`DeviceId`]. Bodies are JSON of at most 4 KiB without unknown
+//! members. A refusal is a problem document; [`rejection::problems`](crate::rejection::problems) lists them.
+//!
+//! # What is defended
+//!
+//! * **Guessing.** An attempt is counted before its code is compared. A challenge has five, whatever is sent again; a phone
+//!   has ten wrong ones in an hour over all challenges. Then it is blocked, for 15 minutes first.
+//! * **The bill.** Exact windows for client, phone, device and fingerprint (address, phone, user agent), cooldowns that
+//!   double, blocks that double.
+//! * **The owner.** A device that has logged in with a phone has a lane of its own: whoever asks and guesses until
+//!   the phone is blocked blocks strangers, not the owner.
+//! * **Enumeration.** The answer to a request is the same for every number that can exist. One that must not get a
+//!   message gets a challenge that no code answers.
+//! * **Theft.** A store holds authenticators of codes under a pepper, phones encrypted, and of refresh tokens nothing.
+//!   A refresh token that is used twice ends its session, and its access tokens are denied at the next request.
+//!
+//! # Deployment
+//!
+//! * Outside the profile `dev` calls must come over TLS (403 `tls-required`): behind a proxy, tell
+//!   [`clients`](OtpService::clients) about it.
+//! * Guard your API with a [`Portcullis`](crate::Portcullis) over the *same* store, or with its blocks in another way: that
+//!   is where ended sessions are denied.
+//! * A body may take its time to arrive: put a timeout around the service, as servers do.
+//! * A text message can be read by whoever takes over the phone number. Offer a second factor for what is worth it
+//!   (NIST SP 800-63B-4 calls the telephone network a restricted authenticator).
 
+mod answer;
+mod builder;
+mod caller;
 mod challenges;
+mod claims;
 mod code;
+mod courier;
 mod cross_site;
 mod device;
+mod dispatch;
+mod login;
+pub mod message;
+mod number;
 mod origins;
+mod record;
+mod refusal;
 mod secrets;
 pub mod sender;
+mod service;
+mod session;
 mod settings;
 mod store;
 mod subjects;
+mod test_numbers;
+mod windows;
 
 #[doc = include_str!("contract.md")]
 pub mod contract {}
 
+pub use answer::{Challenge, Login, OwnSession, Proof, Tokens};
+pub use builder::OtpBuilder;
+pub use caller::Caller;
 pub use challenges::{
     Arrival, Attempt, ChallengeId, Challenges, Dispatch, Dispatched, Issue, Resend, Rules, Sent,
     Verdict, Verified, Window, Windowed,
 };
+pub use claims::ClaimsFor;
 pub use code::{Code, CodeMac};
+pub use courier::Courier;
 pub use device::DeviceId;
+pub use login::Otp;
+pub use message::Texts;
 pub use origins::Origins;
+pub(crate) use secrets::constant_time_eq;
 pub use secrets::{Purpose, Sealed, Secrets};
 pub use sender::CodeSender;
+pub use service::OtpService;
 pub use settings::Settings;
 pub use store::{LoginStore, SharedLoginStore};
-pub use subjects::{Found, Subject, Subjects};
-
-pub(crate) use secrets::constant_time_eq;
+pub use subjects::{Found, MemorySubjects, Subject, Subjects};
+pub use test_numbers::TestNumbers;

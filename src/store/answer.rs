@@ -1,4 +1,4 @@
-use crate::{clock::UnixTime, key::Key};
+use crate::{clock::UnixTime, key::Key, limit::Name};
 use smallvec::SmallVec;
 use std::time::Duration;
 
@@ -64,6 +64,8 @@ impl Standing {
 pub struct Started {
     /// Who is blocked.
     pub key: Key,
+    /// What the last strike was for: a limit's name, or the cause of a strike.
+    pub cause: Name,
     /// For how long.
     pub lasting: Duration,
 }

@@ -8,12 +8,12 @@ use std::{fmt, str::FromStr, sync::Arc, time::Duration};
 /// carries a MAC that the store cannot make.
 ///
 /// Contract: each call is one atomic step for the session it names. `now` is the store's own clock, read once for
-/// each call. A session is *over* when it was ended, when `now` is past its absolute end, or past its idle end. What is over
+/// each call. A session is *over* when it was ended, or when `now` has reached its absolute or its idle end. What is over
 /// is answered as if it had never been, but for [`Rotated::Reused`]: a session that was ended by reuse stays known
 /// as such until its absolute end.
 pub trait Sessions: fmt::Debug + Send + Sync {
-    /// Starts a session at generation 0. Of the sessions of one subject the `most` newest are kept; those that give way are over, and
-    /// answered.
+    /// Starts a session at generation 0. Of the sessions of one subject the `most` newest are kept, the new one
+    /// at least; those that give way are over, and answered. An id that is taken is an error, and so is no room.
     fn open(&self, opening: Opening) -> Eventual<Result<Opened, StoreError>>;
 
     /// Answers a refresh token of `generation`:
@@ -33,7 +33,7 @@ pub trait Sessions: fmt::Debug + Send + Sync {
     /// Ends a session. Answers it, unless it was over.
     fn end(&self, id: SessionId) -> Eventual<Result<Option<Session>, StoreError>>;
 
-    /// Ends all sessions of a subject, and answers them.
+    /// Ends all sessions of a subject, and answers them, the newest first.
     fn end_all(&self, subject: &str) -> Eventual<Result<Vec<Session>, StoreError>>;
 
     /// The sessions of a subject that are not over, the newest first.
@@ -62,7 +62,7 @@ pub struct Opening {
 }
 
 /// What became of [`Sessions::open`].
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Opened {
     /// The new session.
     pub session: Session,
@@ -84,7 +84,7 @@ pub struct Rotation {
 }
 
 /// What became of a refresh token.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Rotated {
     /// The session goes on with the generation it says now.
     Next(Session),

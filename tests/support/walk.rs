@@ -153,7 +153,7 @@ pub(crate) fn line(event: &Event) -> String {
             None => reason.slug().into(),
         },
         Act::WouldRefuse(limit) => limit.to_string(),
-        Act::Blocked { key, lasting } => {
+        Act::Blocked { key, lasting, .. } => {
             format!("{} {:?}", key.kind().name(), lasting.map(|time| time.as_secs()))
         }
         Act::Unblocked(key) => key.kind().name().into(),

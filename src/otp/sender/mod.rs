@@ -1,5 +1,9 @@
 //! How a code gets to its phone.
 
+mod log;
+
+pub use log::LogSender;
+
 use super::{Code, Purpose};
 use crate::{eventual::BoxFuture, phone::Phone};
 use std::fmt;

@@ -108,10 +108,10 @@ fn key(dice: &mut Dice) -> Key {
 }
 
 /// SplitMix64, as published by Steele, Lea and Flood (OOPSLA 2014): good enough to vary tests.
-struct Dice(u64);
+pub(super) struct Dice(pub(super) u64);
 
 impl Dice {
-    fn below(&mut self, bound: u64) -> u64 {
+    pub(super) fn below(&mut self, bound: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -14,6 +14,9 @@
 
 mod examples;
 mod history;
+#[cfg(feature = "otp")]
+#[cfg_attr(docsrs, doc(cfg(feature = "otp")))]
+pub mod logins;
 pub mod model;
 
 pub use history::{Step, history};

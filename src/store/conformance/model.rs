@@ -30,7 +30,7 @@ struct Climb {
     last: u64,
 }
 
-type Told = Result<(), String>;
+pub(super) type Told = Result<(), String>;
 
 impl Model {
     /// Time passes.
@@ -180,7 +180,7 @@ impl Model {
         same("blocks", &expected, &told)
     }
 
-    fn block_on(&self, key: Key, revoked: bool) -> Option<Blocked> {
+    pub(super) fn block_on(&self, key: Key, revoked: bool) -> Option<Blocked> {
         let (end, block) = self.blocks.get(&(key, revoked))?;
         let remaining = match end {
             Some(end) => {
@@ -212,7 +212,7 @@ impl Model {
         }
     }
 
-    fn strike<'a>(
+    pub(super) fn strike<'a>(
         &mut self,
         key: Key,
         cause: Name,
@@ -240,7 +240,11 @@ impl Model {
             return Err(format!("no block of {key} started"));
         };
         let longest = if climb.level == 0 { exact } else { (exact + exact / 10).min(ladder.cap()) };
-        if started.key != key || started.lasting < exact || started.lasting > longest {
+        if started.key != key
+            || started.cause != cause
+            || started.lasting < exact
+            || started.lasting > longest
+        {
             return Err(format!("{started:?} instead of {key} for {exact:?} to {longest:?}"));
         }
         climb.level += u32::from(started.lasting < ladder.cap());
@@ -258,6 +262,10 @@ fn distinct(asks: &Asks) -> bool {
     cells.len() == asks.takes.len()
 }
 
-fn same<T: std::fmt::Debug + PartialEq + ?Sized>(what: &str, expected: &T, told: &T) -> Told {
+pub(super) fn same<T: std::fmt::Debug + PartialEq + ?Sized>(
+    what: &str,
+    expected: &T,
+    told: &T,
+) -> Told {
     if expected == told { Ok(()) } else { Err(format!("{what}: {told:?} instead of {expected:?}")) }
 }

@@ -32,7 +32,7 @@ struct Standing {
 
 /// Microseconds; `u64::MAX` has no end.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-struct End(u64);
+pub(super) struct End(u64);
 
 /// How far up its ladder a key is.
 #[derive(Debug, Default)]
@@ -79,6 +79,16 @@ impl Blocks {
             let mut holding = standing.all(absent.key, now);
             holding.find(|blocked| !blocked.since.is_some_and(spared))
         })
+    }
+
+    /// When the block on a key ends, if one stands. Revocations are not looked at.
+    #[cfg(feature = "otp")]
+    pub(super) fn end(&self, key: Key, now: u64) -> Option<End> {
+        if self.standing.len() == 0 {
+            return None;
+        }
+        let locked = self.standing.lock_for(&key);
+        locked.find(&key)?.blocked.filter(|end| end.0 > now)
     }
 
     /// Puts a block in place of the one the key has, or a revocation in place of the revocation.
@@ -137,7 +147,7 @@ impl Blocks {
         // One that was set meanwhile and ends later is kept.
         let kept =
             self.change(key, now, |standing| standing.blocked = standing.blocked.max(Some(end)));
-        kept.then_some(Started { key, lasting })
+        kept.then_some(Started { key, cause, lasting })
     }
 
     /// Changes what stands against a key in one step. Fails, and counts that, if there is no room.
@@ -154,11 +164,17 @@ impl Blocks {
 }
 
 impl End {
-    fn after(lasting: Option<Duration>, now: u64) -> Self {
+    pub(super) fn after(lasting: Option<Duration>, now: u64) -> Self {
         Self(lasting.map_or(u64::MAX, |lasting| now.saturating_add(micros(lasting))))
     }
 
-    fn remaining(self, now: u64) -> Option<Duration> {
+    /// The moment it is over.
+    #[cfg(feature = "otp")]
+    pub(super) fn moment(self) -> u64 {
+        self.0
+    }
+
+    pub(super) fn remaining(self, now: u64) -> Option<Duration> {
         (self.0 != u64::MAX).then(|| Duration::from_micros(self.0 - now))
     }
 }

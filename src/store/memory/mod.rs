@@ -1,5 +1,7 @@
 mod blocks;
 mod cells;
+#[cfg(feature = "otp")]
+mod logins;
 mod overflow;
 mod table;
 
@@ -23,6 +25,12 @@ use std::{fmt, sync::Arc, time::Duration};
 /// places hold limits in use, new keys share a bucket for each limit, so a flood of addresses can neither
 /// grow the store nor reset anyone's limit. [`stats`](Self::stats) counts that.
 ///
+/// With the feature `otp` it also keeps logins. There is room for a quarter as many phones, as many clients, as
+/// many fingerprints, and as many sessions; at least one of each for each of the 64 shards. A phone takes some
+/// 130 bytes while no more is kept of it than a device that logged in (for 90 days by default), some 600 while a code
+/// waits, and a session some 250. What is live is never forgotten: when no place is free, what is new is
+/// refused with an error until something has passed. So give it four times as many keys as you expect users in 90 days.
+///
 /// There is no thread and no timer: the dead are swept by the way. A clone shares what is stored.
 #[derive(Clone)]
 pub struct Memory(Arc<Inner>);
@@ -30,6 +38,8 @@ pub struct Memory(Arc<Inner>);
 struct Inner {
     cells: Cells,
     blocks: Blocks,
+    #[cfg(feature = "otp")]
+    logins: logins::Logins,
     pepper: Pepper,
     clock: Arc<dyn Clock>,
     max_keys: usize,
@@ -51,6 +61,18 @@ pub struct MemoryStats {
     pub overflowed: u64,
     /// How many strikes and blocks were not kept because there was no room.
     pub lost: u64,
+    /// Phones of the login that are kept, those not yet swept among them.
+    #[cfg(feature = "otp")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "otp")))]
+    pub phones: usize,
+    /// Clients and fingerprints whose requests for codes are counted, those not yet swept among them.
+    #[cfg(feature = "otp")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "otp")))]
+    pub windows: usize,
+    /// Sessions that are kept, those not yet swept among them.
+    #[cfg(feature = "otp")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "otp")))]
+    pub sessions: usize,
 }
 
 impl Memory {
@@ -79,6 +101,12 @@ impl Memory {
             blocks: self.0.blocks.len(),
             overflowed: self.0.cells.overflowed(),
             lost: self.0.blocks.lost(),
+            #[cfg(feature = "otp")]
+            phones: self.0.logins.phones(),
+            #[cfg(feature = "otp")]
+            windows: self.0.logins.windows(),
+            #[cfg(feature = "otp")]
+            sessions: self.0.logins.sessions(),
         }
     }
 
@@ -86,6 +114,8 @@ impl Memory {
         Self(Arc::new(Inner {
             cells: Cells::new(max_keys),
             blocks: Blocks::new(max_keys / BLOCKS_SHARE),
+            #[cfg(feature = "otp")]
+            logins: logins::Logins::new(max_keys / logins::SHARE),
             pepper: Pepper::random(),
             clock,
             max_keys,
@@ -189,6 +219,13 @@ impl Store for Memory {
 }
 
 impl From<Memory> for SharedStore {
+    fn from(memory: Memory) -> Self {
+        Arc::new(memory)
+    }
+}
+
+#[cfg(feature = "otp")]
+impl From<Memory> for crate::otp::SharedLoginStore {
     fn from(memory: Memory) -> Self {
         Arc::new(memory)
     }

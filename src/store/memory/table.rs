@@ -20,6 +20,9 @@ pub(super) struct Table<K, V> {
 /// A value that nobody can tell from an absent one after some moment, in microseconds.
 pub(super) trait Mortal {
     fn dies_at(&self) -> u64;
+
+    /// Gives back the memory of what is past in a value that lives on.
+    fn shed(&mut self, _now: u64) {}
 }
 
 /// A lock that shares its cache line with no other.
@@ -151,7 +154,10 @@ impl<K: Hash + Eq, V: Mortal> Locked<'_, K, V> {
         let growing = shard.map.len() == shard.map.capacity() || shard.map.len() >= shard.most;
         if growing && since >= SWEEP_AT_MOST_EVERY || since >= SWEEP_AT_LEAST_EVERY {
             let before = shard.map.len();
-            shard.map.retain(|_, value| value.dies_at() > now);
+            shard.map.retain(|_, value| {
+                value.shed(now);
+                value.dies_at() > now
+            });
             shard.swept_at = now;
             let after = shard.map.len();
             shard.change -= (before - after) as isize;

@@ -1,3 +1,7 @@
+mod memory;
+
+pub use memory::MemorySubjects;
+
 use crate::{eventual::Eventual, phone::Phone, store::StoreError};
 use std::{fmt, sync::Arc};
 

@@ -1,16 +1,20 @@
 //! What happened that security people want to know.
 //!
-//! Every refusal, every block that starts or is lifted, and every refusal that a shadow limit would
-//! have made is an [`Event`], handed to a [`Sink`]. Events hold no secret, no token and no phone
+//! Every refusal, every block that starts or is lifted, every refusal that a shadow limit would
+//! have made, and every [`Step`] of a login is an [`Event`], handed to a [`Sink`]. Events hold no secret, no token and no phone
 //! number: a client is an address, everybody else is a [`Key`], which is a keyed tag.
 //!
 //! With the feature `tracing` and no sink of your own, events are tracing events under the target
 //! `portcullis::audit`.
 
-use crate::{identity::Identity, key::Key, limit::Name, rejection::Reason};
+mod step;
+
+pub use step::Step;
+
+use crate::{identity::Identity, key::Key, limit::Name, rejection::Reason, store::Started};
 #[cfg(feature = "tracing")]
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::{fmt::Debug, net::IpAddr, time::Duration};
+use std::{fmt::Debug, net::IpAddr, sync::Arc, time::Duration};
 
 /// Takes events.
 ///
@@ -19,6 +23,12 @@ use std::{fmt::Debug, net::IpAddr, time::Duration};
 pub trait Sink: Debug + Send + Sync {
     /// Takes one event.
     fn record(&self, event: Event);
+}
+
+impl<S: Sink + ?Sized> Sink for Arc<S> {
+    fn record(&self, event: Event) {
+        (**self).record(event);
+    }
 }
 
 /// One thing that happened.
@@ -96,9 +106,20 @@ pub enum Act {
         key: Key,
         /// For how long; `None` has no end.
         lasting: Option<Duration>,
+        /// The limit, or the cause of the strikes, that led to it; `None` if it was set by hand.
+        cause: Option<Name>,
     },
     /// A block was lifted by hand.
     Unblocked(Key),
+    /// A login went a step on, or failed to.
+    Login {
+        /// Which step.
+        step: Step,
+        /// Whom it is about: a phone, a session or a subject.
+        key: Key,
+        /// The number of the attempt at a code, from one.
+        attempt: Option<u8>,
+    },
     /// A peer from a private network sent forwarding headers, but no proxy is trusted.
     UntrustedProxy,
     /// A trusted proxy sent a request without the forwarding header, so the proxy counts as the client.
@@ -114,8 +135,19 @@ impl Act {
             Self::BadToken(_) => "bad-token",
             Self::Blocked { .. } => "blocked",
             Self::Unblocked(_) => "unblocked",
+            Self::Login { step, .. } => step.name(),
             Self::UntrustedProxy => "untrusted-proxy",
             Self::ProxySilent => "proxy-silent",
+        }
+    }
+}
+
+impl From<&Started> for Act {
+    fn from(started: &Started) -> Self {
+        Self::Blocked {
+            key: started.key,
+            lasting: Some(started.lasting),
+            cause: Some(started.cause),
         }
     }
 }
@@ -154,9 +186,16 @@ impl Sink for Tracing {
             Act::WouldRefuse(limit) => {
                 tracing::info!(target: TARGET, act, client, caller, limit = limit.as_str());
             }
-            Act::Blocked { key, lasting } => tracing::warn!(
-                target: TARGET, act, client, caller, %key, seconds = lasting.map(|time| time.as_secs())
+            Act::Blocked { key, lasting, cause } => tracing::warn!(
+                target: TARGET, act, client, caller, %key,
+                seconds = lasting.map(|time| time.as_secs()), cause = cause.map(Name::as_str)
             ),
+            Act::Login { step, key, attempt } if step.is_alarming() => {
+                tracing::warn!(target: TARGET, act, client, caller, %key, attempt);
+            }
+            Act::Login { key, attempt, .. } => {
+                tracing::info!(target: TARGET, act, client, caller, %key, attempt);
+            }
             Act::Unblocked(key) => tracing::info!(target: TARGET, act, %key),
             Act::UntrustedProxy => tracing::warn!(
                 target: TARGET, act, client,

@@ -1,6 +1,9 @@
+mod bounds;
+
+use self::bounds::{counted, window, within};
 use super::challenges::{Rules, Window};
 use crate::{block::Ladder, error::ConfigError, profile::Profile};
-use std::{ops::RangeInclusive, time::Duration};
+use std::time::Duration;
 
 /// What holds for codes and sessions: the defaults of a [`Profile`], changed within bounds.
 ///
@@ -93,6 +96,24 @@ impl Settings {
     pub fn digits(mut self, digits: u8) -> Result<Self, ConfigError> {
         counted("digits of a code", digits, 6..=8, "ASVS 6.5.4: 20 bits")?;
         self.digits = digits;
+        Ok(self)
+    }
+
+    /// Codes of 4 or 5 digits, which can be guessed: at most 3 attempts and 120 seconds come with them.
+    ///
+    /// # Errors
+    ///
+    /// When there are not 4 or 5, or the profile is `banking`.
+    pub fn short_codes(mut self, digits: u8) -> Result<Self, ConfigError> {
+        counted("digits of a short code", digits, 4..=5, "others need no exception")?;
+        if self.profile == Profile::Banking {
+            return Err(ConfigError::new(
+                "profile \"banking\" does not take codes of less than 6 digits",
+            ));
+        }
+        self.digits = digits;
+        self.rules.attempts = self.rules.attempts.min(3);
+        self.rules.lifetime = self.rules.lifetime.min(2 * MINUTE);
         Ok(self)
     }
 
@@ -233,47 +254,27 @@ impl Settings {
         self
     }
 
+    /// What contradicts each other, whatever the order it was set in.
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        let short = self.digits < 6;
+        if short && (self.rules.attempts > 3 || self.rules.lifetime > 2 * MINUTE) {
+            return Err(ConfigError::new(
+                "codes of less than 6 digits allow at most 3 attempts and 120 seconds (ASVS 6.5.4: 20 bits)",
+            ));
+        }
+        if self.longest_session < self.refresh {
+            return Err(ConfigError::new("a session must last as long as a refresh token"));
+        }
+        Ok(())
+    }
+
+    /// What a store is told to decide by.
+    pub fn rules(&self) -> Rules {
+        self.rules
+    }
+
     /// The profile.
     pub fn profile(&self) -> Profile {
         self.profile
     }
-}
-
-fn window(
-    what: &str,
-    count: u8,
-    time: Duration,
-    counts: RangeInclusive<u8>,
-    times: RangeInclusive<Duration>,
-) -> Result<Window, ConfigError> {
-    counted(what, count, counts, "the checklists")?;
-    within(what, time, times, "the checklists")?;
-    Ok(Window { count, within: time })
-}
-
-fn counted(
-    what: &str,
-    count: u8,
-    bounds: RangeInclusive<u8>,
-    source: &str,
-) -> Result<(), ConfigError> {
-    if bounds.contains(&count) {
-        return Ok(());
-    }
-    let (least, most) = bounds.into_inner();
-    Err(ConfigError::new(format!("{what}: {least} to {most}, not {count} ({source})")))
-}
-
-fn within(
-    what: &str,
-    time: Duration,
-    bounds: RangeInclusive<Duration>,
-    source: &str,
-) -> Result<(), ConfigError> {
-    if bounds.contains(&time) {
-        return Ok(());
-    }
-    let (least, most) = bounds.into_inner();
-    let (least, most, time) = (least.as_secs(), most.as_secs(), time.as_secs_f64());
-    Err(ConfigError::new(format!("{what}: {least} to {most} seconds, not {time} ({source})")))
 }

@@ -1,0 +1,58 @@
+/// A step of a login, as an [`Event`](super::Event) tells it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Step {
+    /// A code was asked for, and the request was answered as if it were sent. Of the phone.
+    CodeRequested,
+    /// A code was asked for again. Of the phone.
+    CodeResent,
+    /// The provider took the message. Of the phone.
+    CodeSent,
+    /// The provider did not take the message, or it is not known whether it did. Of the phone.
+    CodeNotSent,
+    /// A code was right. Of the phone.
+    CodeRight,
+    /// A code was wrong. Of the phone.
+    CodeWrong,
+    /// An attempt from another device than the one that asked for the code. Of the phone.
+    DeviceMismatch,
+    /// A phone logged in from a device that it is not known to have used. Of the phone.
+    DeviceNew,
+    /// A number got its subject. Of the subject.
+    SubjectCreated,
+    /// A session began, and its first tokens were issued. Of the session.
+    TokenIssued,
+    /// A refresh token was exchanged for new tokens. Of the session.
+    TokenRefreshed,
+    /// A refresh token was used twice: somebody has a copy. The session is over. Of the session.
+    RefreshReused,
+    /// A session ended: by logout, by hand, or because its subject began too many. Of the session.
+    SessionEnded,
+}
+
+impl Step {
+    /// The stable name for logs and metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::CodeRequested => "code-requested",
+            Self::CodeResent => "code-resent",
+            Self::CodeSent => "code-sent",
+            Self::CodeNotSent => "code-not-sent",
+            Self::CodeRight => "code-right",
+            Self::CodeWrong => "code-wrong",
+            Self::DeviceMismatch => "device-mismatch",
+            Self::DeviceNew => "device-new",
+            Self::SubjectCreated => "subject-created",
+            Self::TokenIssued => "token-issued",
+            Self::TokenRefreshed => "token-refreshed",
+            Self::RefreshReused => "refresh-reused",
+            Self::SessionEnded => "session-ended",
+        }
+    }
+
+    /// Whether somebody should look at it.
+    #[cfg(feature = "tracing")]
+    pub(super) const fn is_alarming(self) -> bool {
+        matches!(self, Self::CodeNotSent | Self::DeviceMismatch | Self::RefreshReused)
+    }
+}

@@ -1,0 +1,170 @@
+use super::{
+    ClaimsFor, CodeSender, Courier, LoginStore, MemorySubjects, Otp, Secrets, Settings,
+    SharedLoginStore, Subjects, TestNumbers, Texts,
+    courier::{self, OnOutcome},
+    login::Inner,
+    number,
+    windows::Windows,
+};
+use crate::{
+    audit::{self, Act, Event, Sink, Step},
+    error::ConfigError,
+    jwt::Verifier,
+    limit::Headers,
+    phone::Phone,
+    profile::Profile,
+    token::Issuer,
+};
+use std::{fmt, num::NonZeroU16, sync::Arc};
+
+/// What an [`Otp`] is made of. See [`Otp::builder`].
+#[must_use]
+pub struct OtpBuilder {
+    settings: Settings,
+    secrets: Secrets,
+    texts: Texts,
+    subjects: Option<Arc<dyn Subjects>>,
+    claims: Option<Arc<dyn ClaimsFor>>,
+    withheld: Option<Withheld>,
+    test_numbers: TestNumbers,
+    sink: Option<Arc<dyn Sink>>,
+    waiting: NonZeroU16,
+}
+
+pub(super) type Withheld = Arc<dyn Fn(&Phone) -> bool + Send + Sync>;
+
+impl OtpBuilder {
+    pub(super) fn new(settings: Settings, secrets: Secrets, texts: Texts) -> Self {
+        Self {
+            settings,
+            secrets,
+            texts,
+            subjects: None,
+            claims: None,
+            withheld: None,
+            test_numbers: TestNumbers::new(),
+            sink: None,
+            waiting: courier::WAITING,
+        }
+    }
+
+    /// Who knows whose phone it is. Without one, subjects are kept in memory and end with the process.
+    pub fn subjects(mut self, subjects: impl Subjects + 'static) -> Self {
+        self.subjects = Some(Arc::new(subjects));
+        self
+    }
+
+    /// What access tokens say besides whom they are about.
+    pub fn claims(mut self, claims: impl ClaimsFor + 'static) -> Self {
+        self.claims = Some(Arc::new(claims));
+        self
+    }
+
+    /// Numbers to which nothing is sent, such as those that opted out or that fraud rules suppress. Who asks for
+    /// a code gets the answer that everybody gets.
+    pub fn withhold(mut self, from: impl Fn(&Phone) -> bool + Send + Sync + 'static) -> Self {
+        self.withheld = Some(Arc::new(from));
+        self
+    }
+
+    /// Numbers with a fixed code and no message.
+    pub fn test_numbers(mut self, numbers: TestNumbers) -> Self {
+        self.test_numbers = numbers;
+        self
+    }
+
+    /// Who is told of steps, refusals and blocks.
+    pub fn audit(mut self, sink: impl Sink + 'static) -> Self {
+        self.sink = Some(Arc::new(sink));
+        self
+    }
+
+    /// How many messages can wait for the sender, 4,096 by default. When all places are taken, requests are
+    /// refused with 503 before anything is stored.
+    pub fn waiting(mut self, messages: NonZeroU16) -> Self {
+        self.waiting = messages;
+        self
+    }
+
+    /// Puts it together. The [`Courier`] sends the messages: spawn its [`run`](Courier::run).
+    ///
+    /// # Errors
+    ///
+    /// When the profile is not `dev` and the sender reveals codes, the secrets were made up, or a test number
+    /// has no end; and when test numbers or settings contradict each other.
+    pub fn build(
+        self,
+        store: impl LoginStore + 'static,
+        issuer: Issuer,
+        sender: impl CodeSender + 'static,
+    ) -> Result<(Otp, Courier), ConfigError> {
+        self.build_shared(Arc::new(store), issuer, Arc::new(sender))
+    }
+
+    /// Like [`build`](Self::build) with a store and a sender that are shared already.
+    ///
+    /// # Errors
+    ///
+    /// Those of `build`.
+    pub fn build_shared(
+        self,
+        store: SharedLoginStore,
+        issuer: Issuer,
+        sender: Arc<dyn CodeSender>,
+    ) -> Result<(Otp, Courier), ConfigError> {
+        let Self { settings, secrets, .. } = &self;
+        settings.check()?;
+        let profile = settings.profile();
+        if profile != Profile::Dev {
+            let name = profile.name();
+            if secrets.are_made_up() {
+                return Err(ConfigError::new(format!(
+                    "profile \"{name}\" does not make up secrets: name a pepper and a refresh secret"
+                )));
+            }
+            if sender.reveals_codes() {
+                return Err(ConfigError::new(format!(
+                    "profile \"{name}\" does not take a sender that shows codes to others"
+                )));
+            }
+        }
+        self.test_numbers.check(profile, settings.digits)?;
+        let windows = Windows::new(&settings.rules, Headers::default());
+        number::warm_up();
+        let verifier = Verifier::new([issuer.trusted()])?.clock(Arc::clone(issuer.time()));
+        let tell = outcomes(self.sink.clone());
+        let (desk, courier) = courier::queue(self.waiting, sender, store.clone(), tell);
+        let subjects = self.subjects.unwrap_or_else(|| Arc::new(MemorySubjects::new()));
+        let otp = Otp(Arc::new(Inner {
+            store,
+            issuer,
+            verifier,
+            settings: self.settings,
+            secrets: self.secrets,
+            texts: self.texts,
+            subjects,
+            claims: self.claims,
+            withheld: self.withheld,
+            test_numbers: self.test_numbers,
+            sink: self.sink,
+            desk,
+            windows,
+        }));
+        Ok((otp, courier))
+    }
+}
+
+/// Tells how messages ended.
+fn outcomes(sink: Option<Arc<dyn Sink>>) -> OnOutcome {
+    Box::new(move |_, sent, outcome| {
+        let step = if outcome.is_ok() { Step::CodeSent } else { Step::CodeNotSent };
+        let act = Act::Login { step, key: sent.phone, attempt: None };
+        audit::record(sink.as_deref(), Event::new(act));
+    })
+}
+
+impl fmt::Debug for OtpBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OtpBuilder").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,57 @@
+use super::DeviceId;
+use crate::{
+    client::Client,
+    key::{Key, KeyKind, Pepper},
+    otp::Arrival,
+};
+
+/// Who calls, as far as counting goes: an address, a device, a user agent, a wish for a language.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Caller {
+    pub(super) client: Client,
+    pub(super) device: DeviceId,
+    pub(super) language: Option<Box<str>>,
+    agent: Box<[u8]>,
+    spared: bool,
+}
+
+/// More of a user agent tells no more browsers apart.
+const MAX_AGENT: usize = 512;
+
+impl Caller {
+    /// A caller at an address, with the id of its device.
+    pub fn new(client: impl Into<Client>, device: DeviceId) -> Self {
+        let client = client.into();
+        let spared = client.is_trusted();
+        Self { client, device, language: None, agent: Box::default(), spared }
+    }
+
+    /// Names the software, such as the header `User-Agent`; the first 512 bytes count.
+    pub fn user_agent(mut self, agent: &[u8]) -> Self {
+        self.agent = agent[..agent.len().min(MAX_AGENT)].into();
+        self
+    }
+
+    /// Names the language of messages: a tag of BCP 47, or a header `Accept-Language`.
+    pub fn language(mut self, language: &str) -> Self {
+        self.language = Some(language.into());
+        self
+    }
+
+    /// Neither counts nor blocks the address: it is one of our own.
+    pub fn spared(mut self) -> Self {
+        self.spared = true;
+        self
+    }
+
+    /// The keys under which a call about `phone` is counted.
+    pub(super) fn arrival(&self, phone: Key, pepper: &Pepper) -> Arrival {
+        let address = self.client.key();
+        let parts: [&[u8]; 3] = [address.bytes(), phone.bytes(), &self.agent];
+        Arrival {
+            client: (!self.spared).then_some(address),
+            fingerprint: pepper.tag(KeyKind::Fingerprint, &parts),
+        }
+    }
+}

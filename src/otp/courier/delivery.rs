@@ -1,0 +1,107 @@
+use super::desk::Parcel;
+use crate::otp::{
+    Challenges, CodeSender,
+    challenges::Sent,
+    sender::{Message, SendError},
+};
+use futures_util::FutureExt;
+use std::{panic::AssertUnwindSafe, sync::Arc};
+
+/// What is told about each message: it, which it was, and how it ended. Called between two messages, so it must not
+/// block.
+pub(crate) type OnOutcome = Box<dyn Fn(&Message, Sent, Result<(), SendError>) + Send + Sync>;
+
+/// What happens to one message.
+pub(super) struct Delivery {
+    pub(super) sender: Arc<dyn CodeSender>,
+    pub(super) challenges: Arc<dyn Challenges>,
+    pub(super) on_outcome: OnOutcome,
+}
+
+impl Delivery {
+    pub(super) async fn deliver(self: Arc<Self>, Parcel { message, sent }: Parcel) {
+        let sending = async { self.sender.send(message.clone()).await };
+        let sending = AssertUnwindSafe(sending).catch_unwind();
+        let outcome = sending.await.unwrap_or(Err(SendError::Unknown));
+        if outcome == Err(SendError::NotSent) {
+            // A store that does not answer now counts a send too many, which is the safe side.
+            let _ = self.challenges.give_back(sent).await;
+        }
+        (self.on_outcome)(&message, sent, outcome);
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::{super::desk::tests::parcel, *};
+    use crate::{
+        eventual::{BoxFuture, Eventual},
+        otp::{Attempt, Dispatch, Issue, Resend, Verified},
+        store::StoreError,
+    };
+    use std::sync::Mutex;
+
+    /// Knows what was given back.
+    #[derive(Debug, Default)]
+    pub(in super::super) struct Returned(Mutex<Vec<u8>>);
+
+    impl Challenges for Returned {
+        fn issue(&self, _: Issue) -> Eventual<Result<Dispatch, StoreError>> {
+            panic!("the courier does not issue");
+        }
+
+        fn resend(&self, _: Resend) -> Eventual<Result<Dispatch, StoreError>> {
+            panic!("the courier does not resend");
+        }
+
+        fn verify(&self, _: Attempt) -> Eventual<Result<Verified, StoreError>> {
+            panic!("the courier does not verify");
+        }
+
+        fn give_back(&self, sent: Sent) -> Eventual<Result<(), StoreError>> {
+            self.0.lock().unwrap().push(sent.number);
+            Eventual::Ready(Err(StoreError::new("it does not matter")))
+        }
+    }
+
+    /// Ends as the number of the message says.
+    #[derive(Debug)]
+    struct Provider;
+
+    impl CodeSender for Provider {
+        fn send(&self, message: Message) -> BoxFuture<'static, Result<(), SendError>> {
+            assert_ne!(message.text.as_str(), "3", "a sender with a bug");
+            Box::pin(async move {
+                match message.text.as_str() {
+                    "0" => Ok(()),
+                    "1" => Err(SendError::NotSent),
+                    "2" => Err(SendError::Unknown),
+                    _ => panic!("a sender with another bug"),
+                }
+            })
+        }
+    }
+
+    #[tokio::test]
+    async fn only_what_certainly_did_not_leave_is_given_back_and_all_is_told() {
+        let (returned, told) = (Arc::new(Returned::default()), Arc::new(Mutex::new(Vec::new())));
+        let tell = Arc::clone(&told);
+        let delivery = Arc::new(Delivery {
+            sender: Arc::new(Provider),
+            challenges: returned.clone(),
+            on_outcome: Box::new(move |message, sent, outcome| {
+                assert_eq!(message.to.as_e164(), "+919876543210");
+                tell.lock().unwrap().push((sent.number, outcome));
+            }),
+        });
+        for number in 0..=4 {
+            Arc::clone(&delivery).deliver(parcel(number)).await;
+        }
+        assert_eq!(*returned.0.lock().unwrap(), [1]);
+        let unknown = Err(SendError::Unknown);
+        assert_eq!(
+            *told.lock().unwrap(),
+            [(0, Ok(())), (1, Err(SendError::NotSent)), (2, unknown), (3, unknown), (4, unknown)]
+        );
+    }
+}

@@ -1,0 +1,89 @@
+use crate::otp::{challenges::Sent, sender::Message};
+use std::{fmt, num::NonZeroU16};
+use tokio::sync::mpsc;
+
+/// Where the login hands in messages. A clone hands them to the same courier.
+#[derive(Clone)]
+pub(crate) struct Desk(mpsc::Sender<Parcel>);
+
+/// Room for one message, kept until it is used or dropped.
+pub(crate) struct Place(mpsc::OwnedPermit<Parcel>);
+
+pub(super) struct Parcel {
+    pub(super) message: Message,
+    pub(super) sent: Sent,
+}
+
+impl Desk {
+    /// A desk with room for `waiting` messages, and where they come out.
+    pub(super) fn new(waiting: NonZeroU16) -> (Self, mpsc::Receiver<Parcel>) {
+        let (desk, out) = mpsc::channel(waiting.get().into());
+        (Self(desk), out)
+    }
+
+    /// Takes a place for one message before anything is stored. `None` if all are taken or the courier is gone.
+    pub(crate) fn reserve(&self) -> Option<Place> {
+        self.0.clone().try_reserve_owned().ok().map(Place)
+    }
+}
+
+impl Place {
+    /// Hands the message in.
+    pub(crate) fn post(self, message: Message, sent: Sent) {
+        self.0.send(Parcel { message, sent });
+    }
+}
+
+impl fmt::Debug for Desk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Desk").field("free", &self.0.capacity()).finish()
+    }
+}
+
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Place")
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::{
+        key::{Key, KeyKind},
+        otp::{ChallengeId, Code, Purpose},
+    };
+    use zeroize::Zeroizing;
+
+    /// A message whose text is its number.
+    pub(in super::super) fn parcel(number: u8) -> Parcel {
+        let message = Message {
+            to: "+919876543210".parse().unwrap(),
+            text: Zeroizing::new(number.to_string()),
+            code: Code::parse("123456", 6).unwrap(),
+            purpose: Purpose::Login,
+            language: "en".into(),
+        };
+        let phone = Key::tag(KeyKind::Phone, [7; 16]);
+        Parcel { message, sent: Sent { phone, challenge: ChallengeId([9; 16]), number } }
+    }
+
+    pub(in super::super) fn post(desk: &Desk, number: u8) -> Option<()> {
+        let Parcel { message, sent } = parcel(number);
+        desk.reserve().map(|place| place.post(message, sent))
+    }
+
+    #[test]
+    fn a_full_desk_and_one_without_a_courier_take_nothing() {
+        let (desk, out) = Desk::new(NonZeroU16::new(2).unwrap());
+        let place = desk.reserve().unwrap();
+        post(&desk, 1).unwrap();
+        assert!(desk.reserve().is_none());
+        // A place that is not used is free again.
+        drop(place);
+        post(&desk, 2).unwrap();
+        assert!(desk.clone().reserve().is_none());
+        drop(out);
+        assert!(desk.reserve().is_none());
+    }
+}

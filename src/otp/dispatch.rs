@@ -1,0 +1,176 @@
+//! From a request of a code to the message on its way.
+
+use super::{
+    Caller, Challenge, ChallengeId, Code, Dispatch, Dispatched, Issue, Purpose, Resend, Sealed,
+    Secrets, Sent, answer::Standings, courier::Place, login::Inner, number, record::Record,
+    refusal, secrets::Handle, sender::Message,
+};
+use crate::{
+    audit::Step,
+    clock::Clock,
+    key::phone_key,
+    phone::Phone,
+    rejection::{Reason, Rejection},
+};
+use std::time::Duration;
+
+/// A message may leave, and what its client is told.
+struct Allowed {
+    number: u8,
+    expires_in: Duration,
+    cooldown: Duration,
+    sealed: Sealed,
+    standings: Standings,
+}
+
+/// How long a client should wait while no message can be taken on.
+const QUEUE_WAIT: Duration = Duration::from_secs(5);
+
+impl Inner {
+    pub(super) async fn issue(
+        &self,
+        caller: &Caller,
+        phone: &Phone,
+        purpose: Purpose,
+    ) -> Result<Challenge, Rejection> {
+        if !number::is_assignable(phone) {
+            return Err(Reason::PhoneInvalid.into());
+        }
+        // Before anything is stored: a code that cannot be sent must not cost a send.
+        let place = self.place()?;
+        let is_decoy = self.is_withheld(phone).await?;
+        let pepper = self.store.pepper();
+        let mut id = [0; 16];
+        getrandom::fill(&mut id).map_err(|_| Reason::StoreUnavailable)?;
+        let challenge = ChallengeId(id);
+        let handle = Handle { purpose, challenge, phone: phone_key(pepper, phone) };
+        let device = caller.device.key(pepper);
+        let code = self.draw(&handle)?;
+        // A decoy takes the same work, so that time does not tell.
+        let message = self.write(*phone, purpose, caller.language.as_deref(), code);
+        let mac = self.secrets.code(&handle, device, &message.code);
+        let no_mac = Secrets::no_code();
+        let record = Record { phone: *phone, is_decoy, language: message.language.clone() };
+        let issue = Issue {
+            arrival: caller.arrival(handle.phone, pepper),
+            phone: handle.phone,
+            challenge,
+            device,
+            code: if is_decoy { no_mac } else { mac }.ok_or(Reason::StoreUnavailable)?,
+            sealed: record.seal(&self.secrets, challenge)?,
+            rules: self.settings.rules,
+        };
+        let allowed = self.allowed(caller, self.store.issue(issue).await?)?;
+        self.tell(Some(caller), Step::CodeRequested, handle.phone, None);
+        self.post(place, &handle, &allowed, message, is_decoy);
+        self.told(&handle, *phone, &allowed)
+    }
+
+    pub(super) async fn resend(
+        &self,
+        caller: &Caller,
+        challenge: &str,
+    ) -> Result<Challenge, Rejection> {
+        let handle = self.secrets.read_handle(challenge).ok_or_else(refusal::no_such_challenge)?;
+        let place = self.place()?;
+        let pepper = self.store.pepper();
+        let device = caller.device.key(pepper);
+        let code = self.draw(&handle)?;
+        let mac = self.secrets.code(&handle, device, &code);
+        let resend = Resend {
+            arrival: caller.arrival(handle.phone, pepper),
+            phone: handle.phone,
+            challenge: handle.challenge,
+            device,
+            code: mac.ok_or(Reason::StoreUnavailable)?,
+            rules: self.settings.rules,
+        };
+        let allowed = self.allowed(caller, self.store.resend(resend).await?)?;
+        let record = Record::open(&self.secrets, handle.challenge, &allowed.sealed)?;
+        self.tell(Some(caller), Step::CodeResent, handle.phone, None);
+        let language = caller.language.as_deref().unwrap_or(&record.language);
+        let message = self.write(record.phone, handle.purpose, Some(language), code);
+        self.post(place, &handle, &allowed, message, record.is_decoy);
+        self.told(&handle, record.phone, &allowed)
+    }
+
+    fn place(&self) -> Result<Place, Rejection> {
+        let full = || Rejection::new(Reason::SmsUnavailable).retry_after(QUEUE_WAIT);
+        self.desk.reserve().ok_or_else(full)
+    }
+
+    /// Whether nothing may be sent to a number. Asks about every number in the same way.
+    async fn is_withheld(&self, phone: &Phone) -> Result<bool, Rejection> {
+        let withheld = self.withheld.as_ref().is_some_and(|withheld| withheld(phone));
+        if self.settings.known_only {
+            return Ok(self.subjects.find(phone).await?.is_none() || withheld);
+        }
+        Ok(withheld)
+    }
+
+    /// The code of the next message: drawn, but for test numbers.
+    fn draw(&self, handle: &Handle) -> Result<Code, Rejection> {
+        let (pepper, digits) = (self.store.pepper(), self.settings.digits);
+        let now = self.issuer.time().wall();
+        let fixed = self.test_numbers.code_for(pepper, handle.phone, now);
+        Ok(fixed.or_else(|| Code::random(digits)).ok_or(Reason::StoreUnavailable)?)
+    }
+
+    fn write(&self, to: Phone, purpose: Purpose, language: Option<&str>, code: Code) -> Message {
+        let lifetime = self.settings.rules.lifetime;
+        let (language, text) = self.texts.render(purpose, language, &code, lifetime);
+        Message { to, text, code, purpose, language }
+    }
+
+    /// Puts a message on its way, unless there must be none: decoys and test numbers.
+    fn post(
+        &self,
+        place: Place,
+        handle: &Handle,
+        allowed: &Allowed,
+        message: Message,
+        is_decoy: bool,
+    ) {
+        let now = self.issuer.time().wall();
+        let fixed = self.test_numbers.code_for(self.store.pepper(), handle.phone, now);
+        if !is_decoy && fixed.is_none() {
+            let Handle { challenge, phone, .. } = *handle;
+            place.post(message, Sent { phone, challenge, number: allowed.number });
+        }
+    }
+
+    fn allowed(&self, caller: &Caller, dispatch: Dispatch) -> Result<Allowed, Rejection> {
+        self.tell_blocks(caller, &dispatch.started);
+        let standings = Standings { client: dispatch.client, device: dispatch.device };
+        let mut rejection = match dispatch.outcome {
+            Dispatched::Allowed { number, expires_in, cooldown, sealed } => {
+                return Ok(Allowed { number, expires_in, cooldown, sealed, standings });
+            }
+            Dispatched::Blocked { remaining, .. } => refusal::blocked(remaining),
+            Dispatched::Limited { wait, .. } => {
+                Rejection::new(Reason::RateLimited).retry_after(wait)
+            }
+            Dispatched::Cooldown { wait } => Rejection::new(Reason::Cooldown).retry_after(wait),
+            Dispatched::NotLive => refusal::no_such_challenge(),
+            Dispatched::ResendsSpent => Rejection::new(Reason::ResendsSpent),
+        };
+        self.windows.write(&standings, rejection.headers_mut());
+        Err(rejection)
+    }
+
+    fn told(
+        &self,
+        handle: &Handle,
+        phone: Phone,
+        allowed: &Allowed,
+    ) -> Result<Challenge, Rejection> {
+        Ok(Challenge {
+            id: self.secrets.handle(handle).ok_or(Reason::StoreUnavailable)?,
+            expires_in: allowed.expires_in,
+            resend_after: allowed.cooldown,
+            code_length: self.settings.digits,
+            phone,
+            standings: allowed.standings,
+        })
+    }
+}

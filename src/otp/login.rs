@@ -1,0 +1,179 @@
+use super::{
+    Attempt, Caller, Challenge, ClaimsFor, Code, Login, OtpBuilder, Proof, Purpose, Secrets,
+    Settings, SharedLoginStore, Subjects, TestNumbers, Texts, Verdict, builder::Withheld,
+    courier::Desk, record::Record, refusal, windows::Windows,
+};
+use crate::{
+    audit::{self, Act, Event, Sink, Step},
+    jwt::Verifier,
+    key::Key,
+    phone::Phone,
+    rejection::{Reason, Rejection},
+    store::Started,
+    token::Issuer,
+};
+use std::{fmt, sync::Arc};
+
+/// The login: codes that are sent and verified, sessions that begin and end. Cheap to clone.
+///
+/// It knows nothing of HTTP; [`OtpService`](super::OtpService) is its face there. What it refuses it refuses with a
+/// [`Rejection`], so a server of your own can answer as that service does.
+#[derive(Clone)]
+pub struct Otp(pub(super) Arc<Inner>);
+
+pub(super) struct Inner {
+    pub(super) store: SharedLoginStore,
+    pub(super) issuer: Issuer,
+    pub(super) verifier: Verifier,
+    pub(super) settings: Settings,
+    pub(super) secrets: Secrets,
+    pub(super) texts: Texts,
+    pub(super) subjects: Arc<dyn Subjects>,
+    pub(super) claims: Option<Arc<dyn ClaimsFor>>,
+    pub(super) withheld: Option<Withheld>,
+    pub(super) test_numbers: TestNumbers,
+    pub(super) sink: Option<Arc<dyn Sink>>,
+    pub(super) desk: Desk,
+    pub(super) windows: Windows,
+}
+
+impl Otp {
+    /// What it is made of, but for store, issuer and sender.
+    pub fn builder(settings: Settings, secrets: Secrets, texts: Texts) -> OtpBuilder {
+        OtpBuilder::new(settings, secrets, texts)
+    }
+
+    /// Sends a code to a phone, or does as if: the answer does not tell whether the number is known, or whether
+    /// anything was sent.
+    ///
+    /// # Errors
+    ///
+    /// `phone-invalid`, `blocked`, `rate-limited`, `cooldown`, `sms-unavailable`, `store-unavailable`.
+    pub async fn request(
+        &self,
+        caller: &Caller,
+        phone: &Phone,
+        purpose: Purpose,
+    ) -> Result<Challenge, Rejection> {
+        self.0.issue(caller, phone, purpose).await
+    }
+
+    /// Sends another code for a challenge; the one before is void, and attempts stay counted.
+    ///
+    /// # Errors
+    ///
+    /// `otp-invalid` if there is no such live challenge of this device, `otp-exhausted` if it was sent as often as
+    /// it may be, and those of [`request`](Self::request).
+    pub async fn resend(&self, caller: &Caller, challenge: &str) -> Result<Challenge, Rejection> {
+        self.0.resend(caller, challenge).await
+    }
+
+    /// Logs in with a code: finds or creates the subject, begins a session, issues tokens.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`check`](Self::check).
+    pub async fn verify(
+        &self,
+        caller: &Caller,
+        challenge: &str,
+        code: &str,
+    ) -> Result<Login, Rejection> {
+        let proof = self.check(caller, challenge, code, Purpose::Login).await?;
+        let found = self.0.subjects.find_or_create(&proof.phone).await?;
+        if found.is_new {
+            let key = self.0.subject_key(found.subject.as_str());
+            self.0.tell(Some(caller), Step::SubjectCreated, key, None);
+        }
+        let tokens = self.0.begin(caller, &found.subject).await?;
+        Ok(Login {
+            tokens,
+            subject: found.subject,
+            is_new: found.is_new,
+            new_device: proof.new_device,
+        })
+    }
+
+    /// Whether a code is the right one for a challenge, for a purpose of your own.
+    ///
+    /// # Errors
+    ///
+    /// `body-invalid` if it is not a code at all, which counts for nothing; `otp-invalid` with the attempts that
+    /// remain; `device-mismatch`; `blocked`; `store-unavailable`.
+    pub async fn check(
+        &self,
+        caller: &Caller,
+        challenge: &str,
+        code: &str,
+        purpose: Purpose,
+    ) -> Result<Proof, Rejection> {
+        let inner = &*self.0;
+        let code = Code::parse(code, inner.settings.digits).ok_or(Reason::BodyInvalid)?;
+        let handle = inner.secrets.read_handle(challenge).filter(|it| it.purpose == purpose);
+        let handle = handle.ok_or_else(refusal::no_such_challenge)?;
+        let pepper = inner.store.pepper();
+        let device = caller.device.key(pepper);
+        let attempt = Attempt {
+            arrival: caller.arrival(handle.phone, pepper),
+            phone: handle.phone,
+            challenge: handle.challenge,
+            device,
+            code: inner.secrets.code(&handle, device, &code).ok_or(Reason::StoreUnavailable)?,
+            rules: inner.settings.rules,
+        };
+        let verified = inner.store.verify(attempt).await?;
+        inner.tell_blocks(caller, &verified.started);
+        let tell = |step, attempt| inner.tell(Some(caller), step, handle.phone, Some(attempt));
+        match verified.outcome {
+            Verdict::Right { attempt, sealed, new_device } => {
+                let record = Record::open(&inner.secrets, handle.challenge, &sealed)?;
+                if record.is_decoy {
+                    // A guess at a code that nobody was sent must not show that there was none.
+                    tell(Step::CodeWrong, attempt);
+                    let left = inner.settings.rules.attempts.saturating_sub(attempt);
+                    return Err(refusal::code(Reason::CodeInvalid, left));
+                }
+                tell(Step::CodeRight, attempt);
+                if new_device {
+                    tell(Step::DeviceNew, attempt);
+                }
+                Ok(Proof { phone: record.phone, new_device })
+            }
+            Verdict::Wrong { attempt, left } => {
+                tell(Step::CodeWrong, attempt);
+                Err(refusal::code(Reason::CodeInvalid, left))
+            }
+            Verdict::OtherDevice { attempt, left } => {
+                tell(Step::DeviceMismatch, attempt);
+                Err(refusal::code(Reason::DeviceMismatch, left))
+            }
+            Verdict::NotLive => Err(refusal::no_such_challenge()),
+            Verdict::Blocked { remaining, .. } => Err(refusal::blocked(remaining)),
+        }
+    }
+}
+
+impl Inner {
+    pub(super) fn tell(&self, caller: Option<&Caller>, step: Step, key: Key, attempt: Option<u8>) {
+        self.record(caller, Act::Login { step, key, attempt });
+    }
+
+    pub(super) fn tell_blocks(&self, caller: &Caller, started: &[Started]) {
+        started.iter().for_each(|started| self.record(Some(caller), started.into()));
+    }
+
+    fn record(&self, caller: Option<&Caller>, act: Act) {
+        let client = caller.map(|caller| caller.client.address());
+        audit::record(self.sink.as_deref(), Event::new(act).client(client));
+    }
+}
+
+impl fmt::Debug for Otp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Otp")
+            .field("store", &self.0.store)
+            .field("issuer", &self.0.issuer)
+            .field("settings", &self.0.settings)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,275 @@
+use super::{
+    answer,
+    body::{self, CodeRequest, LoginOnly, ResendRequest, SmsOnly, TokenRequest, VerifyRequest},
+    route::Route,
+};
+use crate::{
+    block::{AddressRules, AddressStanding},
+    client::Client,
+    eventual::BoxFuture,
+    gate::Door,
+    guarded::Guarded,
+    identity::{Claims, Identity, challenge},
+    jwt::{TokenSource, token68},
+    otp::{Caller, DeviceId, Origins, Otp, Purpose, Subject, Tokens, cross_site},
+    phone::Phone,
+    profile::Profile,
+    rejection::{Reason, Rejection},
+    token::{Cookies, SessionId},
+};
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response, header, request::Parts};
+use http_body::Body;
+use http_body_util::Full;
+use std::{
+    convert::Infallible,
+    sync::Arc,
+    task::{Context, Poll},
+};
+use tower_service::Service;
+
+/// What is behind the guard of an `OtpService`.
+#[derive(Clone)]
+pub(super) struct Endpoints {
+    pub(super) otp: Otp,
+    pub(super) door: Door,
+    pub(super) addresses: AddressRules,
+    /// Tokens are in cookies, for pages of these origins.
+    pub(super) cookies: Option<Arc<(Cookies, Origins)>>,
+}
+
+const DEVICE_ID: &str = "x-device-id";
+
+impl Endpoints {
+    pub(super) fn new(otp: Otp) -> Self {
+        let mut door = Door::new();
+        if let Some(sink) = &otp.0.sink {
+            door = door.audit(Arc::clone(sink));
+        }
+        Self { otp, door, addresses: AddressRules::new(), cookies: None }
+    }
+
+    /// Where access tokens are.
+    pub(super) fn source(&self) -> TokenSource {
+        self.cookies.as_ref().map_or_else(TokenSource::new, |cookies| cookies.0.source())
+    }
+
+    async fn answer<B: Body>(&self, parts: &Parts, body: B) -> Result<Response<Bytes>, Rejection> {
+        let route = Route::find(parts)?;
+        let guarded = parts.extensions.get::<Guarded>();
+        let client = *guarded.and_then(Guarded::client).ok_or(Reason::PeerUnknown)?;
+        if self.otp.0.settings.profile() != Profile::Dev && !client.is_encrypted() {
+            return Err(Reason::EncryptionRequired.into());
+        }
+        if let Some(cookies) = &self.cookies
+            && !cross_site::same_origin(parts, &cookies.1)
+        {
+            return Err(Reason::CrossSite.into());
+        }
+        match route {
+            Route::Request => self.request(self.caller(parts, client)?, parts, body).await,
+            Route::Resend => self.resend(self.caller(parts, client)?, parts, body).await,
+            Route::Verify => self.verify(self.caller(parts, client)?, parts, body).await,
+            Route::Refresh => self.refresh(parts, body).await,
+            Route::Logout => self.logout(parts, body).await,
+            Route::LogoutAll => {
+                let (subject, _) = owner(guarded)?;
+                self.otp.logout_all(&subject).await?;
+                Ok(self.without_cookies(answer::nothing()))
+            }
+            Route::Sessions => {
+                let (subject, session) = owner(guarded)?;
+                Ok(answer::sessions(&self.otp.sessions(&subject, session).await?))
+            }
+            Route::EndSession(id) => {
+                let (subject, _) = owner(guarded)?;
+                let id = id.parse().map_err(|_| Reason::NotFound)?;
+                self.otp.end_session(&subject, id).await?;
+                Ok(answer::nothing())
+            }
+            Route::OpenApi => Ok(answer::open_api()),
+        }
+    }
+
+    async fn request<B: Body>(
+        &self,
+        mut caller: Caller,
+        parts: &Parts,
+        body: B,
+    ) -> Result<Response<Bytes>, Rejection> {
+        let body = body::required(&parts.headers, body).await?;
+        let CodeRequest { phone, purpose: LoginOnly::Login, channel: SmsOnly::Sms, locale } = body;
+        let phone: Phone = phone.parse().map_err(|_| Reason::PhoneInvalid)?;
+        if let Some(locale) = &locale {
+            caller = caller.language(locale);
+        }
+        let challenge = self.otp.request(&caller, &phone, Purpose::Login).await?;
+        Ok(self.with_windows(&challenge))
+    }
+
+    async fn resend<B: Body>(
+        &self,
+        caller: Caller,
+        parts: &Parts,
+        body: B,
+    ) -> Result<Response<Bytes>, Rejection> {
+        let body: ResendRequest = body::required(&parts.headers, body).await?;
+        let challenge = self.otp.resend(&caller, &body.challenge_id).await?;
+        Ok(self.with_windows(&challenge))
+    }
+
+    async fn verify<B: Body>(
+        &self,
+        caller: Caller,
+        parts: &Parts,
+        body: B,
+    ) -> Result<Response<Bytes>, Rejection> {
+        let body: VerifyRequest = body::required(&parts.headers, body).await?;
+        let login = self.otp.verify(&caller, &body.challenge_id, &body.code).await?;
+        let response = answer::login(&login, self.cookies.is_none());
+        self.with_cookies(response, &login.tokens)
+    }
+
+    async fn refresh<B: Body>(&self, parts: &Parts, body: B) -> Result<Response<Bytes>, Rejection> {
+        let body: TokenRequest = body::optional(&parts.headers, body).await?;
+        let token = self.refresh_token(parts, body)?;
+        let token = token.ok_or_else(|| challenge::reject(Reason::TokenMissing))?;
+        match self.otp.refresh(&token).await {
+            Ok(tokens) => {
+                let response = answer::refreshed(&tokens, self.cookies.is_none());
+                self.with_cookies(response, &tokens)
+            }
+            // What is over for good goes; a fault that may pass must not cost anybody the session.
+            Err(mut rejection) if matches!(rejection.reason(), Reason::TokenInvalid(_)) => {
+                if let Some(cookies) = &self.cookies {
+                    cookies.0.take_back(rejection.headers_mut());
+                }
+                Err(rejection)
+            }
+            Err(rejection) => Err(rejection),
+        }
+    }
+
+    async fn logout<B: Body>(&self, parts: &Parts, body: B) -> Result<Response<Bytes>, Rejection> {
+        let body: TokenRequest = body::optional(&parts.headers, body).await?;
+        let refresh = self.refresh_token(parts, body)?;
+        let by_refresh = refresh.as_ref().and_then(|token| self.otp.session_of(token));
+        match (by_refresh, self.source().find(&parts.headers)?) {
+            (Some(session), _) => self.otp.logout(session).await?,
+            (None, Some(token)) => self.otp.logout(self.session(token).await?).await?,
+            // A refresh token that is none of ours has no session to end (RFC 7009 section 2.2).
+            (None, None) if refresh.is_some() => {}
+            (None, None) => return Err(challenge::reject(Reason::TokenMissing)),
+        }
+        Ok(self.without_cookies(answer::nothing()))
+    }
+
+    /// The session of an access token, whether or not it was revoked.
+    async fn session(&self, token: &[u8]) -> Result<SessionId, Rejection> {
+        let verified = match token68(token) {
+            Ok(token) => self.otp.0.verifier.verify(token).await,
+            Err(fault) => Err(fault),
+        };
+        let claims = verified.map_err(|fault| challenge::reject(Reason::TokenInvalid(fault)))?;
+        session_of(&claims).ok_or_else(|| challenge::reject(Reason::TokenMissing))
+    }
+
+    /// The one refresh token: in the cookie if cookies carry tokens, else in the body.
+    fn refresh_token(
+        &self,
+        parts: &Parts,
+        body: TokenRequest,
+    ) -> Result<Option<String>, Rejection> {
+        match &self.cookies {
+            Some(_) if body.refresh_token.is_some() => Err(Reason::BodyInvalid.into()),
+            Some(_) => {
+                let token = Cookies::refresh_token(&parts.headers)?;
+                Ok(token.map(|token| String::from_utf8_lossy(token).into_owned()))
+            }
+            None => Ok(body.refresh_token),
+        }
+    }
+
+    fn caller(&self, parts: &Parts, client: Client) -> Result<Caller, Rejection> {
+        let mut ids = parts.headers.get_all(DEVICE_ID).iter();
+        let device: DeviceId = match (ids.next().map(HeaderValue::to_str), ids.next()) {
+            (Some(Ok(id)), None) => id.parse().map_err(|_| Reason::DeviceInvalid)?,
+            _ => return Err(Reason::DeviceInvalid.into()),
+        };
+        let mut caller = Caller::new(client, device);
+        if let Some(agent) = parts.headers.get(header::USER_AGENT) {
+            caller = caller.user_agent(agent.as_bytes());
+        }
+        let languages = parts.headers.get(header::ACCEPT_LANGUAGE);
+        if let Some(Ok(languages)) = languages.map(HeaderValue::to_str) {
+            caller = caller.language(languages);
+        }
+        if self.addresses.standing(client.address()) == AddressStanding::Allowed {
+            caller = caller.spared();
+        }
+        Ok(caller)
+    }
+
+    fn with_windows(&self, challenge: &crate::otp::Challenge) -> Response<Bytes> {
+        let mut response = answer::challenge(challenge);
+        self.otp.0.windows.write(&challenge.standings, response.headers_mut());
+        response
+    }
+
+    fn with_cookies(
+        &self,
+        mut response: Response<Bytes>,
+        tokens: &Tokens,
+    ) -> Result<Response<Bytes>, Rejection> {
+        if let Some(cookies) = &self.cookies {
+            let access = (tokens.access.as_str(), tokens.access_expires_in);
+            let refresh = (&tokens.refresh, tokens.refresh_expires_in);
+            let handed = cookies.0.hand_out(response.headers_mut(), access, refresh);
+            handed.map_err(|_| Reason::StoreUnavailable)?;
+        }
+        Ok(response)
+    }
+
+    fn without_cookies(&self, mut response: Response<Bytes>) -> Response<Bytes> {
+        if let Some(cookies) = &self.cookies {
+            cookies.0.take_back(response.headers_mut());
+        }
+        response
+    }
+}
+
+impl<B> Service<Request<B>> for Endpoints
+where
+    B: Body + Send + 'static,
+    B::Data: Send,
+{
+    type Response = Response<Full<Bytes>>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let this = self.clone();
+        let (parts, body) = request.into_parts();
+        Box::pin(async move {
+            let answer = this.answer(&parts, body).await;
+            let refuse = |rejection| this.door.refuse(&parts, rejection);
+            Ok(answer.unwrap_or_else(refuse).map(Full::new))
+        })
+    }
+}
+
+/// Whose token it is, and of which session. The guard has let nobody else in.
+fn owner(guarded: Option<&Guarded>) -> Result<(Subject, Option<SessionId>), Rejection> {
+    let claims = guarded.map(Guarded::identity).and_then(Identity::claims);
+    let claims = claims.ok_or_else(|| challenge::reject(Reason::TokenMissing))?;
+    let subject = claims.subject().and_then(Subject::new);
+    Ok((subject.ok_or(Reason::StoreUnavailable)?, session_of(claims)))
+}
+
+fn session_of(claims: &Claims) -> Option<SessionId> {
+    claims.session()?.parse().ok()
+}

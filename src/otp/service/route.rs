@@ -1,0 +1,56 @@
+use crate::rejection::{Reason, Rejection};
+use http::{HeaderValue, Method, header, request::Parts};
+
+/// What a request wants.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Route<'a> {
+    Request,
+    Resend,
+    Verify,
+    Refresh,
+    Logout,
+    LogoutAll,
+    Sessions,
+    EndSession(&'a str),
+    OpenApi,
+}
+
+const GET: &str = "GET, HEAD";
+
+impl<'a> Route<'a> {
+    pub(super) fn find(request: &'a Parts) -> Result<Self, Rejection> {
+        let (route, allowed) = match request.uri.path() {
+            "/v1/otp/request" => (Self::Request, "POST"),
+            "/v1/otp/resend" => (Self::Resend, "POST"),
+            "/v1/otp/verify" => (Self::Verify, "POST"),
+            "/v1/token/refresh" => (Self::Refresh, "POST"),
+            "/v1/logout" => (Self::Logout, "POST"),
+            "/v1/logout/all" => (Self::LogoutAll, "POST"),
+            SESSIONS => (Self::Sessions, GET),
+            "/v1/openapi.json" => (Self::OpenApi, GET),
+            path => match session(path) {
+                Some(id) => (Self::EndSession(id), "DELETE"),
+                None => return Err(Reason::NotFound.into()),
+            },
+        };
+        let method = if request.method == Method::HEAD { "GET" } else { request.method.as_str() };
+        if allowed.split(", ").any(|allowed| allowed == method) {
+            return Ok(route);
+        }
+        let mut rejection = Rejection::new(Reason::MethodNotAllowed);
+        rejection.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
+        Err(rejection)
+    }
+}
+
+/// Whether what is at a path is for callers with a good token alone. Logout is not among them: it must work with
+/// a token that was revoked.
+pub(super) fn needs_token(path: &str) -> bool {
+    matches!(path, "/v1/logout/all" | SESSIONS) || session(path).is_some()
+}
+
+const SESSIONS: &str = "/v1/sessions";
+
+fn session(path: &str) -> Option<&str> {
+    path.strip_prefix(SESSIONS)?.strip_prefix('/').filter(|id| !id.contains('/'))
+}

@@ -1,0 +1,207 @@
+//! Sessions of a login: they begin with a code, go on with refresh tokens, and end.
+
+use super::{Caller, Otp, OwnSession, Subject, Tokens, login::Inner};
+use crate::{
+    audit::Step,
+    identity::{TokenFault, challenge},
+    key::{Key, KeyKind},
+    rejection::{Reason, Rejection},
+    store::{Absent, Asks, Block, Outcome},
+    token::{Grant, Opening, RefreshToken, Rotated, Rotation, Session, SessionId},
+};
+use std::time::Duration;
+use zeroize::Zeroizing;
+
+/// More than this many sessions of one subject are not kept; the oldest ends.
+const MAX_SESSIONS: u8 = 20;
+
+/// How much later than its end a verifier may still take a token.
+const MAX_LEEWAY: Duration = Duration::from_secs(300);
+
+impl Otp {
+    /// Exchanges a refresh token for new tokens. Used twice, it ends its session: somebody has a copy. For a few
+    /// seconds both uses get the same successor, so that a client that asks twice at once is not logged out.
+    ///
+    /// # Errors
+    ///
+    /// `token-invalid` if it is not a token of a session that goes on; `store-unavailable`, after which the token is
+    /// as good as before.
+    pub async fn refresh(&self, token: &str) -> Result<Tokens, Rejection> {
+        let inner = &*self.0;
+        let (id, generation) = RefreshToken::read(&inner.secrets, token)
+            .ok_or_else(|| invalid(TokenFault::Malformed))?;
+        let rotation =
+            Rotation { id, generation, idle: inner.settings.refresh, grace: inner.settings.grace };
+        let session = match inner.store.rotate(rotation).await? {
+            Rotated::Next(session) | Rotated::Replay(session) => session,
+            Rotated::Reused(session) => {
+                inner.deny(session.id).await?;
+                inner.tell(None, Step::RefreshReused, inner.session_key(session.id), None);
+                return Err(invalid(TokenFault::Revoked));
+            }
+            Rotated::Over => return Err(invalid(TokenFault::Revoked)),
+        };
+        inner.refuse_revoked(&session).await?;
+        let tokens = inner.tokens(&session).await?;
+        inner.tell(None, Step::TokenRefreshed, inner.session_key(id), None);
+        Ok(tokens)
+    }
+
+    /// The session of a refresh token, used or not, if the token is one of ours.
+    pub fn session_of(&self, token: &str) -> Option<SessionId> {
+        RefreshToken::read(&self.0.secrets, token).map(|(id, _)| id)
+    }
+
+    /// Ends a session: its refresh tokens at once, its access tokens at the next request. Does nothing if it is over.
+    ///
+    /// # Errors
+    ///
+    /// `store-unavailable`: it may go on.
+    pub async fn logout(&self, session: SessionId) -> Result<(), Rejection> {
+        self.0.deny(session).await?;
+        if self.0.store.end(session).await?.is_some() {
+            self.0.tell(None, Step::SessionEnded, self.0.session_key(session), None);
+        }
+        Ok(())
+    }
+
+    /// Ends all sessions of a subject, and says how many went on until now.
+    ///
+    /// # Errors
+    ///
+    /// `store-unavailable`: some may go on.
+    pub async fn logout_all(&self, subject: &Subject) -> Result<usize, Rejection> {
+        // Denied before they end: if the store fails in between, a second call finds them still there.
+        for session in self.0.store.sessions(subject.as_str()).await? {
+            self.0.deny(session.id).await?;
+        }
+        let ended = self.0.store.end_all(subject.as_str()).await?;
+        for session in &ended {
+            self.0.denied(session).await?;
+        }
+        Ok(ended.len())
+    }
+
+    /// The sessions of a subject that go on, the newest first; `current` is the one that asks.
+    ///
+    /// # Errors
+    ///
+    /// `store-unavailable`.
+    pub async fn sessions(
+        &self,
+        subject: &Subject,
+        current: Option<SessionId>,
+    ) -> Result<Vec<OwnSession>, Rejection> {
+        let sessions = self.0.store.sessions(subject.as_str()).await?;
+        let own = |session: Session| OwnSession { current: current == Some(session.id), session };
+        Ok(sessions.into_iter().map(own).collect())
+    }
+
+    /// Ends one session of a subject.
+    ///
+    /// # Errors
+    ///
+    /// `not-found` if the subject has no such session, whoever else has; `store-unavailable`.
+    pub async fn end_session(
+        &self,
+        subject: &Subject,
+        session: SessionId,
+    ) -> Result<(), Rejection> {
+        let found = self.0.store.session(session).await?;
+        if found.is_none_or(|found| *found.subject != *subject.as_str()) {
+            return Err(Reason::NotFound.into());
+        }
+        self.logout(session).await
+    }
+}
+
+impl Inner {
+    /// Begins a session and issues its first tokens.
+    pub(super) async fn begin(
+        &self,
+        caller: &Caller,
+        subject: &Subject,
+    ) -> Result<Tokens, Rejection> {
+        let mut id = [0; 16];
+        getrandom::fill(&mut id).map_err(|_| Reason::StoreUnavailable)?;
+        let opening = Opening {
+            id: SessionId(id),
+            subject: subject.as_str().into(),
+            device: caller.device.key(self.store.pepper()),
+            idle: self.settings.refresh,
+            longest: self.settings.longest_session,
+            most: MAX_SESSIONS,
+        };
+        let opened = self.store.open(opening).await?;
+        for session in &opened.ended {
+            self.denied(session).await?;
+        }
+        self.refuse_revoked(&opened.session).await?;
+        let tokens = self.tokens(&opened.session).await?;
+        self.tell(Some(caller), Step::TokenIssued, self.session_key(opened.session.id), None);
+        Ok(tokens)
+    }
+
+    async fn tokens(&self, session: &Session) -> Result<Tokens, Rejection> {
+        let subject = Subject::new(&session.subject).ok_or(Reason::StoreUnavailable)?;
+        let mut grant = Grant::new(subject.as_str())
+            .session(session.id.to_string())
+            .claim("auth_time", session.opened_at.as_secs())
+            // RFC 8176: a one-time password, by text message.
+            .claim("amr", vec!["otp", "sms"]);
+        if let Some(claims) = &self.claims {
+            grant = claims.grant(grant, &subject).await?;
+        }
+        // What is wrong with the grant, its maker is told by a test of the claims, not the client.
+        let access = self.issuer.mint(&grant).map_err(|_| Reason::StoreUnavailable)?;
+        let refresh = RefreshToken::of(&self.secrets, session.id, session.generation);
+        Ok(Tokens {
+            access: Zeroizing::new(access),
+            access_expires_in: self.issuer.access_lifetime(),
+            refresh: refresh.ok_or(Reason::StoreUnavailable)?,
+            refresh_expires_in: session.expires_in,
+            session: session.id,
+            subject,
+        })
+    }
+
+    /// A session or a subject that was revoked or blocked by other means gets no new tokens.
+    async fn refuse_revoked(&self, session: &Session) -> Result<(), Rejection> {
+        let issued_at = Some(session.opened_at);
+        let subject = self.subject_key(session.subject.as_ref());
+        let absent = |key| Absent { key, issued_at };
+        let mut asks = Asks::new();
+        asks.absent.extend([absent(self.session_key(session.id)), absent(subject)]);
+        match self.store.admit(asks).await?.outcome {
+            Outcome::Blocked { .. } => Err(invalid(TokenFault::Revoked)),
+            Outcome::Admitted | Outcome::Refused { .. } => Ok(()),
+        }
+    }
+
+    /// A session has ended: denies its access tokens, and tells.
+    async fn denied(&self, session: &Session) -> Result<(), Rejection> {
+        self.deny(session.id).await?;
+        self.tell(None, Step::SessionEnded, self.session_key(session.id), None);
+        Ok(())
+    }
+
+    /// Denies access tokens of a session until the last of them has ended.
+    async fn deny(&self, session: SessionId) -> Result<(), Rejection> {
+        let block = Block::lasting(self.issuer.access_lifetime() + MAX_LEEWAY);
+        Ok(self.store.block(self.session_key(session), block).await?)
+    }
+
+    fn session_key(&self, session: SessionId) -> Key {
+        self.issuer.session_key(self.store.pepper(), &session.to_string())
+    }
+
+    /// The key of a subject, as tokens of our issuer make it.
+    pub(super) fn subject_key(&self, subject: &str) -> Key {
+        let parts = [self.issuer.name().as_bytes(), subject.as_bytes()];
+        self.store.pepper().tag(KeyKind::Subject, &parts)
+    }
+}
+
+fn invalid(fault: TokenFault) -> Rejection {
+    challenge::reject(Reason::TokenInvalid(fault))
+}

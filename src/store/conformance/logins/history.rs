@@ -1,0 +1,157 @@
+use super::{
+    super::{answer, history::Dice},
+    Caller, Make, Scene,
+    model::Model,
+    scene::id,
+};
+use crate::{
+    key::Key,
+    otp::{Sent, Window},
+    store::Block,
+};
+use std::time::Duration;
+
+/// Plays a random history of codes to a store and to the model, and compares every answer. The same seed gives the same
+/// history: few phones, devices and addresses, and small windows, so that all that can be refused is.
+///
+/// # Panics
+///
+/// When they differ, or the store does not answer.
+pub async fn replay(make: Make<'_>, seed: u64, steps: usize) {
+    let mut play = Play::new(make, seed);
+    for at in 0..steps {
+        let step = play.step().await;
+        if let Err(difference) = step.1 {
+            panic!("seed {seed}, step {at}, {}: {difference}", step.0);
+        }
+    }
+}
+
+struct Play {
+    scene: Scene,
+    model: Model,
+    dice: Dice,
+    /// Who asked for each challenge, which is named by its place here.
+    asked: Vec<Caller>,
+}
+
+impl Play {
+    fn new(make: Make<'_>, seed: u64) -> Self {
+        let mut scene = Scene::new(make);
+        let (mut dice, rules) = (Dice(seed), &mut scene.rules);
+        let minutes =
+            |count, minutes: u64| Window { count, within: Duration::from_secs(60 * minutes) };
+        if dice.below(2) == 0 {
+            (rules.client, rules.fingerprint) = (minutes(100, 10), minutes(60, 10));
+            (rules.phone, rules.device) = (minutes(5, 10), minutes(3, 20));
+        }
+        if dice.below(2) == 0 {
+            (rules.guesses, rules.cooldown) = (minutes(5, 15), Duration::from_secs(10));
+            rules.device_memory = Duration::from_secs(7_200);
+        }
+        Self { scene, model: Model::default(), dice, asked: Vec::new() }
+    }
+
+    async fn step(&mut self) -> (String, Result<(), String>) {
+        match self.dice.below(40) {
+            0..=7 => {
+                let time = self.time();
+                self.scene.wait(time);
+                self.model.wait(time);
+                (format!("wait {time:?}"), Ok(()))
+            }
+            8..=17 => {
+                let caller = self.caller();
+                self.asked.push(caller);
+                let number = if self.dice.below(20) == 0 {
+                    self.recent()
+                } else {
+                    self.asked.len() as u32 - 1
+                };
+                let code = self.code();
+                let issue = self.scene.to_issue(&caller, number, code);
+                let told = answer(self.scene.store.issue(issue.clone())).await;
+                (format!("{issue:?}"), self.model.issue(&issue, &told))
+            }
+            18..=23 => {
+                let ((number, caller), code) = (self.answering(), self.code());
+                let resend = self.scene.to_resend(&caller, number, code);
+                let told = answer(self.scene.store.resend(resend)).await;
+                (format!("{resend:?}"), self.model.resend(&resend, &told))
+            }
+            24..=34 => {
+                let ((number, caller), code) = (self.answering(), self.code());
+                let attempt = self.scene.to_verify(&caller, number, code);
+                let told = answer(self.scene.store.verify(attempt)).await;
+                (format!("{attempt:?}"), self.model.verify(&attempt, &told))
+            }
+            35 => {
+                let (number, caller) = self.answering();
+                let sent = Sent {
+                    phone: caller.phone,
+                    challenge: id(number),
+                    number: self.dice.below(2) as u8,
+                };
+                answer(self.scene.store.give_back(sent)).await;
+                self.model.give_back(sent);
+                (format!("give back {sent:?}"), Ok(()))
+            }
+            36 => {
+                let (key, seconds) = (self.key(), self.dice.below(1_000));
+                let block = Block::lasting(Duration::from_secs(seconds));
+                answer(self.scene.store.block(key, block)).await;
+                self.model.blocks.block(key, block);
+                (format!("block {key}"), Ok(()))
+            }
+            _ => {
+                let key = self.key();
+                let told = answer(self.scene.store.unblock(key)).await;
+                (format!("unblock {key}"), self.model.blocks.unblock(key, told))
+            }
+        }
+    }
+
+    /// The caller of a recent challenge, or now and then somebody else with its name.
+    fn answering(&mut self) -> (u32, Caller) {
+        let number = self.recent();
+        let other = self.caller();
+        match (self.asked.get(number as usize), self.dice.below(8)) {
+            (Some(asked), 0) => (number, Caller { device: other.device, ..*asked }),
+            (Some(asked), 1..) => {
+                (number, Caller { client: other.client, fingerprint: other.fingerprint, ..*asked })
+            }
+            (None, _) => (number, other),
+        }
+    }
+
+    fn caller(&mut self) -> Caller {
+        let [address, phone, device] = [40, 2, 7].map(|bound| self.dice.below(bound) as u32);
+        // Low devices come more often, so that some are bound and seen again.
+        let caller = Caller::new(address, phone, device.min(self.dice.below(7) as u32));
+        if address == 0 { Caller { client: None, ..caller } } else { caller }
+    }
+
+    fn recent(&mut self) -> u32 {
+        (self.asked.len() as u32).saturating_sub(1 + self.dice.below(3) as u32)
+    }
+
+    fn code(&mut self) -> u8 {
+        self.dice.below(2) as u8
+    }
+
+    fn key(&mut self) -> Key {
+        let caller = self.caller();
+        match self.dice.below(6) {
+            0 => caller.fingerprint,
+            1 => caller.client.unwrap_or(caller.phone),
+            _ => caller.phone,
+        }
+    }
+
+    fn time(&mut self) -> Duration {
+        let seconds =
+            [0, 1, 10, 30, 30, 60, 120, 300, 600, 900, 1_800, 3_600][self.dice.below(12) as usize];
+        // On the moment, just before or just after.
+        Duration::from_micros((seconds * 1_000_000 + self.dice.below(3)).saturating_sub(1))
+    }
+}

@@ -1,0 +1,45 @@
+//! Checks that a store of your own keeps codes and sessions as their contracts say: that of
+//! [codes](crate::otp::contract) and that of [sessions](crate::token::Sessions).
+//!
+//! [`check`] runs all that can be told from one caller: examples of every rule, and random histories compared
+//! step by step with a naive model. It panics with what differs. Races need your runtime; see
+//! `tests/otp_store.rs` of this crate.
+//!
+//! ```
+//! # async fn example() {
+//! use portcullis::{Memory, store::conformance::logins};
+//!
+//! logins::check(&|clock| Memory::new().clock(clock.clone()).into(), 4).await;
+//! # }
+//! ```
+
+mod codes;
+mod families;
+mod history;
+mod lockout;
+mod model;
+mod scene;
+mod windows;
+
+pub use history::replay;
+pub use scene::{Caller, Scene};
+
+use crate::{clock::ManualClock, otp::SharedLoginStore};
+
+/// Makes an empty store that goes by the clock.
+pub type Make<'a> = &'a (dyn Fn(&ManualClock) -> SharedLoginStore + Sync);
+
+/// Runs every example, and as many random histories as `seeds` says.
+///
+/// # Panics
+///
+/// When the store breaks a contract, or does not answer.
+pub async fn check(make: Make<'_>, seeds: u64) {
+    codes::check(make).await;
+    windows::check(make).await;
+    lockout::check(make).await;
+    families::check(make).await;
+    for seed in 0..seeds {
+        replay(make, seed, 300).await;
+    }
+}

@@ -1,0 +1,142 @@
+//! Windows of clients, fingerprints, phones and devices, and what full ones lead to.
+
+use super::{super::answer, Caller, Make, Scene};
+use crate::{
+    clock::UnixTime,
+    otp::{Dispatched, Verdict, Windowed},
+    store::Block,
+};
+use std::time::Duration;
+
+pub(super) async fn check(make: Make<'_>) {
+    the_window_of_a_client_is_exact_and_refusals_strike(make).await;
+    the_window_of_a_fingerprint_comes_after_the_clients(make).await;
+    a_client_that_must_not_be_counted_is_not(make).await;
+    the_window_of_a_device_is_exact(make).await;
+    the_window_of_a_phone_blocks_it_longer_each_time(make).await;
+    blocks_of_any_key_stop_calls_in_order(make).await;
+}
+
+const MICRO: Duration = Duration::from_micros(1);
+
+async fn the_window_of_a_client_is_exact_and_refusals_strike(make: Make<'_>) {
+    let scene = Scene::new(make);
+    let within = scene.rules.client.within;
+    let caller = |phone| Caller::new(1, phone, phone);
+    for phone in 0..10 {
+        let told = scene.allowed(&caller(phone), phone, 1).await;
+        let standing = told.client.map(|standing| (standing.remaining, standing.full_in()));
+        assert_eq!(standing, Some((9 - phone, within)));
+        scene.wait(MICRO);
+    }
+    scene.wait(within - MICRO * 11);
+    let told = scene.issue(&caller(10), 10, 1).await;
+    assert_eq!(told.outcome, Dispatched::Limited { by: Windowed::Client, wait: MICRO });
+    assert_eq!(told.client.map(|standing| standing.wait()), Some(MICRO));
+    assert_eq!(told.device, None, "not looked at");
+    scene.wait(MICRO);
+    scene.allowed(&caller(10), 10, 1).await;
+    let mut told = scene.issue(&caller(11), 11, 1).await;
+    assert_eq!(told.outcome, Dispatched::Limited { by: Windowed::Client, wait: MICRO });
+    for _ in 0..3 {
+        assert!(told.started.is_empty(), "{told:?}");
+        told = scene.resend(&caller(10), 10, 1).await;
+    }
+    let [started] = told.started[..] else { panic!("{told:?}") };
+    assert_eq!((Some(started.key), started.lasting.as_secs()), (caller(1).client, 900));
+    let remaining = Some(started.lasting);
+    assert_eq!(told.outcome, Dispatched::Blocked { key: started.key, remaining });
+    let listed = answer(scene.store.blocks(9)).await;
+    assert_eq!(listed.iter().map(|block| block.key).collect::<Vec<_>>(), [started.key]);
+    let other = Caller::new(2, 11, 11);
+    scene.allowed(&other, 12, 1).await;
+    let told = scene.verify(&caller(10), 10, 1).await.outcome;
+    assert_eq!(told, Verdict::Blocked { key: started.key, remaining });
+}
+
+async fn the_window_of_a_fingerprint_comes_after_the_clients(make: Make<'_>) {
+    let scene = Scene::new(make);
+    let one = Caller::new(1, 1, 1);
+    for challenge in 1..=5 {
+        scene.allowed(&one, challenge, 1).await;
+        scene.give_back(&one, challenge, 0).await;
+    }
+    let told = scene.issue(&one, 6, 1).await;
+    let wait = scene.rules.fingerprint.within;
+    assert_eq!(told.outcome, Dispatched::Limited { by: Windowed::Fingerprint, wait });
+    assert_eq!(told.client.map(|standing| standing.remaining), Some(5), "counted in neither");
+    scene.allowed(&Caller::new(1, 2, 1), 7, 1).await;
+}
+
+async fn a_client_that_must_not_be_counted_is_not(make: Make<'_>) {
+    let scene = Scene::new(make);
+    for phone in 0..30 {
+        let caller = Caller { client: None, ..Caller::new(1, phone, 1) };
+        assert_eq!(scene.allowed(&caller, phone, 1).await.client, None);
+    }
+}
+
+async fn the_window_of_a_device_is_exact(make: Make<'_>) {
+    let mut scene = Scene::new(make);
+    scene.rules.phone.count = 10;
+    let within = scene.rules.device.within;
+    let from = |address| Caller::new(address, 1, 1);
+    for challenge in 0..3 {
+        scene.allowed(&from(challenge), challenge, 1).await;
+        scene.wait(scene.rules.cooldown);
+    }
+    scene.wait(within - scene.rules.cooldown * 3 - MICRO);
+    let told = scene.issue(&from(3), 3, 1).await;
+    assert_eq!(told.outcome, Dispatched::Limited { by: Windowed::Device, wait: MICRO });
+    assert_eq!(told.device.map(|standing| (standing.remaining, standing.wait())), Some((0, MICRO)));
+    scene.wait(MICRO);
+    scene.allowed(&from(4), 4, 1).await;
+}
+
+async fn the_window_of_a_phone_blocks_it_longer_each_time(make: Make<'_>) {
+    let scene = Scene::new(make);
+    let first = scene.flood(1, 10).await;
+    assert_eq!(first.as_secs(), 900, "exact the first time");
+    let late = Caller::new(90, 1, 90);
+    scene.wait(first - MICRO);
+    let told = scene.issue(&late, 20, 1).await.outcome;
+    assert_eq!(told, Dispatched::Blocked { key: late.phone, remaining: Some(MICRO) });
+    scene.wait(MICRO);
+    let second = scene.flood(1, 30).await;
+    assert!((1_800..=1_980).contains(&second.as_secs()), "{second:?}");
+    let other = Caller::new(91, 2, 91);
+    scene.allowed(&other, 40, 1).await;
+}
+
+async fn blocks_of_any_key_stop_calls_in_order(make: Make<'_>) {
+    let scene = Scene::new(make);
+    let one = Caller::new(1, 1, 1);
+    scene.bind(&one, 1).await;
+    scene.allowed(&one, 2, 2).await;
+    let client = one.client.unwrap_or(one.phone);
+    let revoked = Block::forever().issued_until(UnixTime::from_secs(2_000_000_000));
+    for key in [one.phone, one.fingerprint, client] {
+        answer(scene.store.block(key, revoked)).await;
+    }
+    assert!(
+        matches!(scene.verify(&one, 2, 9).await.outcome, Verdict::Wrong { .. }),
+        "revocations are of tokens"
+    );
+    // Each is told before those that were blocked before it.
+    for key in [one.phone, one.fingerprint, client] {
+        answer(scene.store.block(key, Block::lasting(Duration::from_secs(5)))).await;
+        let remaining = Some(Duration::from_secs(5));
+        let told = scene.issue(&one, 3, 1).await;
+        assert_eq!(told.outcome, Dispatched::Blocked { key, remaining });
+        assert_eq!((told.client, told.device, told.started.len()), (None, None, 0));
+        assert_eq!(scene.resend(&one, 2, 1).await.outcome, Dispatched::Blocked { key, remaining });
+        assert_eq!(scene.verify(&one, 2, 2).await.outcome, Verdict::Blocked { key, remaining });
+    }
+    answer(scene.store.block(client, Block::forever())).await;
+    let told = scene.verify(&one, 2, 2).await.outcome;
+    assert_eq!(told, Verdict::Blocked { key: client, remaining: None });
+    for key in [one.phone, one.fingerprint, client] {
+        assert!(answer(scene.store.unblock(key)).await);
+    }
+    assert!(matches!(scene.verify(&one, 2, 2).await.outcome, Verdict::Right { attempt: 2, .. }));
+}

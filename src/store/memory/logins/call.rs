@@ -1,0 +1,188 @@
+use super::{
+    super::{Inner, blocks::End},
+    arrivals::Arrived,
+    lane::Who,
+    phone::{Phone, Spent},
+};
+use crate::{
+    block::Ladder,
+    clock::micros,
+    key::Key,
+    limit::Name,
+    otp::{Arrival, ChallengeId, Dispatch, Dispatched, Rules, Sent, Window, Windowed},
+    store::{Standing, Started, StoreError},
+};
+use smallvec::SmallVec;
+use std::time::Duration;
+
+/// One call, made while the shard of its phone is locked.
+pub(super) struct Call<'a> {
+    pub(super) store: &'a Inner,
+    pub(super) arrival: Arrival,
+    pub(super) phone: Key,
+    pub(super) device: Key,
+    pub(super) rules: &'a Rules,
+    pub(super) now: u64,
+    pub(super) client: Option<Standing>,
+    pub(super) own: Option<Standing>,
+    pub(super) started: SmallVec<[Started; 1]>,
+}
+
+/// Why a call ends early.
+pub(super) enum Stop {
+    Refused(Dispatched),
+    Failed(StoreError),
+}
+
+pub(super) type Step<T> = Result<T, Stop>;
+
+impl<'a> Call<'a> {
+    /// Reads the clock, so that what is written under one lock is in order.
+    pub(super) fn new(
+        store: &'a Inner,
+        arrival: Arrival,
+        phone: Key,
+        device: Key,
+        rules: &'a Rules,
+    ) -> Self {
+        let now = store.now();
+        let (client, own, started) = (None, None, SmallVec::new());
+        Self { store, arrival, phone, device, rules, now, client, own, started }
+    }
+
+    /// Blocks, and the windows of the arrival. Says whose call it is.
+    pub(super) fn enter(&mut self, phone: &Phone) -> Step<Who> {
+        let who = phone.who(self.device, self.rules.guesses, self.now);
+        if let Some((key, remaining)) = self.blocked(phone, who, false) {
+            return Err(Dispatched::Blocked { key, remaining }.into());
+        }
+        let arrivals = &self.store.logins.arrivals;
+        let Arrived { client, full } =
+            arrivals.count(self.arrival, self.rules, self.now).map_err(Stop::Failed)?;
+        self.client = client;
+        let Some((by, key, wait)) = full else { return Ok(who) };
+        Err(match self.strike(key, "otp-requests", self.rules.refusals) {
+            Some(started) => Dispatched::Blocked { key, remaining: Some(started.lasting) },
+            None => Dispatched::Limited { by, wait: Duration::from_micros(wait) },
+        }
+        .into())
+    }
+
+    /// The first key that is blocked for this call.
+    pub(super) fn blocked(
+        &self,
+        phone: &Phone,
+        who: Who,
+        answers: bool,
+    ) -> Option<(Key, Option<Duration>)> {
+        let Arrival { client, fingerprint } = self.arrival;
+        let mut keys = client.into_iter().chain([fingerprint, self.phone]);
+        keys.find_map(|key| {
+            let end = self.store.blocks.end(key, self.now)?;
+            let by_strangers = if key == self.phone { phone.noted(end) } else { None };
+            let passes = match by_strangers {
+                None => false,
+                Some(Spent::Guesses) => who != Who::Stranger,
+                Some(Spent::Sends) => who != Who::Stranger || answers,
+            };
+            (!passes).then(|| (key, end.remaining(self.now)))
+        })
+    }
+
+    /// Guesses and cooldown of the lane.
+    pub(super) fn pause(&self, phone: &Phone, who: Who) -> Step<()> {
+        let wait = Duration::from_micros(phone.spent(who, self.rules.guesses, self.now));
+        if !wait.is_zero() {
+            return Err(Dispatched::Limited { by: Windowed::Phone, wait }.into());
+        }
+        let wait = Duration::from_micros(phone.cooling(who, self.now));
+        if wait.is_zero() { Ok(()) } else { Err(Dispatched::Cooldown { wait }.into()) }
+    }
+
+    /// The windows of the phone.
+    pub(super) fn room(&mut self, phone: &mut Phone, who: Who) -> Step<()> {
+        let counted = if who == Who::Stranger { None } else { Some(self.device) };
+        let standing = phone.sent(counted, self.rules.phone, self.now);
+        if standing.wait > 0 {
+            if who == Who::Stranger
+                && let Some((key, remaining)) = self.block(phone, Spent::Sends)
+            {
+                return Err(Dispatched::Blocked { key, remaining }.into());
+            }
+            return Err(limited(Windowed::Phone, standing));
+        }
+        let standing = self.own(phone, self.rules.device);
+        if standing.wait > 0 { Err(limited(Windowed::Device, standing)) } else { Ok(()) }
+    }
+
+    fn own(&mut self, phone: &Phone, window: Window) -> Standing {
+        let standing = phone.sent(Some(self.device), window, self.now);
+        self.own = Some(standing);
+        standing
+    }
+
+    /// Counts a message, and says how long the cooldown is that it begins.
+    pub(super) fn sent(
+        &mut self,
+        phone: &mut Phone,
+        who: Who,
+        challenge: ChallengeId,
+        number: u8,
+    ) -> Duration {
+        let times = 1_u32.checked_shl(number.into()).unwrap_or(u32::MAX);
+        let cooldown = self.rules.cooldown.saturating_mul(times);
+        let until = self.now.saturating_add(micros(cooldown));
+        let sent = Sent { phone: self.phone, challenge, number };
+        phone.count(sent, self.device, who, until, self.rules, self.now);
+        self.own(phone, self.rules.device);
+        cooldown
+    }
+
+    pub(super) fn wrong(&mut self, phone: &mut Phone, who: Who) {
+        let Arrival { client, fingerprint } = self.arrival;
+        for key in client.into_iter().chain([fingerprint]) {
+            self.strike(key, "otp-codes", self.rules.wrong_codes);
+        }
+        if phone.wrong(who, self.rules.guesses, self.now) && who == Who::Stranger {
+            self.block(phone, Spent::Guesses);
+        }
+    }
+
+    /// Blocks the phone for strangers. Says how long it is blocked, if it is.
+    fn block(&mut self, phone: &mut Phone, spent: Spent) -> Option<(Key, Option<Duration>)> {
+        let cause = match spent {
+            Spent::Sends => "otp-sends",
+            Spent::Guesses => "otp-guesses",
+        };
+        if let Some(started) = self.strike(self.phone, cause, self.rules.phone_block) {
+            phone.note(End::after(Some(started.lasting), self.now), spent);
+        }
+        let end = self.store.blocks.end(self.phone, self.now)?;
+        Some((self.phone, end.remaining(self.now)))
+    }
+
+    fn strike(&mut self, key: Key, cause: &'static str, ladder: Ladder) -> Option<Started> {
+        let Inner { blocks, pepper, .. } = self.store;
+        let started = blocks.strike(key, Name::from(cause), ladder, None, pepper, self.now)?;
+        self.started.push(started);
+        Some(started)
+    }
+
+    pub(super) fn dispatch(self, outcome: Step<Dispatched>) -> Result<Dispatch, StoreError> {
+        let outcome = match outcome {
+            Ok(outcome) | Err(Stop::Refused(outcome)) => outcome,
+            Err(Stop::Failed(error)) => return Err(error),
+        };
+        Ok(Dispatch { outcome, client: self.client, device: self.own, started: self.started })
+    }
+}
+
+fn limited(by: Windowed, standing: Standing) -> Stop {
+    Dispatched::Limited { by, wait: standing.wait() }.into()
+}
+
+impl From<Dispatched> for Stop {
+    fn from(outcome: Dispatched) -> Self {
+        Self::Refused(outcome)
+    }
+}

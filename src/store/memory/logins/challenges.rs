@@ -1,0 +1,154 @@
+use super::{
+    super::{Inner, Memory},
+    call::{Call, Step},
+    phone::{Challenge, Phone},
+};
+use crate::{
+    clock::micros,
+    eventual::Eventual,
+    otp::{
+        Attempt, ChallengeId, Challenges, CodeMac, Dispatch, Dispatched, Issue, Resend, Sent,
+        Verdict, Verified,
+    },
+    store::StoreError,
+};
+use std::time::Duration;
+
+impl Challenges for Memory {
+    fn issue(&self, issue: Issue) -> Eventual<Result<Dispatch, StoreError>> {
+        Eventual::Ready(self.0.issue(issue))
+    }
+
+    fn resend(&self, resend: Resend) -> Eventual<Result<Dispatch, StoreError>> {
+        Eventual::Ready(self.0.resend(&resend))
+    }
+
+    fn verify(&self, attempt: Attempt) -> Eventual<Result<Verified, StoreError>> {
+        Eventual::Ready(Ok(self.0.verify(&attempt)))
+    }
+
+    fn give_back(&self, sent: Sent) -> Eventual<Result<(), StoreError>> {
+        if let Some(phone) = self.0.logins.phones.lock_for(&sent.phone).find_mut(&sent.phone) {
+            phone.give_back(sent);
+        }
+        Eventual::Ready(Ok(()))
+    }
+}
+
+impl Inner {
+    fn issue(&self, issue: Issue) -> Result<Dispatch, StoreError> {
+        let mut phones = self.logins.phones.lock_for(&issue.phone);
+        let Issue { arrival, phone: key, device, rules, .. } = issue;
+        let mut call = Call::new(self, arrival, key, device, &rules);
+        let now = call.now;
+        if let Some(phone) = phones.find_mut(&key) {
+            let outcome = call.issue(phone, issue);
+            return call.dispatch(outcome);
+        }
+        let mut phone = Phone::default();
+        let outcome = call.issue(&mut phone, issue);
+        // A phone is kept only for the sake of a challenge: what was refused has written nothing.
+        if matches!(outcome, Ok(Dispatched::Allowed { .. }))
+            && phones.insert(key, phone, now).is_err()
+        {
+            return Err(StoreError::new("no room for another phone"));
+        }
+        call.dispatch(outcome)
+    }
+
+    fn resend(&self, resend: &Resend) -> Result<Dispatch, StoreError> {
+        let mut phones = self.logins.phones.lock_for(&resend.phone);
+        let Resend { arrival, phone: key, device, rules, .. } = resend;
+        let mut call = Call::new(self, *arrival, *key, *device, rules);
+        // Nothing is written to a phone that has no challenge.
+        let mut nobody = Phone::default();
+        let phone = phones.find_mut(key).unwrap_or(&mut nobody);
+        let outcome = call.resend(phone, resend.challenge, resend.code);
+        call.dispatch(outcome)
+    }
+
+    fn verify(&self, attempt: &Attempt) -> Verified {
+        let mut phones = self.logins.phones.lock_for(&attempt.phone);
+        let Attempt { arrival, phone: key, device, rules, .. } = attempt;
+        let mut call = Call::new(self, *arrival, *key, *device, rules);
+        let mut nobody = Phone::default();
+        let phone = phones.find_mut(key).unwrap_or(&mut nobody);
+        let outcome = call.verify(phone, attempt);
+        Verified { outcome, started: call.started }
+    }
+}
+
+impl Call<'_> {
+    fn issue(&mut self, phone: &mut Phone, issue: Issue) -> Step<Dispatched> {
+        let who = self.enter(phone)?;
+        self.pause(phone, who)?;
+        self.room(phone, who)?;
+        if phone.live(issue.challenge, self.now).is_some() {
+            return Err(Dispatched::NotLive.into());
+        }
+        let Issue { challenge: id, device, code, sealed, .. } = issue;
+        let (start, end) = (self.now, self.now.saturating_add(micros(self.rules.lifetime)));
+        let kept = sealed.clone();
+        let (attempts, number) = (0, 0);
+        let challenge = Challenge { id, device, code, sealed: kept, attempts, number, start, end };
+        phone.add(challenge, who, self.rules, self.now);
+        let cooldown = self.sent(phone, who, id, 0);
+        Ok(Dispatched::Allowed { number: 0, expires_in: self.rules.lifetime, cooldown, sealed })
+    }
+
+    fn resend(&mut self, phone: &mut Phone, id: ChallengeId, code: CodeMac) -> Step<Dispatched> {
+        let who = self.enter(phone)?;
+        let (now, rules) = (self.now, self.rules);
+        let own = phone.live(id, now).filter(|live| live.device == self.device);
+        let Some(sent) = own.filter(|live| live.attempts < rules.attempts).map(|live| live.number)
+        else {
+            return Err(Dispatched::NotLive.into());
+        };
+        self.pause(phone, who)?;
+        if sent >= rules.resends {
+            return Err(Dispatched::ResendsSpent.into());
+        }
+        self.room(phone, who)?;
+        let Some(live) = phone.live(id, now) else { return Err(Dispatched::NotLive.into()) };
+        live.code = code;
+        live.number = sent + 1;
+        let longest = live.start.saturating_add(micros(rules.longest));
+        live.end = now.saturating_add(micros(rules.lifetime)).min(longest);
+        let (expires_in, sealed) = (Duration::from_micros(live.end - now), live.sealed.clone());
+        let cooldown = self.sent(phone, who, id, sent + 1);
+        Ok(Dispatched::Allowed { number: sent + 1, expires_in, cooldown, sealed })
+    }
+
+    fn verify(&mut self, phone: &mut Phone, attempt: &Attempt) -> Verdict {
+        let (now, rules) = (self.now, self.rules);
+        let who = phone.who(self.device, rules.guesses, now);
+        if let Some((key, remaining)) = self.blocked(phone, who, true) {
+            return Verdict::Blocked { key, remaining };
+        }
+        let spent = phone.spent(who, rules.guesses, now);
+        if spent > 0 {
+            let remaining = Some(Duration::from_micros(spent));
+            return Verdict::Blocked { key: self.phone, remaining };
+        }
+        let live = phone.live(attempt.challenge, now);
+        let Some(live) = live.filter(|live| live.attempts < rules.attempts) else {
+            return Verdict::NotLive;
+        };
+        // Counted before anything is compared.
+        live.attempts += 1;
+        let (attempt, left, right) =
+            (live.attempts, rules.attempts - live.attempts, live.code.matches(&attempt.code));
+        let (id, own) = (live.id, live.device == self.device);
+        if own
+            && right
+            && let Some(Challenge { sealed, .. }) = phone.take(id)
+        {
+            let new_device = !phone.remembers(self.device, now);
+            let until = now.saturating_add(micros(rules.device_memory));
+            phone.remember(self.device, who, until, now);
+            return Verdict::Right { attempt, sealed, new_device };
+        }
+        self.wrong(phone, who);
+        if own { Verdict::Wrong { attempt, left } } else { Verdict::OtherDevice { attempt, left } }
+    }
+}

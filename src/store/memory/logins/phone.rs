@@ -1,0 +1,254 @@
+use super::{
+    super::{blocks::End, table::Mortal},
+    arrivals::standing,
+    lane::{Lane, Who},
+};
+use crate::{
+    clock::micros,
+    key::Key,
+    otp::{ChallengeId, CodeMac, Rules, Sealed, Sent, Window},
+    store::Standing,
+};
+
+/// All that is kept for a phone.
+///
+/// Most phones are remembered for months for the sake of one device, so all that passes within the hour is in a
+/// box of its own, which goes when it is empty.
+#[derive(Debug, Default)]
+pub(super) struct Phone {
+    /// Those that logged in, the last one last.
+    devices: Vec<Device>,
+    busy: Option<Box<Busy>>,
+}
+
+/// A challenge that waits for its code.
+#[derive(Debug)]
+pub(super) struct Challenge {
+    pub(super) id: ChallengeId,
+    pub(super) device: Key,
+    pub(super) code: CodeMac,
+    pub(super) sealed: Sealed,
+    pub(super) attempts: u8,
+    /// Of the last message.
+    pub(super) number: u8,
+    pub(super) start: u64,
+    pub(super) end: u64,
+}
+
+/// What the strangers used up.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Spent {
+    Sends,
+    Guesses,
+}
+
+#[derive(Debug)]
+struct Device {
+    key: Key,
+    until: u64,
+}
+
+#[derive(Debug, Default)]
+struct Busy {
+    /// The oldest first.
+    live: Vec<Challenge>,
+    /// The oldest first.
+    messages: Vec<Message>,
+    /// How long messages count.
+    keep: u64,
+    lanes: Vec<Lane>,
+    /// The block that the strangers started last.
+    noted: Option<(End, Spent)>,
+}
+
+#[derive(Debug)]
+struct Message {
+    at: u64,
+    device: Key,
+    sent: Sent,
+}
+
+/// How many devices are remembered.
+const DEVICES: usize = 5;
+
+impl Phone {
+    /// Whether the device has logged in.
+    pub(super) fn remembers(&self, device: Key, now: u64) -> bool {
+        self.devices.iter().any(|known| known.key == device && known.until > now)
+    }
+
+    /// Whose call it is. Who has no guess left is a stranger, and guesses on at the strangers' cost.
+    pub(super) fn who(&self, device: Key, guesses: Window, now: u64) -> Who {
+        let bound = Who::Bound(device);
+        if self.remembers(device, now) && self.spent(bound, guesses, now) == 0 {
+            bound
+        } else {
+            Who::Stranger
+        }
+    }
+
+    /// Microseconds until the lane has a guess again; zero if it has one.
+    pub(super) fn spent(&self, who: Who, guesses: Window, now: u64) -> u64 {
+        self.lane(who).map_or(0, |lane| lane.spent(guesses, now))
+    }
+
+    /// Microseconds until the next message of the lane may leave; zero if it may.
+    pub(super) fn cooling(&self, who: Who, now: u64) -> u64 {
+        self.lane(who).map_or(0, |lane| lane.cooling(now))
+    }
+
+    /// How a window stands that counts the messages of a device, or of all.
+    pub(super) fn sent(&self, device: Option<Key>, window: Window, now: u64) -> Standing {
+        let messages = self.busy.as_deref().map_or(&[][..], |busy| &busy.messages);
+        let counted =
+            messages.iter().filter(|message| device.is_none_or(|key| key == message.device));
+        standing(window, counted.map(|message| message.at), now)
+    }
+
+    /// What led to the block that ends then, if it was the strangers.
+    pub(super) fn noted(&self, end: End) -> Option<Spent> {
+        let (noted, spent) = self.busy.as_ref()?.noted?;
+        (noted == end).then_some(spent)
+    }
+
+    pub(super) fn note(&mut self, end: End, spent: Spent) {
+        self.busy().noted = Some((end, spent));
+    }
+
+    /// The challenge, while it is live.
+    pub(super) fn live(&mut self, id: ChallengeId, now: u64) -> Option<&mut Challenge> {
+        let live = &mut self.busy.as_mut()?.live;
+        live.iter_mut().find(|challenge| challenge.id == id && challenge.end > now)
+    }
+
+    /// Adds a challenge in place of the device's own, and of another's if there are too many.
+    pub(super) fn add(&mut self, challenge: Challenge, who: Who, rules: &Rules, now: u64) {
+        self.shed(now);
+        let mut live = std::mem::take(&mut self.busy().live);
+        live.retain(|other| other.device != challenge.device);
+        while live.len() >= usize::from(rules.live.max(1)) {
+            let stranger =
+                |other: &Challenge| self.who(other.device, rules.guesses, now) == Who::Stranger;
+            match (live.iter().position(stranger), who) {
+                (Some(oldest), _) => live.remove(oldest),
+                (None, Who::Bound(_)) => live.remove(0),
+                // No stranger puts out the owner's code, nor is kept out by it.
+                (None, Who::Stranger) => break,
+            };
+        }
+        live.push(challenge);
+        self.busy().live = live;
+    }
+
+    /// Takes a challenge out.
+    pub(super) fn take(&mut self, id: ChallengeId) -> Option<Challenge> {
+        let live = &mut self.busy.as_mut()?.live;
+        let at = live.iter().position(|challenge| challenge.id == id)?;
+        Some(live.remove(at))
+    }
+
+    /// Counts a message, which begins a cooldown until `until`.
+    pub(super) fn count(
+        &mut self,
+        sent: Sent,
+        device: Key,
+        who: Who,
+        until: u64,
+        rules: &Rules,
+        now: u64,
+    ) {
+        self.shed(now);
+        let busy = self.busy();
+        busy.keep = micros(rules.phone.within.max(rules.device.within));
+        busy.messages.push(Message { at: now, device, sent });
+        busy.lane_mut(who).cool(until, sent);
+    }
+
+    /// Forgets a message and the cooldown that it began.
+    pub(super) fn give_back(&mut self, sent: Sent) {
+        let Some(busy) = &mut self.busy else { return };
+        if let Some(at) = busy.messages.iter().position(|message| message.sent == sent) {
+            busy.messages.remove(at);
+            busy.lanes.iter_mut().for_each(|lane| lane.give_back(sent));
+        }
+    }
+
+    /// Counts a wrong code. Says whether that was the last the lane had.
+    pub(super) fn wrong(&mut self, who: Who, guesses: Window, now: u64) -> bool {
+        let lane = self.busy().lane_mut(who);
+        lane.wrong(guesses, now);
+        lane.spent(guesses, now) > 0
+    }
+
+    /// A device has logged in: its wrong codes are forgiven, and it is remembered until `until`.
+    pub(super) fn remember(&mut self, device: Key, who: Who, until: u64, now: u64) {
+        self.shed(now);
+        for lane in self.busy.iter_mut().flat_map(|busy| &mut busy.lanes) {
+            if lane.of == who || lane.of == Who::Bound(device) {
+                lane.forgive();
+            }
+        }
+        self.devices.retain(|known| known.key != device);
+        if self.devices.len() >= DEVICES {
+            let gone = Who::Bound(self.devices.remove(0).key);
+            self.busy.iter_mut().for_each(|busy| busy.lanes.retain(|lane| lane.of != gone));
+        }
+        // Most phones have one device, and a vector would make room for four.
+        self.devices.reserve_exact(1);
+        self.devices.push(Device { key: device, until });
+    }
+
+    fn lane(&self, who: Who) -> Option<&Lane> {
+        self.busy.as_ref()?.lanes.iter().find(|lane| lane.of == who)
+    }
+
+    fn busy(&mut self) -> &mut Busy {
+        self.busy.get_or_insert_default()
+    }
+}
+
+impl Mortal for Phone {
+    fn dies_at(&self) -> u64 {
+        let devices = self.devices.iter().map(|device| device.until);
+        devices.chain(self.busy.iter().map(|busy| busy.dies_at())).max().unwrap_or(0)
+    }
+
+    fn shed(&mut self, now: u64) {
+        self.devices.retain(|device| device.until > now);
+        if let Some(busy) = &mut self.busy {
+            busy.shed(now);
+        }
+        self.busy.take_if(|busy| busy.dies_at() <= now);
+    }
+}
+
+impl Busy {
+    fn lane_mut(&mut self, who: Who) -> &mut Lane {
+        let at = self.lanes.iter().position(|lane| lane.of == who).unwrap_or_else(|| {
+            self.lanes.push(Lane::new(who));
+            self.lanes.len() - 1
+        });
+        &mut self.lanes[at]
+    }
+}
+
+impl Mortal for Busy {
+    fn dies_at(&self) -> u64 {
+        let live = self.live.iter().map(|challenge| challenge.end);
+        let sent = self.messages.last().map(|message| message.at.saturating_add(self.keep));
+        let lanes = self.lanes.iter().map(Mortal::dies_at);
+        let noted = self.noted.map(|(end, _)| end.moment());
+        live.chain(sent).chain(lanes).chain(noted).max().unwrap_or(0)
+    }
+
+    fn shed(&mut self, now: u64) {
+        self.live.retain(|challenge| challenge.end > now);
+        let keep = self.keep;
+        self.messages.retain(|message| message.at.saturating_add(keep) > now);
+        self.lanes.retain_mut(|lane| {
+            lane.shed(now);
+            lane.dies_at() > now
+        });
+        self.noted.take_if(|(end, _)| end.moment() <= now);
+    }
+}

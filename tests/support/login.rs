@@ -1,0 +1,287 @@
+//! A login in memory on a manual clock, whose messages are kept instead of sent.
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, StatusCode, header};
+use http_body_util::{BodyExt, Full};
+use portcullis::{
+    CodeSender, Memory, Otp, OtpService, Profile,
+    audit::{Event, Sink},
+    client::PeerAddr,
+    clock::{ManualClock, UnixTime},
+    eventual::BoxFuture,
+    otp::{
+        Courier, OtpBuilder, Secrets, Settings, Texts,
+        sender::{Message, SendError},
+    },
+    token::Issuer,
+};
+use serde_json::{Value, json};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+use tower::ServiceExt;
+
+pub(crate) const PHONE: &str = "+919876543210";
+pub(crate) const DEVICE: &str = "a-device-of-the-owner";
+pub(crate) const ISSUER: &str = "https://login.example/";
+pub(crate) const AUDIENCE: &str = "https://api.example";
+
+/// A login, and what it has sent and told.
+pub(crate) struct Login {
+    pub(crate) service: OtpService,
+    pub(crate) otp: Otp,
+    pub(crate) store: Memory,
+    pub(crate) issuer: Issuer,
+    pub(crate) clock: ManualClock,
+    pub(crate) sent: Sent,
+    pub(crate) told: Told,
+}
+
+/// Messages that were handed to the provider.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Sent(Arc<Mutex<Vec<Message>>>);
+
+/// Audit events.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Told(Arc<Mutex<Vec<Event>>>);
+
+/// An answer, whole.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
+}
+
+/// A request to be.
+pub(crate) struct Ask {
+    method: Method,
+    path: String,
+    peer: SocketAddr,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl Login {
+    /// The defaults of `dev`.
+    pub(crate) fn new() -> Self {
+        Self::with(Settings::new(Profile::Dev))
+    }
+
+    pub(crate) fn with(settings: Settings) -> Self {
+        Self::built(settings, |builder| builder)
+    }
+
+    pub(crate) fn built(settings: Settings, edit: impl FnOnce(OtpBuilder) -> OtpBuilder) -> Self {
+        let clock = ManualClock::at(UnixTime::from_secs(1_800_000_000));
+        let store = Memory::new().clock(clock.clone());
+        let issuer = Issuer::generate(ISSUER, AUDIENCE).unwrap().clock(clock.clone());
+        let (sent, told) = (Sent::default(), Told::default());
+        let secrets =
+            Secrets::new(b"a pepper of 32 bytes for tests..", b"refresh secret, 32 bytes, tests.");
+        let texts = Texts::new("Acme").unwrap().host("acme.example").unwrap();
+        let builder = Otp::builder(settings, secrets.unwrap(), texts).audit(told.clone());
+        let (otp, courier) =
+            edit(builder).build(store.clone(), issuer.clone(), sent.clone()).unwrap();
+        spawn(courier);
+        let service = OtpService::new(otp.clone());
+        Self { service, otp, store, issuer, clock, sent, told }
+    }
+
+    pub(crate) async fn ask(&self, ask: Ask) -> Answer {
+        answer(self.service.clone(), ask).await
+    }
+
+    /// Requests a code for the owner's phone from the owner's device.
+    pub(crate) async fn request(&self) -> Answer {
+        self.ask(Ask::code(PHONE)).await
+    }
+
+    /// Requests a code and says challenge and code.
+    pub(crate) async fn challenge(&self, ask: Ask) -> (String, String) {
+        let before = self.sent.count();
+        let answer = self.ask(ask).await;
+        assert_eq!(answer.status, 202, "{answer:?}");
+        let code = self.sent.code(before).await;
+        (answer.str("challenge_id"), code)
+    }
+
+    /// Logs the owner in.
+    pub(crate) async fn login(&self) -> Answer {
+        let (challenge, code) = self.challenge(Ask::code(PHONE)).await;
+        let answer = self.ask(Ask::verify(&challenge, &code)).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer
+    }
+
+    pub(crate) fn pass(&self, seconds: u64) {
+        self.clock.advance(Duration::from_secs(seconds));
+    }
+}
+
+/// Runs a courier on the test's runtime.
+pub(crate) fn spawn(courier: Courier) {
+    tokio::spawn(courier.run());
+}
+
+pub(crate) async fn answer(service: OtpService, ask: Ask) -> Answer {
+    let mut request = Request::builder().method(ask.method).uri(ask.path);
+    *request.headers_mut().unwrap() = ask.headers;
+    let mut request = request.body(Full::new(ask.body)).unwrap();
+    request.extensions_mut().insert(PeerAddr(ask.peer));
+    let (head, body) = service.oneshot(request).await.unwrap().into_parts();
+    let text = body.collect().await.unwrap().to_bytes().to_vec();
+    let text = String::from_utf8(text).unwrap();
+    Answer { status: head.status, headers: head.headers, text }
+}
+
+impl Ask {
+    pub(crate) fn new(method: Method, path: &str) -> Self {
+        let peer = "203.0.113.7:40000".parse().unwrap();
+        let headers = HeaderMap::new();
+        Self { method, path: path.to_owned(), peer, headers, body: Bytes::new() }
+    }
+
+    pub(crate) fn get(path: &str) -> Self {
+        Self::new(Method::GET, path)
+    }
+
+    /// A POST of JSON from the owner's device.
+    pub(crate) fn post(path: &str, body: &Value) -> Self {
+        Self::new(Method::POST, path)
+            .header("content-type", "application/json")
+            .device(DEVICE)
+            .body(body.to_string())
+    }
+
+    pub(crate) fn code(phone: &str) -> Self {
+        Self::post("/v1/otp/request", &json!({ "phone": phone }))
+    }
+
+    pub(crate) fn resend(challenge: &str) -> Self {
+        Self::post("/v1/otp/resend", &json!({ "challenge_id": challenge }))
+    }
+
+    pub(crate) fn verify(challenge: &str, code: &str) -> Self {
+        Self::post("/v1/otp/verify", &json!({ "challenge_id": challenge, "code": code }))
+    }
+
+    pub(crate) fn refresh(token: &str) -> Self {
+        Self::post("/v1/token/refresh", &json!({ "refresh_token": token }))
+    }
+
+    pub(crate) fn bearer(self, token: &str) -> Self {
+        self.header("authorization", &format!("Bearer {token}"))
+    }
+
+    pub(crate) fn device(self, device: &str) -> Self {
+        self.header("x-device-id", device)
+    }
+
+    /// Sets a header in place of those it may have.
+    pub(crate) fn header(mut self, name: &'static str, value: &str) -> Self {
+        self.headers.insert(name, value.parse().unwrap());
+        self
+    }
+
+    pub(crate) fn without(mut self, name: &'static str) -> Self {
+        self.headers.remove(name);
+        self
+    }
+
+    pub(crate) fn body(mut self, body: impl Into<Bytes>) -> Self {
+        self.body = body.into();
+        self
+    }
+
+    /// Comes from another address.
+    pub(crate) fn from(mut self, address: &str) -> Self {
+        self.peer = SocketAddr::new(address.parse().unwrap(), 40_000);
+        self
+    }
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    pub(crate) fn str(&self, member: &str) -> String {
+        self.json()[member].as_str().unwrap_or_else(|| panic!("no {member}: {self:?}")).to_owned()
+    }
+
+    pub(crate) fn slug(&self) -> String {
+        self.str("slug")
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    pub(crate) fn retry_after(&self) -> u64 {
+        self.header(header::RETRY_AFTER.as_str()).parse().unwrap_or_else(|_| panic!("{self:?}"))
+    }
+}
+
+impl Sent {
+    pub(crate) fn count(&self) -> usize {
+        self.0.lock().unwrap().len()
+    }
+
+    /// The code of the message with this number, once it has left.
+    pub(crate) async fn code(&self, number: usize) -> String {
+        self.message(number).await.code.as_digits().to_owned()
+    }
+
+    pub(crate) async fn message(&self, number: usize) -> Message {
+        for _ in 0..10_000 {
+            if let Some(message) = self.0.lock().unwrap().get(number) {
+                return message.clone();
+            }
+            tokio::task::yield_now().await;
+        }
+        panic!("message {number} was not sent");
+    }
+
+    /// Lets the courier do all it can.
+    pub(crate) async fn settled(&self) -> usize {
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        self.count()
+    }
+}
+
+impl CodeSender for Sent {
+    fn send(&self, message: Message) -> BoxFuture<'static, Result<(), SendError>> {
+        self.0.lock().unwrap().push(message);
+        Box::pin(async { Ok(()) })
+    }
+}
+
+impl Told {
+    pub(crate) fn events(&self) -> Vec<Event> {
+        self.0.lock().unwrap().clone()
+    }
+
+    /// The names of what was told since the last time.
+    pub(crate) fn acts(&self) -> Vec<&'static str> {
+        self.0.lock().unwrap().drain(..).map(|event| event.act.name()).collect()
+    }
+}
+
+impl Sink for Told {
+    fn record(&self, event: Event) {
+        self.0.lock().unwrap().push(event);
+    }
+}
+
+/// A code that is not this one.
+pub(crate) fn wrong(code: &str) -> String {
+    let last = code.len() - 1;
+    let other = if code.ends_with('7') { '3' } else { '7' };
+    format!("{}{other}", &code[..last])
+}
