@@ -4,7 +4,7 @@ use super::{super::answer, Caller, Make, Scene};
 use crate::{
     clock::UnixTime,
     otp::{Dispatched, Verdict, Windowed},
-    store::Block,
+    store::{Block, Standing},
 };
 use std::time::Duration;
 
