@@ -40,6 +40,6 @@ pub async fn check(make: Make<'_>, seeds: u64) {
     lockout::check(make).await;
     families::check(make).await;
     for seed in 0..seeds {
-        replay(make, seed, 300).await;
+        replay(make, seed, 400).await;
     }
 }
