@@ -18,10 +18,12 @@ mod families;
 mod history;
 mod lockout;
 mod model;
+mod rotations;
 mod scene;
 mod windows;
 
 pub use history::replay;
+pub use rotations::replay_sessions;
 pub use scene::{Caller, Scene};
 
 use crate::{clock::ManualClock, otp::SharedLoginStore};
@@ -41,5 +43,6 @@ pub async fn check(make: Make<'_>, seeds: u64) {
     families::check(make).await;
     for seed in 0..seeds {
         replay(make, seed, 400).await;
+        replay_sessions(make, seed, 400).await;
     }
 }
