@@ -76,7 +76,8 @@ pub struct MemoryStats {
 }
 
 impl Memory {
-    /// A store for a million keys, which takes up to 100 MB when all of it is in use.
+    /// A store for a million keys, which takes up to 100 MB when all of it is in use; if all places for logins are too,
+    /// some 300 MB more.
     pub fn new() -> Self {
         Self::build(1_000_000, Arc::new(SystemClock::new()))
     }
