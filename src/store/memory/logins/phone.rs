@@ -72,6 +72,11 @@ struct Message {
 const DEVICES: usize = 5;
 
 impl Phone {
+    /// Whether devices are all that is kept: it can give way to a phone that waits for a code.
+    pub(super) fn is_idle(&self, now: u64) -> bool {
+        self.busy.as_ref().is_none_or(|busy| busy.dies_at() <= now)
+    }
+
     /// Whether the device has logged in.
     pub(super) fn remembers(&self, device: Key, now: u64) -> bool {
         self.devices.iter().any(|known| known.key == device && known.until > now)
