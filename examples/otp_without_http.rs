@@ -80,6 +80,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "what `map_err` hands on")]
 fn slug(refusal: portcullis::Rejection) -> &'static str {
     refusal.reason().slug()
 }
