@@ -56,6 +56,22 @@ pub enum KeyKind {
 }
 
 impl KeyKind {
+    /// All but addresses.
+    #[cfg(feature = "redis")]
+    const ALL: [Self; 11] = [
+        Self::Subject,
+        Self::Session,
+        Self::Claim,
+        Self::Header,
+        Self::Path,
+        Self::Phone,
+        Self::Device,
+        Self::Fingerprint,
+        Self::Pair,
+        Self::Everyone,
+        Self::Own,
+    ];
+
     /// The name in logs and store keys.
     pub const fn name(self) -> &'static str {
         match self {
@@ -103,6 +119,30 @@ impl Key {
 
     pub(crate) const fn tag(kind: KeyKind, tag: [u8; 16]) -> Self {
         Self { kind, prefix: 0, bytes: tag }
+    }
+
+    /// The key that prints as `text`.
+    #[cfg(feature = "redis")]
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        if let Some((kind, hex)) = text.split_once(':')
+            && let Some(kind) = KeyKind::ALL.into_iter().find(|known| known.name() == kind)
+        {
+            let mut tag = [0; 16];
+            let digits = hex.as_bytes();
+            if digits.len() != 32 {
+                return None;
+            }
+            for (byte, pair) in tag.iter_mut().zip(digits.chunks_exact(2)) {
+                *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+            }
+            return Some(Self::tag(kind, tag));
+        }
+        match text.split_once('/') {
+            Some((address, prefix)) => {
+                Some(Self::ip_prefix(address.parse().ok()?, prefix.parse().ok()?))
+            }
+            None => text.parse().ok().map(Self::ip),
+        }
     }
 
     /// What the key stands for.

@@ -23,6 +23,8 @@ mod ask;
 pub mod conformance;
 #[cfg(feature = "memory")]
 mod memory;
+#[cfg(feature = "redis")]
+mod redis;
 
 #[doc = include_str!("contract.md")]
 pub mod contract {}
@@ -31,6 +33,9 @@ pub use answer::{Answer, Outcome, Standing, Started};
 pub use ask::{Absent, Adjustment, Asks, Block, Blocked, Strike, Take};
 #[cfg(feature = "memory")]
 pub use memory::{Memory, MemoryStats};
+#[cfg(feature = "redis")]
+#[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
+pub use redis::Redis;
 
 use crate::{
     eventual::Eventual,

@@ -1,0 +1,216 @@
+mod admit;
+mod connection;
+mod schema;
+mod scripts;
+
+use self::{connection::Link, scripts::Scripts};
+use super::{
+    Adjustment, Answer, Asks, Block, Blocked, SharedStore, Standing, Store, StoreError, Take,
+};
+#[cfg(any(test, feature = "test-util"))]
+use crate::clock::Clock;
+use crate::{
+    clock::{UnixTime, micros},
+    error::ConfigError,
+    eventual::Eventual,
+    key::{Key, Pepper},
+};
+use std::{fmt, sync::Arc, time::Duration};
+
+/// A store that instances share: a Redis server of version 7 or later, or Valkey.
+///
+/// One script for each question, by the clock of the server. It connects at the first question and again after a
+/// connection broke; no question takes longer than the [deadline](Self::deadline). A clone shares the connection.
+///
+/// ```no_run
+/// use portcullis::{Limit, Pepper, Portcullis, store::Redis};
+///
+/// # fn guard(pepper: &[u8]) -> Result<Portcullis, portcullis::ConfigError> {
+/// let store = Redis::new("redis://127.0.0.1:6379", Pepper::new(pepper)?)?;
+/// let guard = Portcullis::new(store).limit(Limit::per_minute(60));
+/// # Ok(guard) }
+/// ```
+///
+/// All instances need the same pepper. Keys are literal: an operator who sets `ip_blocked:203.0.113.9` by hand blocks
+/// that address at the next request, for as long as the key lives.
+#[derive(Clone)]
+pub struct Redis(Arc<Inner>);
+
+struct Inner {
+    link: Link,
+    scripts: Scripts,
+    pepper: Pepper,
+    #[cfg(any(test, feature = "test-util"))]
+    clock: Option<Arc<dyn Clock>>,
+}
+
+const DEADLINE: Duration = Duration::from_millis(25);
+
+impl Redis {
+    /// The server at a URL, such as `redis://user:password@host:6379/0`. It need not be there yet.
+    ///
+    /// # Errors
+    ///
+    /// When the URL is none.
+    pub fn new(url: &str, pepper: Pepper) -> Result<Self, ConfigError> {
+        Ok(Self(Arc::new(Inner {
+            link: Link::new(url, DEADLINE)?,
+            scripts: Scripts::new(),
+            pepper,
+            #[cfg(any(test, feature = "test-util"))]
+            clock: None,
+        })))
+    }
+
+    /// How long a question may take, 25 ms by default; after that it is an error.
+    ///
+    /// To be set before the store is shared: a clone that exists keeps its own.
+    #[must_use]
+    pub fn deadline(self, deadline: Duration) -> Self {
+        self.edit(|inner| inner.link.set_deadline(deadline))
+    }
+
+    /// Goes by `clock` instead of the server's, in tests.
+    #[cfg(any(test, feature = "test-util"))]
+    #[must_use]
+    pub fn clock(self, clock: impl Clock + 'static) -> Self {
+        self.edit(|inner| inner.clock = Some(Arc::new(clock)))
+    }
+
+    fn edit(self, edit: impl FnOnce(&mut Inner)) -> Self {
+        let mut inner = Arc::try_unwrap(self.0).unwrap_or_else(|shared| shared.again());
+        edit(&mut inner);
+        Self(Arc::new(inner))
+    }
+}
+
+impl Inner {
+    /// One like this, with a connection of its own.
+    fn again(&self) -> Self {
+        Self {
+            link: self.link.again(),
+            scripts: Scripts::new(),
+            pepper: self.pepper.clone(),
+            #[cfg(any(test, feature = "test-util"))]
+            clock: self.clock.clone(),
+        }
+    }
+
+    /// What scripts are told of the time: zero means the server's own.
+    fn now(&self) -> u64 {
+        #[cfg(any(test, feature = "test-util"))]
+        if let Some(clock) = &self.clock {
+            return clock.wall().as_micros();
+        }
+        0
+    }
+
+    async fn block(&self, key: Key, block: Block) -> Result<(), StoreError> {
+        let name = match block.since {
+            Some(_) => schema::revocation(key),
+            None => schema::block(key),
+        };
+        let mut call = self.scripts.block.call();
+        call.key(&name).micros(self.now());
+        let or_none = |micros: Option<u64>| micros.map_or(-1, |micros| micros as i64);
+        call.number(or_none(block.lasting.map(micros)));
+        call.number(or_none(block.since.map(UnixTime::as_micros)));
+        self.link.run(call).await
+    }
+
+    async fn unblock(&self, key: Key) -> Result<bool, StoreError> {
+        let mut call = self.scripts.unblock.call();
+        call.key(&schema::block(key)).key(&schema::revocation(key)).key(&schema::strikes(key));
+        call.micros(self.now());
+        self.link.run(call).await
+    }
+
+    async fn blocks(&self, most: usize) -> Result<Vec<Blocked>, StoreError> {
+        let mut blocks = Vec::new();
+        for pattern in schema::STANDING {
+            let names = self.link.names(pattern, most).await?;
+            for names in names.chunks(500) {
+                let known: Vec<_> =
+                    names.iter().filter_map(|name| Some((name, schema::parse(name)?))).collect();
+                if known.is_empty() {
+                    continue;
+                }
+                let mut call = self.scripts.look.call();
+                known.iter().for_each(|(name, _)| _ = call.key(name));
+                call.micros(self.now());
+                known.iter().for_each(|(_, (_, revoked))| _ = call.number(i64::from(*revoked)));
+                let told: Vec<i64> = self.link.run(call).await?;
+                for ((_, (key, _)), told) in known.iter().zip(told.chunks_exact(2)) {
+                    if told[0] > -2 {
+                        let remaining = u64::try_from(told[0]).ok().map(Duration::from_micros);
+                        let since = u64::try_from(told[1]).ok().map(UnixTime::from_micros);
+                        blocks.push(Blocked { key: *key, remaining, since });
+                    }
+                }
+            }
+        }
+        blocks.truncate(most);
+        Ok(blocks)
+    }
+
+    async fn adjust(&self, take: Take, by: Adjustment) -> Result<Standing, StoreError> {
+        let (cells, charge) = match by {
+            Adjustment::Charge(cells) => (cells, true),
+            Adjustment::Refund(cells) => (cells, false),
+        };
+        let mut call = self.scripts.adjust.call();
+        call.key(&schema::limit(take.limit, take.key)).micros(self.now());
+        call.micros(take.quota.emission_micros()).number(take.quota.burst());
+        call.number(cells).number(i64::from(charge));
+        let (remaining, full_in): (u32, u64) = self.link.run(call).await?;
+        Ok(Standing { remaining, full_in, wait: 0 })
+    }
+}
+
+impl Store for Redis {
+    fn admit(&self, asks: Asks) -> Eventual<Result<Answer, StoreError>> {
+        let inner = Arc::clone(&self.0);
+        Eventual::later(async move { inner.admit(&asks).await })
+    }
+
+    fn pepper(&self) -> &Pepper {
+        &self.0.pepper
+    }
+
+    fn block(&self, key: Key, block: Block) -> Eventual<Result<(), StoreError>> {
+        let inner = Arc::clone(&self.0);
+        Eventual::later(async move { inner.block(key, block).await })
+    }
+
+    fn unblock(&self, key: Key) -> Eventual<Result<bool, StoreError>> {
+        let inner = Arc::clone(&self.0);
+        Eventual::later(async move { inner.unblock(key).await })
+    }
+
+    fn blocks(&self, most: usize) -> Eventual<Result<Vec<Blocked>, StoreError>> {
+        let inner = Arc::clone(&self.0);
+        Eventual::later(async move { inner.blocks(most).await })
+    }
+
+    fn adjust(&self, take: Take, by: Adjustment) -> Eventual<Result<Standing, StoreError>> {
+        let inner = Arc::clone(&self.0);
+        Eventual::later(async move { inner.adjust(take, by).await })
+    }
+
+    fn ready(&self) -> Eventual<Result<(), StoreError>> {
+        let inner = Arc::clone(&self.0);
+        Eventual::later(async move { inner.link.ping().await })
+    }
+}
+
+impl From<Redis> for SharedStore {
+    fn from(redis: Redis) -> Self {
+        Arc::new(redis)
+    }
+}
+
+impl fmt::Debug for Redis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Redis").field("link", &self.0.link).finish_non_exhaustive()
+    }
+}

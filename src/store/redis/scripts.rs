@@ -1,0 +1,33 @@
+//! The scripts, each after the prelude that all share.
+
+use super::connection::Script;
+use std::fmt;
+
+pub(super) struct Scripts {
+    pub(super) admit: Script,
+    pub(super) adjust: Script,
+    pub(super) block: Script,
+    pub(super) unblock: Script,
+    pub(super) look: Script,
+}
+
+const PRELUDE: &str = include_str!("prelude.lua");
+
+impl Scripts {
+    pub(super) fn new() -> Self {
+        let script = |text: &str| Script::new(&[PRELUDE, text].concat());
+        Self {
+            admit: script(include_str!("admit.lua")),
+            adjust: script(include_str!("adjust.lua")),
+            block: script(include_str!("block.lua")),
+            unblock: script(include_str!("unblock.lua")),
+            look: script(include_str!("look.lua")),
+        }
+    }
+}
+
+impl fmt::Debug for Scripts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Scripts")
+    }
+}
