@@ -24,6 +24,8 @@ pub mod conformance;
 #[cfg(feature = "memory")]
 mod memory;
 #[cfg(feature = "redis")]
+mod near;
+#[cfg(feature = "redis")]
 mod redis;
 
 #[doc = include_str!("contract.md")]
@@ -35,7 +37,7 @@ pub use ask::{Absent, Adjustment, Asks, Block, Blocked, Strike, Take};
 pub use memory::{Memory, MemoryStats};
 #[cfg(feature = "redis")]
 #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
-pub use redis::Redis;
+pub use {near::Near, redis::Redis};
 
 use crate::{
     eventual::Eventual,
