@@ -18,6 +18,8 @@
 
 mod answer;
 mod ask;
+#[cfg(feature = "redis")]
+mod breaker;
 #[cfg(any(test, feature = "test-util"))]
 #[cfg_attr(docsrs, doc(cfg(feature = "test-util")))]
 pub mod conformance;
@@ -27,6 +29,8 @@ mod memory;
 mod near;
 #[cfg(feature = "redis")]
 mod redis;
+#[cfg(feature = "redis")]
+mod resilient;
 
 #[doc = include_str!("contract.md")]
 pub mod contract {}
@@ -37,7 +41,7 @@ pub use ask::{Absent, Adjustment, Asks, Block, Blocked, Strike, Take};
 pub use memory::{Memory, MemoryStats};
 #[cfg(feature = "redis")]
 #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
-pub use {near::Near, redis::Redis};
+pub use {near::Near, redis::Redis, resilient::Resilient};
 
 use crate::{
     eventual::Eventual,
