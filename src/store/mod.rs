@@ -31,6 +31,8 @@ mod near;
 mod redis;
 #[cfg(feature = "redis")]
 mod resilient;
+#[cfg(all(feature = "redis", feature = "otp"))]
+mod through;
 
 #[doc = include_str!("contract.md")]
 pub mod contract {}

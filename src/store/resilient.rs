@@ -1,5 +1,7 @@
 //! A store that may be gone, and what holds while it is.
 
+#[cfg(feature = "otp")]
+use super::Started;
 use super::{
     Adjustment, Answer, Asks, Block, Blocked, Memory, Outcome, SharedStore, Standing, Store,
     StoreError, Take,
@@ -104,6 +106,24 @@ impl<S: Store + Clone> Resilient<S> {
         let local = Memory::new().clock(Arc::clone(&clock)).max_keys(LOCAL_KEYS);
         let breaker = Breaker::new(clock);
         Self(Arc::new(Inner { store, local, breaker, share, strict, sink }))
+    }
+}
+
+#[cfg(feature = "otp")]
+impl<S: Store + 'static> Resilient<S> {
+    /// Asks the store, unless it is known to be gone.
+    pub(super) fn ask<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&S) -> Eventual<Result<T, StoreError>>,
+    ) -> Eventual<Result<T, StoreError>> {
+        self.0.ask(ask)
+    }
+
+    /// Keeps blocks that have started, for the time when the store says nothing.
+    pub(super) fn learn_of(&self, started: &[Started]) {
+        for started in started {
+            drop(self.0.local.block(started.key, Block::lasting(started.lasting)));
+        }
     }
 }
 
