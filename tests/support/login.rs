@@ -5,7 +5,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use portcullis::{
-    CodeSender, Memory, Otp, OtpService, Profile,
+    Blocklist, CodeSender, Memory, Otp, OtpService, Profile,
     audit::{Event, Sink},
     client::PeerAddr,
     clock::{ManualClock, UnixTime},
@@ -57,6 +57,7 @@ pub(crate) struct Answer {
 }
 
 /// A request to be.
+#[derive(Clone)]
 pub(crate) struct Ask {
     method: Method,
     path: String,
@@ -76,6 +77,18 @@ impl Login {
     }
 
     pub(crate) fn built(settings: Settings, edit: impl FnOnce(OtpBuilder) -> OtpBuilder) -> Self {
+        let sent = Sent::default();
+        let (login, courier) = Self::sending(settings, edit, sent.clone());
+        spawn(courier);
+        Self { sent, ..login }
+    }
+
+    /// One whose messages go to `sender`, once the courier runs.
+    pub(crate) fn sending(
+        settings: Settings,
+        edit: impl FnOnce(OtpBuilder) -> OtpBuilder,
+        sender: impl CodeSender + 'static,
+    ) -> (Self, Courier) {
         let clock = ManualClock::at(UnixTime::from_secs(1_800_000_000));
         let store = Memory::new().clock(clock.clone());
         let issuer = Issuer::generate(ISSUER, AUDIENCE).unwrap().clock(clock.clone());
@@ -84,11 +97,9 @@ impl Login {
             Secrets::new(b"a pepper of 32 bytes for tests..", b"refresh secret, 32 bytes, tests.");
         let texts = Texts::new("Acme").unwrap().host("acme.example").unwrap();
         let builder = Otp::builder(settings, secrets.unwrap(), texts).audit(told.clone());
-        let (otp, courier) =
-            edit(builder).build(store.clone(), issuer.clone(), sent.clone()).unwrap();
-        spawn(courier);
+        let (otp, courier) = edit(builder).build(store.clone(), issuer.clone(), sender).unwrap();
         let service = OtpService::new(otp.clone());
-        Self { service, otp, store, issuer, clock, sent, told }
+        (Self { service, otp, store, issuer, clock, sent, told }, courier)
     }
 
     pub(crate) async fn ask(&self, ask: Ask) -> Answer {
@@ -102,7 +113,8 @@ impl Login {
 
     /// Requests a code and says challenge and code.
     pub(crate) async fn challenge(&self, ask: Ask) -> (String, String) {
-        let before = self.sent.count();
+        // Messages of requests before may still be on their way.
+        let before = self.sent.settled().await;
         let answer = self.ask(ask).await;
         assert_eq!(answer.status, 202, "{answer:?}");
         let code = self.sent.code(before).await;
@@ -111,10 +123,30 @@ impl Login {
 
     /// Logs the owner in.
     pub(crate) async fn login(&self) -> Answer {
-        let (challenge, code) = self.challenge(Ask::code(PHONE)).await;
+        self.login_of(PHONE).await
+    }
+
+    /// Logs somebody in on the owner's device.
+    pub(crate) async fn login_of(&self, phone: &str) -> Answer {
+        let (challenge, code) = self.challenge(Ask::code(phone)).await;
         let answer = self.ask(Ask::verify(&challenge, &code)).await;
         assert_eq!(answer.status, 200, "{answer:?}");
         answer
+    }
+
+    /// Asks all at once, on as many threads as there are.
+    pub(crate) async fn race(&self, asks: impl IntoIterator<Item = Ask>) -> Vec<Answer> {
+        let ask = |ask| tokio::spawn(answer(self.service.clone(), ask));
+        let tasks: Vec<_> = asks.into_iter().map(ask).collect();
+        let mut answers = Vec::new();
+        for task in tasks {
+            answers.push(task.await.unwrap());
+        }
+        answers
+    }
+
+    pub(crate) fn blocks(&self) -> Blocklist {
+        Blocklist::new(self.store.clone())
     }
 
     pub(crate) fn pass(&self, seconds: u64) {
@@ -217,6 +249,23 @@ impl Answer {
         self.str("slug")
     }
 
+    /// Status and slug of a refusal.
+    pub(crate) fn refusal(&self) -> (u16, String) {
+        (self.status.as_u16(), self.slug())
+    }
+
+    #[track_caller]
+    pub(crate) fn assert(&self, status: u16, slug: &str) {
+        assert_eq!(self.refusal(), (status, slug.to_owned()), "{self:?}");
+    }
+
+    /// How many more attempts there are, of a code that was refused.
+    #[track_caller]
+    pub(crate) fn attempts(&self) -> u64 {
+        let attempts = &self.json()["attempts_remaining"];
+        attempts.as_u64().unwrap_or_else(|| panic!("no attempts: {self:?}"))
+    }
+
     pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
@@ -277,6 +326,21 @@ impl Sink for Told {
     fn record(&self, event: Event) {
         self.0.lock().unwrap().push(event);
     }
+}
+
+/// A phone of somebody else: any number below 100,000.
+pub(crate) fn phone(number: usize) -> String {
+    format!("+9198764{number:05}")
+}
+
+/// Some other device than the owner's.
+pub(crate) fn device(number: usize) -> String {
+    format!("a-device-of-others-{number}")
+}
+
+/// Some address.
+pub(crate) fn address(number: usize) -> String {
+    format!("198.51.{}.{}", number / 200, 1 + number % 200)
 }
 
 /// A code that is not this one.
