@@ -118,7 +118,7 @@ impl Otp {
             phone: handle.phone,
             challenge: handle.challenge,
             device,
-            code: inner.secrets.code(&handle, device, &code).ok_or(Reason::StoreUnavailable)?,
+            code: inner.secrets.answer(&handle, device, &code).ok_or(Reason::StoreUnavailable)?,
             rules: inner.settings.rules,
         };
         let verified = inner.store.verify(attempt).await?;
@@ -127,12 +127,6 @@ impl Otp {
         match verified.outcome {
             Verdict::Right { attempt, sealed, new_device } => {
                 let record = Record::open(&inner.secrets, handle.challenge, &sealed)?;
-                if record.is_decoy {
-                    // A guess at a code that nobody was sent must not show that there was none.
-                    tell(Step::CodeWrong, attempt);
-                    let left = inner.settings.rules.attempts.saturating_sub(attempt);
-                    return Err(refusal::code(Reason::CodeInvalid, left));
-                }
                 tell(Step::CodeRight, attempt);
                 if new_device {
                     tell(Step::DeviceNew, attempt);
