@@ -8,6 +8,8 @@ use http::Method;
 use login::{Ask, Login, PHONE, address, device, phone, wrong};
 use portcullis::{
     Key,
+    audit::Act,
+    key::KeyKind,
     store::{Block, Blocked},
 };
 use std::time::Duration;
@@ -112,6 +114,63 @@ async fn requirement_28_abuse_blocks_the_phone_for_900_seconds_and_no_other() {
     login.request().await.assert(429, "blocked");
     login.clock.advance(MICROSECOND);
     assert_eq!(login.request().await.status, 202);
+}
+
+#[tokio::test]
+async fn requirement_30_a_fingerprint_that_hammers_is_blocked_alone() {
+    let login = Login::new();
+    let ask = |agent| Ask::code(PHONE).header("user-agent", agent);
+    assert_eq!(login.ask(ask("hammer")).await.status, 202);
+    for _ in 0..4 {
+        login.ask(ask("hammer")).await.assert(429, "cooldown");
+    }
+    for _ in 0..4 {
+        login.ask(ask("hammer")).await.assert(429, "rate-limited");
+    }
+    let blocked_now = login.ask(ask("hammer")).await;
+    blocked_now.assert(429, "blocked");
+    assert_eq!(blocked_now.retry_after(), 900);
+    let standing = blocked(&login).await;
+    assert_eq!(standing.len(), 1, "{standing:?}");
+    assert_eq!(standing[0].key.kind(), KeyKind::Fingerprint);
+    // Another agent, another phone, another address: each makes another fingerprint.
+    login.ask(ask("other")).await.assert(429, "cooldown");
+    let other_phone = Ask::code(&phone(1)).header("user-agent", "hammer");
+    assert_eq!(login.ask(other_phone).await.status, 202);
+    login.ask(ask("hammer").from(&address(1))).await.assert(429, "cooldown");
+}
+
+#[tokio::test]
+async fn requirement_57_each_block_is_told_with_its_cause() {
+    let login = Login::new();
+    let causes = |login: &Login| {
+        let events = login.told.events();
+        let started = events.iter().filter_map(|event| match &event.act {
+            Act::Blocked { key, cause, lasting } => {
+                assert_eq!(*lasting, Some(Duration::from_secs(900)));
+                Some((key.kind(), cause.unwrap().as_str().to_owned()))
+            }
+            _ => None,
+        });
+        started.collect::<Vec<_>>()
+    };
+    hammer(&login, &address(50)).await;
+    flood(&login, PHONE).await;
+    let (challenge, code) = login.challenge(Ask::code(&phone(90)).from(&address(2))).await;
+    for _ in 0..5 {
+        login.ask(Ask::verify(&challenge, &wrong(&code)).from(&address(2))).await;
+    }
+    login.pass(30);
+    let (challenge, code) = login.challenge(Ask::code(&phone(90)).from(&address(2))).await;
+    for _ in 0..5 {
+        login.ask(Ask::verify(&challenge, &wrong(&code)).from(&address(2))).await;
+    }
+    let expected = [
+        (KeyKind::Ip, "otp-requests"),
+        (KeyKind::Phone, "otp-sends"),
+        (KeyKind::Phone, "otp-guesses"),
+    ];
+    assert_eq!(causes(&login), expected.map(|(kind, cause)| (kind, cause.to_owned())));
 }
 
 #[tokio::test]

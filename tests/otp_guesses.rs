@@ -180,6 +180,38 @@ async fn of_100_requests_for_one_phone_at_once_one_gets_a_challenge_and_one_mess
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_100_resends_at_once_one_message_leaves() {
+    let login = Login::new();
+    let (challenge, _) = login.challenge(Ask::code(PHONE)).await;
+    login.pass(30);
+    let asks = (0..100).map(|at| Ask::resend(&challenge).from(&address(at)));
+    let answers = login.race(asks).await;
+    assert_eq!(with(&answers, 202).len(), 1);
+    with(&answers, 429).iter().for_each(|answer| answer.assert(429, "cooldown"));
+    let code = login.sent.code(1).await;
+    assert_eq!(login.sent.settled().await, 2);
+    assert_eq!(login.ask(Ask::verify(&challenge, &code)).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_right_code_and_a_resend_at_once_end_one_way_or_the_other() {
+    for _ in 0..20 {
+        let login = Login::new();
+        let (challenge, code) = login.challenge(Ask::code(PHONE)).await;
+        login.pass(30);
+        let asks = [Ask::verify(&challenge, &code), Ask::resend(&challenge)];
+        let answers = login.race(asks).await;
+        let told = (answers[0].status.as_u16(), answers[1].status.as_u16());
+        if told == (200, 401) {
+            continue;
+        }
+        assert_eq!(told, (401, 202), "{answers:?}");
+        let code = login.sent.code(1).await;
+        assert_eq!(login.ask(Ask::verify(&challenge, &code)).await.status, 200);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn requirement_22_of_20_refreshes_at_once_all_get_the_same_successor() {
     let login = Login::new();
     let mut token = login.login().await.str("refresh_token");

@@ -5,7 +5,9 @@
 mod login;
 
 use login::{Answer, Ask, Login, PHONE, address, answer, device, phone};
-use portcullis::{Clients, Limit, Profile, Quota, client::Forwarding, otp::Settings};
+use portcullis::{
+    Clients, Limit, Profile, Quota, block::AddressRules, client::Forwarding, otp::Settings,
+};
 use std::time::Duration;
 
 const MICROSECOND: Duration = Duration::from_micros(1);
@@ -263,4 +265,24 @@ async fn requirement_37_a_forwarding_header_counts_only_from_a_trusted_proxy() {
         assert_eq!(answer(service.clone(), forged(number)).await.status, 202);
     }
     answer(service.clone(), forged(40)).await.assert(429, "rate-limited");
+}
+
+#[tokio::test]
+async fn an_address_that_is_allowed_always_is_neither_counted_nor_blocked() {
+    let login = Login::new();
+    let rules = AddressRules::new().allow(["203.0.113.0/24"]).unwrap();
+    let service = login.service.clone().addresses(rules);
+    for number in 0..40 {
+        let allowed = answer(service.clone(), Ask::code(&phone(number))).await;
+        assert_eq!(allowed.status, 202, "{allowed:?}");
+        assert_eq!(window(&allowed, "otp-client"), None);
+    }
+    // Phones are counted all the same.
+    answer(service.clone(), Ask::code(&phone(0))).await.assert(429, "cooldown");
+    for number in 0..10 {
+        let other = Ask::code(&phone(100 + number)).from(&address(1));
+        assert_eq!(answer(service.clone(), other).await.status, 202);
+    }
+    let other = Ask::code(&phone(110)).from(&address(1));
+    answer(service, other).await.assert(429, "rate-limited");
 }
