@@ -22,6 +22,7 @@ use std::{
     sync::{Arc, Mutex},
     time::Duration,
 };
+use tokio::{sync::watch, time::timeout};
 use tower::ServiceExt;
 
 pub(crate) const PHONE: &str = "+919876543210";
@@ -42,7 +43,7 @@ pub(crate) struct Login {
 
 /// Messages that were handed to the provider.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Sent(Arc<Mutex<Vec<Message>>>);
+pub(crate) struct Sent(Arc<watch::Sender<Vec<Message>>>);
 
 /// Audit events.
 #[derive(Clone, Debug, Default)]
@@ -277,7 +278,7 @@ impl Answer {
 
 impl Sent {
     pub(crate) fn count(&self) -> usize {
-        self.0.lock().unwrap().len()
+        self.0.borrow().len()
     }
 
     /// The code of the message with this number, once it has left.
@@ -286,13 +287,12 @@ impl Sent {
     }
 
     pub(crate) async fn message(&self, number: usize) -> Message {
-        for _ in 0..10_000 {
-            if let Some(message) = self.0.lock().unwrap().get(number) {
-                return message.clone();
-            }
-            tokio::task::yield_now().await;
+        let mut sent = self.0.subscribe();
+        let left = sent.wait_for(|sent| sent.len() > number);
+        match timeout(Duration::from_secs(10), left).await {
+            Ok(sent) => sent.unwrap()[number].clone(),
+            Err(_) => panic!("message {number} was not sent"),
         }
-        panic!("message {number} was not sent");
     }
 
     /// Lets the courier do all it can.
@@ -306,7 +306,7 @@ impl Sent {
 
 impl CodeSender for Sent {
     fn send(&self, message: Message) -> BoxFuture<'static, Result<(), SendError>> {
-        self.0.lock().unwrap().push(message);
+        self.0.send_modify(|sent| sent.push(message));
         Box::pin(async { Ok(()) })
     }
 }
