@@ -10,7 +10,7 @@ use portcullis::{
     key::KeyKind,
     otp::{
         Arrival, Attempt, Caller, ChallengeId, Challenges, CodeMac, Dispatched, Issue, Purpose,
-        Sealed, Secrets, Settings, Texts, Verdict,
+        Resend, Sealed, Secrets, Settings, Texts, Verdict,
     },
 };
 use std::{net::IpAddr, time::Duration};
@@ -171,6 +171,22 @@ async fn requirement_10_resends_stretch_a_challenge_to_600_seconds_and_no_longer
     login.pass(10);
     login.ask(Ask::verify(&challenge, &code)).await.assert(401, "otp-invalid");
     login.ask(Ask::resend(&challenge)).await.assert(401, "otp-invalid");
+}
+
+#[tokio::test]
+async fn a_resend_does_not_stretch_a_challenge_beyond_rules_that_have_become_stricter() {
+    let login = Login::new();
+    let made = issue(&login, PHONE, 1);
+    login.store.issue(made.clone()).await.unwrap();
+    login.pass(100);
+    let Issue { arrival, phone, challenge, device, code, mut rules, .. } = made;
+    rules.longest = Duration::from_secs(60);
+    let resend = Resend { arrival, phone, challenge, device, code, rules };
+    let told = login.store.resend(resend).await.unwrap().outcome;
+    assert!(matches!(told, Dispatched::NotLive), "{told:?}");
+    let attempt = Attempt { arrival, phone, challenge, device, code, rules };
+    let verdict = login.store.verify(attempt).await.unwrap().outcome;
+    assert!(matches!(verdict, Verdict::Right { .. }), "it lasts as long as was said: {verdict:?}");
 }
 
 #[tokio::test]

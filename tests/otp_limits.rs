@@ -62,6 +62,36 @@ async fn requirement_25_resends_count_and_refused_requests_do_not() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn requirement_25_of_100_requests_of_an_address_at_once_ten_pass() {
+    let login = Login::new();
+    let answers = login.race((0..100).map(|at| Ask::code(&phone(at)))).await;
+    let passed = answers.iter().filter(|answer| answer.status == 202).count();
+    assert_eq!(passed, 10);
+    login.sent.message(9).await;
+    assert_eq!(login.sent.settled().await, 10);
+    // The fifth that was refused started a block, at which the door refuses the rest.
+    let limited = answers.iter().filter(|answer| answer.text.contains("rate-limited")).count();
+    assert_eq!(limited, 4);
+    login.ask(Ask::get("/v1/openapi.json")).await.assert(429, "blocked");
+}
+
+#[tokio::test]
+async fn requirement_26_resends_are_messages_to_the_phone_too() {
+    let login = Login::new();
+    let (challenge, _) = login.challenge(Ask::code(PHONE)).await;
+    for wait in [30, 60] {
+        login.pass(wait);
+        assert_eq!(login.ask(Ask::resend(&challenge)).await.status, 202);
+    }
+    let code = login.sent.code(2).await;
+    login.pass(120);
+    login.ask(Ask::resend(&challenge)).await.assert(429, "blocked");
+    assert_eq!(login.sent.settled().await, 3);
+    // What was sent is as good as before.
+    assert_eq!(login.ask(Ask::verify(&challenge, &code)).await.status, 200);
+}
+
 #[tokio::test]
 async fn requirement_26_the_fourth_message_to_a_phone_in_10_minutes_blocks_it() {
     let login = Login::new();
