@@ -1,4 +1,5 @@
 //! What a store is given to keep: nothing from which a code, a phone, a device or a token could be read.
+#![cfg(all(feature = "otp", feature = "test-util"))]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
 #[path = "support/login.rs"]

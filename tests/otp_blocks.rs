@@ -1,4 +1,5 @@
 //! Blocks that abuse leads to: whom they stop and where, how they grow, how they end, and that nothing stays behind.
+#![cfg(all(feature = "otp", feature = "test-util"))]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
 #[path = "support/login.rs"]

@@ -1,4 +1,5 @@
 //! Codes over HTTP: how long they live, what they look like, what they are good for, and what is left of them at rest.
+#![cfg(all(feature = "otp", feature = "test-util"))]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
 #[path = "support/login.rs"]

@@ -1,4 +1,5 @@
 //! Messages on their way: whatever becomes of them, the login has answered, and counts what may have left.
+#![cfg(all(feature = "otp", feature = "test-util"))]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
 #[path = "support/login.rs"]

@@ -1,4 +1,5 @@
 //! Decoys and test numbers: a challenge to which nothing is sent looks like any other and is never answered.
+#![cfg(all(feature = "otp", feature = "test-util"))]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
 #[path = "support/login.rs"]

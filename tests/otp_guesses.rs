@@ -1,4 +1,5 @@
 //! Guessing, one by one and all at once: what is counted, what it leads to, and what succeeds once.
+#![cfg(all(feature = "otp", feature = "test-util"))]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
 #[path = "support/login.rs"]

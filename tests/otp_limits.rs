@@ -1,4 +1,5 @@
 //! Limits of the login over HTTP: whose requests count where, how many pass, and what the answers say of it.
+#![cfg(all(feature = "otp", feature = "test-util"))]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
 #[path = "support/login.rs"]

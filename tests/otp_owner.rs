@@ -1,4 +1,5 @@
 //! The owner and the stranger: whoever attacks a phone with all that is allowed does not lock out its owner.
+#![cfg(all(feature = "otp", feature = "test-util"))]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
 #[path = "support/login.rs"]
