@@ -6,7 +6,7 @@ use crate::{
     identity::{TokenFault, challenge},
     key::{Key, KeyKind},
     rejection::{Reason, Rejection},
-    store::{Absent, Asks, Block, Outcome},
+    store::{Absent, Asks, Block, Blocked, Outcome},
     token::{Grant, Opening, RefreshToken, Rotated, Rotation, Session, SessionId},
 };
 use std::time::Duration;
@@ -24,8 +24,8 @@ impl Otp {
     ///
     /// # Errors
     ///
-    /// `token-invalid` if it is not a token of a session that goes on; `store-unavailable`, after which the token is
-    /// as good as before.
+    /// `token-invalid` if it is not a token of a session that goes on; `blocked` or `denied` if its subject is;
+    /// `store-unavailable`. After all but the first the token is as good as before.
     pub async fn refresh(&self, token: &str) -> Result<Tokens, Rejection> {
         let inner = &*self.0;
         let (id, generation) = RefreshToken::read(&inner.secrets, token)
@@ -173,7 +173,9 @@ impl Inner {
         let mut asks = Asks::new();
         asks.absent.extend(keys.map(|key| Absent { key, issued_at }));
         match self.store.admit(asks).await?.outcome {
-            Outcome::Blocked { .. } => Err(invalid(TokenFault::Revoked)),
+            Outcome::Blocked { key, remaining, since } => {
+                Err(Blocked { key, remaining, since }.into())
+            }
             Outcome::Admitted | Outcome::Refused { .. } => self.grant(session).await,
         }
     }
