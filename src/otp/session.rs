@@ -191,7 +191,7 @@ impl Inner {
         }
     }
 
-    fn tokens(&self, session: &Session, grant: &Grant) -> Result<Tokens, Rejection> {
+    fn tokens(&self, session: &Session, grant: &Grant) -> Result<Tokens, Reason> {
         // What is wrong with the grant, its maker is told by a test of the claims, not the client.
         let access = self.issuer.mint(grant).map_err(|_| Reason::StoreUnavailable)?;
         let refresh = RefreshToken::of(&self.secrets, session.id, session.generation);
@@ -229,8 +229,8 @@ impl Inner {
     }
 }
 
-fn subject_of(session: &Session) -> Result<Subject, Rejection> {
-    Ok(Subject::new(&session.subject).ok_or(Reason::StoreUnavailable)?)
+fn subject_of(session: &Session) -> Result<Subject, Reason> {
+    Subject::new(&session.subject).ok_or(Reason::StoreUnavailable)
 }
 
 fn invalid(fault: TokenFault) -> Rejection {

@@ -6,9 +6,18 @@ mod route;
 use self::endpoints::Endpoints;
 use super::{Origins, Otp};
 use crate::{
-    block::AddressRules, body::ResponseBody, client::Clients, eventual::BoxFuture, gate::Gated,
-    jwt::JwtLayer, limit::Limit, rejection::Rejection, render::{Problem, Render}, stack::Portcullis,
-    store::SharedStore, token::Cookies,
+    block::AddressRules,
+    body::ResponseBody,
+    client::Clients,
+    eventual::BoxFuture,
+    gate::Gated,
+    jwt::JwtLayer,
+    limit::Limit,
+    rejection::Rejection,
+    render::{Problem, Render},
+    stack::Portcullis,
+    store::SharedStore,
+    token::Cookies,
 };
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, header, request::Parts};
