@@ -61,7 +61,8 @@ impl Answer {
 
     /// The value of a cookie that was set.
     fn cookie(&self, name: &str) -> String {
-        let line = self.set().into_iter().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+        let line =
+            self.set().into_iter().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
         line.unwrap().split(';').next().unwrap().to_owned()
     }
 
@@ -101,7 +102,9 @@ async fn requirement_66_both_cookies_have_exactly_these_attributes() {
             answer.set(),
             [
                 format!("{AT}={access}; Path=/; Max-Age=900; Secure; HttpOnly; SameSite=Strict"),
-                format!("{RT}={refresh}; Path=/v1; Max-Age=604800; Secure; HttpOnly; SameSite=Strict"),
+                format!(
+                    "{RT}={refresh}; Path=/v1; Max-Age=604800; Secure; HttpOnly; SameSite=Strict"
+                ),
             ]
         );
         assert!(!answer.text.contains(&access) && !answer.text.contains(&refresh), "{answer:?}");
@@ -270,10 +273,13 @@ async fn requirement_69_no_other_site_uses_the_cookies() {
         }
     }
     // Reading is not refused: other pages cannot read the answer.
-    let read = Ask::get("/v1/sessions").header("cookie", &cookies).header("sec-fetch-site", "cross-site");
+    let read =
+        Ask::get("/v1/sessions").header("cookie", &cookies).header("sec-fetch-site", "cross-site");
     assert_eq!(site.ask(read).await.status, 200);
     // Tokens in bodies are not sent by a browser of its own accord.
-    let body = Ask::code("+14155552671").header("sec-fetch-site", "cross-site").header("origin", "https://evil.example");
+    let body = Ask::code("+14155552671")
+        .header("sec-fetch-site", "cross-site")
+        .header("origin", "https://evil.example");
     assert_eq!(site.login.ask(body).await.status, 202);
 }
 

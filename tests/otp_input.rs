@@ -64,7 +64,11 @@ impl Scene {
 
     fn check(&mut self, answer: &Answer, status: u16, slug: &str, what: &str) {
         self.tried += 1;
-        assert_eq!((answer.status.as_u16(), answer.slug().as_str()), (status, slug), "{what}: {answer:?}");
+        assert_eq!(
+            (answer.status.as_u16(), answer.slug().as_str()),
+            (status, slug),
+            "{what}: {answer:?}"
+        );
         assert_eq!(answer.header("content-type"), "application/problem+json", "{what}");
         assert_eq!(answer.json()["status"], status, "{what}");
         let whole = format!("{answer:?}");
@@ -100,7 +104,15 @@ async fn requirement_42_bodies_that_are_no_object_of_the_endpoint() {
         let good = scene.good(path);
         let text = good.to_string();
         let inner = &text[1..text.len() - 1];
-        let main = if path == REQUEST { "phone" } else if path == VERIFY { "code" } else if path == RESEND { "challenge_id" } else { "refresh_token" };
+        let main = if path == REQUEST {
+            "phone"
+        } else if path == VERIFY {
+            "code"
+        } else if path == RESEND {
+            "challenge_id"
+        } else {
+            "refresh_token"
+        };
         let with = |value: &str| {
             let mut object = good.clone();
             object.as_object_mut().unwrap().remove(main);
@@ -216,10 +228,13 @@ async fn requirement_42_more_than_four_kibibytes_are_refused_however_they_come()
     for path in ALL {
         let text = scene.good(path).to_string();
         let long = format!("{text:4097}");
-        scene.refused(Ask::post(path, &json!({})).body(long.clone()), 413, "body-too-large", path).await;
+        scene
+            .refused(Ask::post(path, &json!({})).body(long.clone()), 413, "body-too-large", path)
+            .await;
         // Whatever it says before anything has come.
         for length in ["4097", "1000000", "18446744073709551615"] {
-            let ask = Ask::post(path, &json!({})).body(text.clone()).header("content-length", length);
+            let ask =
+                Ask::post(path, &json!({})).body(text.clone()).header("content-length", length);
             scene.refused(ask, 413, "body-too-large", length).await;
         }
         for size in [1, 7, 1000, 4096] {
@@ -302,7 +317,9 @@ async fn requirement_40_and_70_a_device_id_is_one_of_16_to_128_plain_letters() {
     let (short, long) = ("a".repeat(15), "a".repeat(129));
     for path in CODES {
         let good = scene.good(path);
-        scene.refused(Ask::post(path, &good).without("x-device-id"), 400, "device-invalid", "none").await;
+        scene
+            .refused(Ask::post(path, &good).without("x-device-id"), 400, "device-invalid", "none")
+            .await;
         let twice = Ask::post(path, &good).also("x-device-id", DEVICE.as_bytes());
         scene.refused(twice, 400, "device-invalid", "twice").await;
         let other = Ask::post(path, &good).also("x-device-id", b"another-device-of-the-owner");
@@ -324,13 +341,20 @@ async fn requirement_40_and_70_a_device_id_is_one_of_16_to_128_plain_letters() {
             "\u{661}\u{662}\u{663}\u{664}\u{665}\u{666}\u{667}\u{668}",
             "d\u{e9}vice-of-the-owner",
         ] {
-            let ask = Ask::post(path, &good).without("x-device-id").also("x-device-id", bad.as_bytes());
+            let ask =
+                Ask::post(path, &good).without("x-device-id").also("x-device-id", bad.as_bytes());
             scene.refused(ask, 400, "device-invalid", bad).await;
         }
-        let latin = Ask::post(path, &good).without("x-device-id").also("x-device-id", b"d\xe9vice-of-the-owner");
+        let latin = Ask::post(path, &good)
+            .without("x-device-id")
+            .also("x-device-id", b"d\xe9vice-of-the-owner");
         scene.refused(latin, 400, "device-invalid", "latin").await;
     }
-    for bad in [&b"a-device-of-the-owner\r\nx: y"[..], b"a-device-of-the-owner\0", b"a-device-of\n-the-owner"] {
+    for bad in [
+        &b"a-device-of-the-owner\r\nx: y"[..],
+        b"a-device-of-the-owner\0",
+        b"a-device-of\n-the-owner",
+    ] {
         assert!(HeaderValue::from_bytes(bad).is_err(), "no server passes it on");
     }
     for good in ["a".repeat(16), "Z-_09".repeat(25), "a".repeat(128)] {
@@ -379,7 +403,9 @@ async fn requirement_6_and_41_and_43_texts_that_mean_something_elsewhere_mean_no
         let phone = format!("{PHONE}{text} ");
         scene.refused(Ask::code(&phone), 400, "phone-invalid", text).await;
         scene.refused(Ask::verify(&challenge, text), 400, "body-invalid", text).await;
-        for id in [text.to_owned(), format!("{challenge}{text}="), format!("{}{text}", &challenge[1..])] {
+        for id in
+            [text.to_owned(), format!("{challenge}{text}="), format!("{}{text}", &challenge[1..])]
+        {
             scene.refused(Ask::resend(&id), 401, "otp-invalid", text).await;
             scene.refused(Ask::verify(&id, "123456"), 401, "otp-invalid", text).await;
         }
@@ -400,7 +426,10 @@ async fn requirement_43_a_wish_for_a_language_comes_back_nowhere() {
         assert_eq!(answer.status, 202, "{answer:?}");
         let message = login.sent.message(0).await;
         let said = format!("{answer:?} {} {}", *message.text, message.language);
-        assert!(!said.contains("script") && !said.contains("Set-Cookie") && !said.contains('\0'), "{said}");
+        assert!(
+            !said.contains("script") && !said.contains("Set-Cookie") && !said.contains('\0'),
+            "{said}"
+        );
         assert!(message.text.len() < 200);
     }
 }
@@ -478,23 +507,54 @@ async fn wrong_methods_and_paths_are_told_what_is_right() {
         (&sessions, &["DELETE"], "DELETE"),
         ("/v1/openapi.json", &["GET", "HEAD"], "GET, HEAD"),
     ] {
-        for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"] {
+        for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"]
+        {
             if !good.contains(&method) {
                 let method = Method::from_bytes(method.as_bytes()).unwrap();
                 let answer = login.ask(Ask::new(method.clone(), path).bearer(&token)).await;
-                assert_eq!((answer.status.as_u16(), answer.slug().as_str()), (405, "method-not-allowed"), "{method} {path}");
+                assert_eq!(
+                    (answer.status.as_u16(), answer.slug().as_str()),
+                    (405, "method-not-allowed"),
+                    "{method} {path}"
+                );
                 assert_eq!(answer.header("allow"), allow);
             }
         }
-        for wrong in [format!("{path}/"), format!("{path}/x/y"), format!("/{path}"), path.to_uppercase(), path.replace("v1", "v2"), path.replacen("/v1", "", 1)] {
+        for wrong in [
+            format!("{path}/"),
+            format!("{path}/x/y"),
+            format!("/{path}"),
+            path.to_uppercase(),
+            path.replace("v1", "v2"),
+            path.replacen("/v1", "", 1),
+        ] {
             let answer = login.ask(Ask::new(Method::POST, &wrong)).await;
-            assert_eq!((answer.status.as_u16(), answer.slug().as_str()), (404, "not-found"), "{wrong}");
+            assert_eq!(
+                (answer.status.as_u16(), answer.slug().as_str()),
+                (404, "not-found"),
+                "{wrong}"
+            );
         }
     }
-    for path in ["/", "/v1", "/v1/", "/v1/otp", "/v1/otp/", "/v1/otp/request%2f", "/v1/otp/./request", "/v1/sessions/", "/v1/%6fpenapi.json", "*"] {
+    for path in [
+        "/",
+        "/v1",
+        "/v1/",
+        "/v1/otp",
+        "/v1/otp/",
+        "/v1/otp/request%2f",
+        "/v1/otp/./request",
+        "/v1/sessions/",
+        "/v1/%6fpenapi.json",
+        "*",
+    ] {
         for method in [Method::GET, Method::POST, Method::OPTIONS] {
             let answer = login.ask(Ask::new(method, path)).await;
-            assert_eq!((answer.status.as_u16(), answer.slug().as_str()), (404, "not-found"), "{path}");
+            assert_eq!(
+                (answer.status.as_u16(), answer.slug().as_str()),
+                (404, "not-found"),
+                "{path}"
+            );
         }
     }
     // A query means nothing.

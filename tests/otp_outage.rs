@@ -26,7 +26,11 @@ fn built(edit: impl FnOnce(OtpBuilder) -> OtpBuilder) -> (Login, Faulty) {
 }
 
 fn is_down(answer: &Answer) {
-    assert_eq!((answer.status.as_u16(), answer.slug().as_str()), (503, "store-unavailable"), "{answer:?}");
+    assert_eq!(
+        (answer.status.as_u16(), answer.slug().as_str()),
+        (503, "store-unavailable"),
+        "{answer:?}"
+    );
     assert!(answer.retry_after() > 0, "{answer:?}");
     assert!(!answer.text.contains("connection"), "{answer:?}");
 }
@@ -52,10 +56,18 @@ async fn requirement_35_every_call_is_refused_while_the_store_is_down() {
             ("wrong", Ask::verify(&challenge, &wrong(&code)), &["admit", "verify"]),
             ("refresh", Ask::refresh(&refresh), &["admit", "session", "rotate"]),
             ("logout", post("/v1/logout").bearer(&access), &["admit", "block"]),
-            ("out", Ask::post("/v1/logout", &json!({ "refresh_token": refresh })), &["admit", "block"]),
+            (
+                "out",
+                Ask::post("/v1/logout", &json!({ "refresh_token": refresh })),
+                &["admit", "block"],
+            ),
             ("all", post("/v1/logout/all").bearer(&access), &["admit", "sessions", "block"]),
             ("sessions", Ask::get("/v1/sessions").bearer(&access), &["admit", "sessions"]),
-            ("end", Ask::new(Method::DELETE, &session).bearer(&access), &["admit", "session", "block"]),
+            (
+                "end",
+                Ask::new(Method::DELETE, &session).bearer(&access),
+                &["admit", "session", "block"],
+            ),
             ("openapi", Ask::get("/v1/openapi.json"), &["admit"]),
         ]
     };

@@ -142,11 +142,25 @@ async fn requirement_20_nothing_that_is_kept_or_shown_is_of_use() {
     let tokens = login.otp.refresh(&refresh).await.unwrap();
     let shown = format!(
         "{:?} {:?} {:?} {sessions:?} {tokens:?} {:?} {:?} {:?}",
-        login.store, login.service, login.otp, login.told, login.issuer, secrets(),
+        login.store,
+        login.service,
+        login.otp,
+        login.told,
+        login.issuer,
+        secrets(),
     );
     let mac: String = bytes[21..].iter().map(|byte| format!("{byte:02x}")).collect();
     let digits = format!("{:?}", &bytes[21..]);
-    for secret in [&access, &refresh, tokens.refresh.as_str(), &tokens.access, &mac, &digits[1..], DEVICE, &PHONE[1..]] {
+    for secret in [
+        &access,
+        &refresh,
+        tokens.refresh.as_str(),
+        &tokens.access,
+        &mac,
+        &digits[1..],
+        DEVICE,
+        &PHONE[1..],
+    ] {
         assert!(!shown.contains(secret), "{secret}: {shown}");
     }
     assert!(shown.contains("generation: 0"), "{shown}");
@@ -168,7 +182,10 @@ async fn requirement_21_a_token_used_twice_ends_its_family() {
     let replayed = login.refresh(&first.str("refresh_token")).await;
     is(&replayed, 401, "token-invalid");
     // Outside it is a bad token like any other.
-    assert_eq!((replayed.status, &replayed.headers, &replayed.text), (garbage.status, &garbage.headers, &garbage.text));
+    assert_eq!(
+        (replayed.status, &replayed.headers, &replayed.text),
+        (garbage.status, &garbage.headers, &garbage.text)
+    );
     assert_eq!(login.told.acts(), ["refresh-reused", "refused"]);
     for answer in [&first, &second, &third] {
         assert_eq!(login.api(&answer.str("access_token")).await, 401);
@@ -257,7 +274,9 @@ async fn requirement_24_an_expired_access_token_ends_nothing_and_the_refresh_tok
     is(&login.ask(expired).await, 401, "token-invalid");
     let next = login.refresh(&answer.str("refresh_token")).await;
     assert_eq!(next.status, 200);
-    login.logout(Ask::post("/v1/logout", &json!({ "refresh_token": next.str("refresh_token") }))).await;
+    login
+        .logout(Ask::post("/v1/logout", &json!({ "refresh_token": next.str("refresh_token") })))
+        .await;
     is(&login.refresh(&next.str("refresh_token")).await, 401, "token-invalid");
 }
 
@@ -297,7 +316,12 @@ async fn somebody_elses_session_is_not_found_and_goes_on() {
     login.pass(300);
     let second = login.login().await;
     let listed = login.ask(Ask::get("/v1/sessions").bearer(&token)).await.json();
-    let ids: Vec<_> = listed["sessions"].as_array().unwrap().iter().map(|one| one["session_id"].clone()).collect();
+    let ids: Vec<_> = listed["sessions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["session_id"].clone())
+        .collect();
     assert_eq!(ids, [second.json()["session_id"].clone(), own.json()["session_id"].clone()]);
     login.logout(end(&second.str("session_id"))).await;
     assert_eq!(login.api(&second.str("access_token")).await, 401);
@@ -449,8 +473,11 @@ async fn requirement_23_a_new_signing_key_logs_nobody_out() -> Result<(), Config
     let old = login.login().await;
     let new = Issuer::generate(ISSUER, AUDIENCE)?.clock(login.clock.clone());
     let new = new.with_key_of(&login.issuer)?;
-    let (otp, courier) = Otp::builder(Settings::new(Profile::Dev), secrets(), texts())
-        .build(login.store.clone(), new.clone(), login.sent.clone())?;
+    let (otp, courier) = Otp::builder(Settings::new(Profile::Dev), secrets(), texts()).build(
+        login.store.clone(),
+        new.clone(),
+        login.sent.clone(),
+    )?;
     spawn(courier);
     let ask = |ask| login::answer(OtpService::new(otp.clone()), ask);
     let listed = ask(Ask::get("/v1/sessions").bearer(&old.str("access_token"))).await;
@@ -466,6 +493,10 @@ async fn requirement_23_a_new_signing_key_logs_nobody_out() -> Result<(), Config
     let out = ask(post("/v1/logout").bearer(&old.str("access_token"))).await;
     assert_eq!(out.status, 204);
     assert_eq!(login.api(&old.str("access_token")).await, 401);
-    is(&ask(Ask::get("/v1/sessions").bearer(&next.str("access_token"))).await, 401, "token-invalid");
+    is(
+        &ask(Ask::get("/v1/sessions").bearer(&next.str("access_token"))).await,
+        401,
+        "token-invalid",
+    );
     Ok(())
 }

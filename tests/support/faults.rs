@@ -25,8 +25,21 @@ struct State {
 
 /// All that can fail.
 pub(crate) const ALL: [&str; 15] = [
-    "admit", "block", "unblock", "blocks", "adjust", "ready", "issue", "resend", "verify",
-    "give_back", "open", "rotate", "session", "end", "sessions",
+    "admit",
+    "block",
+    "unblock",
+    "blocks",
+    "adjust",
+    "ready",
+    "issue",
+    "resend",
+    "verify",
+    "give_back",
+    "open",
+    "rotate",
+    "session",
+    "end",
+    "sessions",
 ];
 
 impl Faulty {

@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body::Body;
 use http_body_util::{BodyExt, Full};
 use portcullis::{
@@ -19,11 +19,12 @@ use portcullis::{
 };
 use serde_json::{Value, json};
 use std::{
+    fmt::Debug,
     net::SocketAddr,
     sync::{Arc, Mutex},
     time::Duration,
 };
-use tower::ServiceExt;
+use tower::{Service, ServiceExt};
 
 pub(crate) const PHONE: &str = "+919876543210";
 pub(crate) const DEVICE: &str = "a-device-of-the-owner";
@@ -147,9 +148,11 @@ pub(crate) async fn answer(service: OtpService, ask: Ask) -> Answer {
     send(service, ask.request()).await
 }
 
-pub(crate) async fn send<B>(service: OtpService, request: Request<B>) -> Answer
+/// Sends any request through any stack around a login.
+pub(crate) async fn send<S, B, A>(service: S, request: Request<B>) -> Answer
 where
-    B: Body<Data: Send> + Send + 'static,
+    S: Service<Request<B>, Response = Response<A>, Error: Debug>,
+    A: Body<Data: Send, Error: Debug> + Send,
 {
     let (head, body) = service.oneshot(request).await.unwrap().into_parts();
     let text = body.collect().await.unwrap().to_bytes().to_vec();
