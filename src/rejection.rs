@@ -65,6 +65,8 @@ pub enum Reason {
     CrossSite,
     /// The connection is not encrypted: 403.
     EncryptionRequired,
+    /// The request took too long to arrive: 408.
+    RequestTimeout,
     /// A reason of your own gate.
     Other {
         /// The status to answer with.
@@ -78,7 +80,7 @@ pub enum Reason {
 
 impl Reason {
     /// One of each, but for reasons of your own.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::RateLimited,
         Self::Blocked,
         Self::Denied,
@@ -103,6 +105,7 @@ impl Reason {
         Self::SmsUnavailable,
         Self::CrossSite,
         Self::EncryptionRequired,
+        Self::RequestTimeout,
     ];
 
     /// The status of the answer.
@@ -130,6 +133,7 @@ impl Reason {
             Self::StoreUnavailable | Self::SmsUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::Other { status, .. } => status,
         }
     }
@@ -161,6 +165,7 @@ impl Reason {
             Self::SmsUnavailable => "sms-unavailable",
             Self::CrossSite => "csrf",
             Self::EncryptionRequired => "tls-required",
+            Self::RequestTimeout => "request-timeout",
             Self::Other { slug, .. } => slug,
         }
     }
@@ -192,6 +197,7 @@ impl Reason {
             Self::SmsUnavailable => "Codes cannot be sent at the moment",
             Self::CrossSite => "The request comes from another site",
             Self::EncryptionRequired => "This needs an encrypted connection",
+            Self::RequestTimeout => "The request took too long to arrive",
             Self::Other { title, .. } => title,
         }
     }

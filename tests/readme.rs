@@ -27,7 +27,7 @@ fn what_is_shown_can_be_started() {
     for text in shown.iter().flat_map(|text| [text.clone(), uncommented(text)]) {
         fs::write(folder.0.join("portcullis.toml"), &text).unwrap();
         match Config::load(folder.0.join("portcullis.toml")) {
-            Ok(config) => drop(Gateway::new(&config)),
+            Ok(config) => drop(Gateway::new(&config).unwrap()),
             Err(error) => panic!("{error}\n{text}"),
         }
     }

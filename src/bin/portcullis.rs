@@ -93,7 +93,7 @@ async fn serve(Serve { config, env_file, listen }: Serve) -> Result<(), Box<dyn 
         config = config.listen(address)?;
     }
     log(config.profile());
-    let gateway = Gateway::new(&config);
+    let gateway = Gateway::new(&config)?;
     let listener = bind(config.address()).await?;
     let stop = stop()?;
     say(&format!("listening on http://{}\n", listener.local_addr()?));
@@ -104,7 +104,7 @@ async fn serve(Serve { config, env_file, listen }: Serve) -> Result<(), Box<dyn 
 async fn serve_demo(listen: Option<SocketAddr>) -> Result<(), Box<dyn Error>> {
     let demo = Demo::new(listen.unwrap_or(LOOPBACK))?;
     log(demo.config().profile());
-    let gateway = Gateway::new(demo.config());
+    let gateway = Gateway::new(demo.config())?;
     let listener = match listen {
         Some(address) => bind(address).await?,
         None => bind_near(LOOPBACK).await?,

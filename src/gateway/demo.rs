@@ -25,6 +25,15 @@ issuer = "https://portcullis.example/"
 audience = "https://api.example"
 access = "60m"
 
+[otp]
+sender = "log"
+app = "Portcullis"
+cooldown = "10s"
+client = "10/1m"
+phone = "3/1m"
+device = "3/1m"
+block = "30s"
+
 [headers]
 preset = "api"
 

@@ -8,7 +8,7 @@
 //!
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 //! let config = Config::load("portcullis.toml")?;
-//! let gateway = Gateway::new(&config);
+//! let gateway = Gateway::new(&config)?;
 //! let listener = tokio::net::TcpListener::bind(config.address()).await?;
 //! gateway.serve(listener, async { tokio::signal::ctrl_c().await.unwrap_or_default() }).await;
 //! # Ok(()) }
@@ -36,6 +36,7 @@ mod answers;
 mod config;
 mod connection;
 mod demo;
+mod login;
 mod page;
 mod path;
 mod places;

@@ -1,17 +1,22 @@
 use super::{
     answers::Answers,
-    config::{Auth, Config, HEALTH, KEYS, RouteConfig},
+    config::{Auth, Config, HEALTH, KEYS, RouteConfig, is_within},
+    login,
 };
 use crate::{
+    eventual::BoxFuture,
     gate::{Gated, ResponseFuture},
-    jwt::{JwtLayer, Mode, RequireScope},
+    jwt::{JwtLayer, Mode, RequireScope, TokenSource},
     limit::Limit,
+    otp::OtpService,
     security_headers::SecurityHeadersLayer,
     stack::Portcullis,
     store::SharedStore,
 };
 use bytes::Bytes;
+use futures_util::future::Either;
 use http::Request;
+use http_body::Body;
 use std::{
     convert::Infallible,
     sync::Arc,
@@ -28,6 +33,7 @@ struct Table {
     /// The longest paths first.
     routes: Vec<Route>,
     fallback: Guarded,
+    login: Option<OtpService>,
 }
 
 #[derive(Debug)]
@@ -43,7 +49,7 @@ type Guard = (Option<SecurityHeadersLayer>, Option<(Portcullis, Option<RequireSc
 type Guarded = Gated<Answers, Arc<Guard>>;
 
 impl Routes {
-    pub(super) fn new(config: &Config, store: &SharedStore) -> Self {
+    pub(super) fn new(config: &Config, store: &SharedStore, login: Option<OtpService>) -> Self {
         let guarded = |answers, guard: Guard| Gated::new(answers, Arc::new(guard));
         let mut routes: Vec<Route> = config
             .routes
@@ -71,14 +77,18 @@ impl Routes {
         Self(Arc::new(Table {
             routes,
             fallback: guarded(Answers::NotFound, (None, Some((nowhere, None)))),
+            login,
         }))
     }
 }
 
-impl<B> Service<Request<B>> for Routes {
+impl<B: Body<Data: Send> + Send + 'static> Service<Request<B>> for Routes {
     type Response = <Guarded as Service<Request<B>>>::Response;
     type Error = Infallible;
-    type Future = ResponseFuture<Answers, Arc<Guard>, B>;
+    type Future = Either<
+        ResponseFuture<Answers, Arc<Guard>, B>,
+        BoxFuture<'static, Result<Self::Response, Infallible>>,
+    >;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
@@ -86,18 +96,20 @@ impl<B> Service<Request<B>> for Routes {
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let path = request.uri().path();
+        if let Some(service) = &self.0.login
+            && OtpService::PATHS.into_iter().any(|of_login| is_within(path, of_login))
+        {
+            return Either::Right(Box::pin(login::answer(service.clone(), request)));
+        }
         let route = self.0.routes.iter().find(|route| route.fits(path));
-        route.map_or(&self.0.fallback, |route| &route.service).clone().call(request)
+        let service = route.map_or(&self.0.fallback, |route| &route.service);
+        Either::Left(service.clone().call(request))
     }
 }
 
 impl Route {
     fn fits(&self, path: &str) -> bool {
-        match path.strip_prefix(self.path.as_str()) {
-            Some("") => true,
-            Some(rest) => rest.starts_with('/') && !self.whole,
-            None => false,
-        }
+        if self.whole { path == self.path } else { is_within(path, &self.path) }
     }
 }
 
@@ -113,7 +125,9 @@ fn guard(
         Auth::Required => Some(Mode::Required),
     };
     if let (Some(mode), Some(verifier)) = (mode, &config.verifier) {
-        guard = guard.jwt(JwtLayer::new(verifier.clone()).mode(mode));
+        let cookies = config.login.as_ref().and_then(|login| login.cookies.as_ref());
+        let source = cookies.map_or_else(TokenSource::new, |(cookies, _)| cookies.source());
+        guard = guard.jwt(JwtLayer::new(verifier.clone()).source(source).mode(mode));
     }
     (guard, route.scopes.clone())
 }

@@ -1,9 +1,12 @@
-use super::{config::Config, connection, path, places::Places, routes::Routes};
+use super::{config::Config, connection, login, path, places::Places, routes::Routes};
 use crate::{
     client::{Clients, PeerAddr},
+    error::ConfigError,
     gate::{GateLayer, Verdict, gate_fn},
+    otp::{Courier, Origins, same_origin},
+    rejection::Reason,
     security_headers::SecurityHeadersLayer,
-    store::{Memory, SharedStore},
+    store::Memory,
 };
 use bytes::Bytes;
 use http::{Request, Response, request::Parts};
@@ -18,11 +21,14 @@ use tokio::{
 use tower::{Service, ServiceBuilder, ServiceExt};
 
 /// A gateway that is ready to serve.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Gateway {
     clients: Clients,
     headers: SecurityHeadersLayer,
     routes: Routes,
+    /// Whose pages may use the cookies, where tokens are in cookies.
+    origins: Option<Origins>,
+    courier: Option<Courier>,
 }
 
 const MAX_CONNECTIONS: usize = 10_000;
@@ -35,19 +41,36 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 impl Gateway {
     /// Wires the parts that a configuration names, over a store in memory.
-    pub fn new(config: &Config) -> Self {
-        let store: SharedStore = Memory::new().into();
-        Self {
+    ///
+    /// # Errors
+    ///
+    /// When the system does not do its part, such as random bytes. What the configuration says was checked.
+    pub fn new(config: &Config) -> Result<Self, ConfigError> {
+        let store = Memory::new();
+        let (login, courier) = match &config.login {
+            Some(login) => login::build(config, login, store.clone())
+                .map(|(login, courier)| (Some(login), Some(courier)))?,
+            None => (None, None),
+        };
+        Ok(Self {
             clients: config.clients.clone(),
             headers: config.headers.clone(),
-            routes: Routes::new(config, &store),
-        }
+            routes: Routes::new(config, &store.into(), login),
+            origins: config.login.as_ref().and_then(|login| Some(login.cookies.clone()?.1)),
+            courier,
+        })
+    }
+
+    /// What sends the codes of a login, to be spawned by a server of your own; [`serve`](Self::serve) does that by itself.
+    pub fn courier(&mut self) -> Option<Courier> {
+        self.courier.take()
     }
 
     /// Serves until `shutdown` is ready, then lets requests under way end, for ten seconds at most.
-    pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
+    pub async fn serve(mut self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
         let (stop, stopped) = watch::channel(());
         let places = Places::new(MAX_CONNECTIONS, MAX_OF_PEER);
+        let courier = self.courier().map(|courier| tokio::spawn(courier.run()));
         let service = self.service();
         let builder = connection::builder();
         let mut shutdown = pin!(shutdown);
@@ -79,13 +102,20 @@ impl Gateway {
                 drop(place);
             });
         }
-        drop((listener, stopped));
+        drop((listener, stopped, service, self));
         stop.send_replace(());
-        let _ = timeout(DRAIN_TIMEOUT, stop.closed()).await;
+        // With the last connection the last handle of the login is gone, and the courier ends with what it has.
+        let _ = timeout(DRAIN_TIMEOUT, async {
+            stop.closed().await;
+            if let Some(courier) = courier {
+                let _ = courier.await;
+            }
+        })
+        .await;
     }
 
     /// The gateway as a service, for a server of your own that puts [`PeerAddr`] into the requests.
-    pub fn service<B: Send + 'static>(
+    pub fn service<B: Body<Data: Send> + Send + 'static>(
         &self,
     ) -> impl Service<
         Request<B>,
@@ -102,10 +132,18 @@ impl Gateway {
             let _ = clients.of(&mut request);
             Verdict::admit(request, ())
         });
+        // Cookies come along with whatever another site makes a browser send.
+        let own_pages = self.origins.clone().map(|origins| {
+            gate_fn(move |request: Parts| match same_origin(&request, &origins) {
+                true => Verdict::admit(request, ()),
+                false => Verdict::refuse(request, Reason::CrossSite),
+            })
+        });
         ServiceBuilder::new()
             .layer(GateLayer::new(found))
             .layer(self.headers.clone())
             .layer(self.clients.clone())
+            .layer(GateLayer::new(own_pages))
             .layer(GateLayer::new(gate_fn(one_spelling)))
             .service(self.routes.clone())
     }

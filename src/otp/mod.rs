@@ -126,6 +126,8 @@ pub use challenges::{
 pub use claims::ClaimsFor;
 pub use code::{Code, CodeMac};
 pub use courier::Courier;
+#[cfg(feature = "gateway")]
+pub(crate) use cross_site::same_origin;
 pub use device::DeviceId;
 pub use login::Otp;
 pub use message::Texts;

@@ -32,7 +32,7 @@ impl Origins {
     /// When no browser would write it so: with a path or a slash at the end, a default port, a user, capital letters, a
     /// wildcard; or when it is not `https`, but for `http` on loopback, which is for development.
     pub fn allow(self, origin: &str) -> Result<Self, ConfigError> {
-        let written = Origin::parse(origin).filter(|written| written.is_normal());
+        let written = Origin::parse(origin).filter(Origin::is_normal);
         if !written.is_some_and(|written| written.https || written.is_loopback()) {
             return Err(ConfigError::new(format!(
                 "`{}` is not an origin to allow: write it like https://app.example, as browsers do",

@@ -3,13 +3,16 @@
 mod env_file;
 mod keys;
 mod limits;
+mod otp;
 mod routes;
 mod sections;
 mod text;
+mod token;
 
 pub use env_file::EnvFile;
 
-pub(super) use routes::{Auth, HEALTH, KEYS, RouteConfig};
+pub(super) use otp::LoginConfig;
+pub(super) use routes::{Auth, HEALTH, KEYS, RouteConfig, is_within};
 
 use self::{keys::Sources, sections::File};
 use crate::{
@@ -38,6 +41,7 @@ pub struct Config {
     pub(super) verifier: Option<Verifier>,
     pub(super) issuer: Option<Issuer>,
     pub(super) issuer_is_fresh: bool,
+    pub(super) login: Option<LoginConfig>,
     pub(super) headers: SecurityHeadersLayer,
     pub(super) routes: Vec<RouteConfig>,
     /// At `/`, if this is the demo: no file asks for it.
@@ -94,6 +98,7 @@ impl Config {
             .map(|token| token.issuer(profile, sources))
             .transpose()
             .map_err(|error| error.within("[token]"))?;
+        let login = login(&file, sources)?;
         let verifier = verifier(&file, issuer.as_ref(), sources)?;
         let clients = file.clients.build().map_err(|error| error.within("[clients]"))?;
         let headers = file.headers.build(profile).map_err(|error| error.within("[headers]"))?;
@@ -103,6 +108,7 @@ impl Config {
             verifier: verifier.as_ref(),
             limits: &limits,
             serves_keys: issuer.is_some(),
+            serves_login: login.is_some(),
         };
         let routes = routes::build(&file.route, context)?;
         Ok(Self {
@@ -113,6 +119,7 @@ impl Config {
             verifier,
             issuer_is_fresh: file.token.as_ref().is_some_and(|token| token.keys.is_none()),
             issuer,
+            login,
             headers,
             routes,
             page: None,
@@ -165,6 +172,19 @@ fn reachable(profile: Profile, address: SocketAddr) -> Result<(), ConfigError> {
         )));
     }
     Ok(())
+}
+
+fn login(file: &File, sources: Sources<'_>) -> Result<Option<LoginConfig>, ConfigError> {
+    match (&file.otp, &file.token) {
+        (Some(otp), token) => {
+            let login = otp.login(token.as_ref(), file.profile, sources);
+            login.map(Some).map_err(|error| error.within("[otp]"))
+        }
+        (None, Some(token)) => {
+            token.without_login().map(|()| None).map_err(|error| error.within("[token]"))
+        }
+        (None, None) => Ok(None),
+    }
 }
 
 fn verifier(

@@ -3,6 +3,7 @@ use crate::{
     error::ConfigError,
     jwt::{RequireScope, Verifier},
     limit::Limit,
+    otp::OtpService,
     profile::Profile,
 };
 use serde::Deserialize;
@@ -62,6 +63,8 @@ pub(super) struct Context<'a> {
     pub(super) limits: &'a [Written],
     /// Whether the keys of an own issuer are served.
     pub(super) serves_keys: bool,
+    /// Whether codes and sessions are served.
+    pub(super) serves_login: bool,
 }
 
 pub(super) fn build(
@@ -118,7 +121,7 @@ impl RouteSection {
             None => None,
         };
         Ok(RouteConfig {
-            path: path(&self.path, context.serves_keys)?,
+            path: path(&self.path, context)?,
             auth: self.auth,
             scopes,
             limits: self.limits(context)?,
@@ -175,7 +178,7 @@ fn named<'a>(name: &str, limits: &'a [Written]) -> Result<&'a Written, ConfigErr
 }
 
 /// A path in its normal spelling, without a slash at the end.
-fn path(text: &str, serves_keys: bool) -> Result<String, ConfigError> {
+fn path(text: &str, context: Context<'_>) -> Result<String, ConfigError> {
     let wrong = |what: &str| Err(ConfigError::new(format!("path: {what}")));
     if !text.starts_with('/') {
         return wrong("it must begin with `/`");
@@ -188,13 +191,17 @@ fn path(text: &str, serves_keys: bool) -> Result<String, ConfigError> {
         return wrong("no dot or empty segments");
     }
     let text = text.trim_end_matches('/');
-    if within(text, HEALTH) || serves_keys && within(text, KEYS) {
+    let of_login = OtpService::PATHS.into_iter().any(|path| is_within(text, path));
+    if is_within(text, HEALTH)
+        || context.serves_keys && is_within(text, KEYS)
+        || context.serves_login && of_login
+    {
         return wrong("it is built in");
     }
     Ok(text.to_owned())
 }
 
 /// Whether `path` is `prefix`, or below it.
-fn within(path: &str, prefix: &str) -> bool {
+pub(crate) fn is_within(path: &str, prefix: &str) -> bool {
     path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }

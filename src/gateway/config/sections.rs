@@ -3,7 +3,9 @@
 use super::{
     keys::{self, SecretRef, Sources},
     limits::LimitSection,
+    otp::OtpSection,
     routes::RouteSection,
+    token::TokenSection,
 };
 use crate::{
     client::{Clients, Forwarding},
@@ -13,7 +15,6 @@ use crate::{
     jwt::{Algorithm, Keys, TrustedIssuer},
     profile::Profile,
     security_headers::SecurityHeadersLayer,
-    token::Issuer,
 };
 use http::HeaderName;
 use serde::Deserialize;
@@ -33,6 +34,7 @@ pub(super) struct File {
     #[serde(default)]
     pub(super) issuer: Vec<IssuerSection>,
     pub(super) token: Option<TokenSection>,
+    pub(super) otp: Option<OtpSection>,
     #[serde(default)]
     pub(super) headers: HeadersSection,
     #[serde(default)]
@@ -156,50 +158,6 @@ impl IssuerSection {
             trusted = trusted.max_lifetime(lifetime);
         }
         Ok(trusted)
-    }
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct TokenSection {
-    issuer: String,
-    audience: String,
-    pub(super) keys: Option<SecretRef>,
-    access: Option<DurationText>,
-}
-
-impl TokenSection {
-    pub(super) fn issuer(
-        &self,
-        profile: Profile,
-        sources: Sources<'_>,
-    ) -> Result<Issuer, ConfigError> {
-        let issuer = match &self.keys {
-            None if profile == Profile::Dev => Issuer::generate(&self.issuer, &self.audience)?,
-            None => {
-                return Err(ConfigError::new(
-                    "`keys` is missing: name the signing key, like keys = \"file:signing.pem\"",
-                ));
-            }
-            Some(keys) => {
-                let text = keys.text(sources)?;
-                let issuer = if keys::is_pem(&text) {
-                    Issuer::from_pem(&self.issuer, &self.audience, text, Algorithm::ES256)
-                } else {
-                    let json = String::from_utf8(text).map_err(|_| {
-                        ConfigError::new("the key is neither PEM nor JSON").within(keys)
-                    })?;
-                    Issuer::from_jwk(&self.issuer, &self.audience, &json)
-                };
-                issuer.map_err(|error| error.within(keys))?
-            }
-        };
-        match self.access {
-            Some(DurationText(lifetime)) => {
-                issuer.lifetime(lifetime).map_err(|e| e.within("access"))
-            }
-            None => Ok(issuer),
-        }
     }
 }
 

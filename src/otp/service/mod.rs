@@ -52,6 +52,10 @@ struct Gates {
 }
 
 impl OtpService {
+    /// Where it answers: these paths and what is below them.
+    pub const PATHS: [&str; 5] =
+        ["/v1/otp", "/v1/token", "/v1/logout", "/v1/sessions", "/v1/openapi.json"];
+
     /// Serves `otp`, with tokens in bodies.
     pub fn new(otp: Otp) -> Self {
         let store: SharedStore = otp.0.store.clone();

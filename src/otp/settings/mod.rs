@@ -255,7 +255,7 @@ impl Settings {
     }
 
     /// What contradicts each other, whatever the order it was set in.
-    pub(super) fn check(&self) -> Result<(), ConfigError> {
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
         let short = self.digits < 6;
         if short && (self.rules.attempts > 3 || self.rules.lifetime > 2 * MINUTE) {
             return Err(ConfigError::new(
@@ -271,6 +271,11 @@ impl Settings {
     /// What a store is told to decide by.
     pub fn rules(&self) -> Rules {
         self.rules
+    }
+
+    /// How many digits a code has.
+    pub(crate) fn code_length(&self) -> u8 {
+        self.digits
     }
 
     /// The profile.

@@ -1,0 +1,54 @@
+//! The login of the gateway: an `OtpService` over the store that everything shares.
+
+use super::config::{Config, LoginConfig};
+use crate::{
+    body::ResponseBody,
+    error::ConfigError,
+    gate::Door,
+    otp::{Courier, Otp, OtpService},
+    rejection::Reason,
+    store::Memory,
+};
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use http_body_util::Full;
+use std::{convert::Infallible, sync::Arc, time::Duration};
+use tokio::time::timeout;
+use tower::Service;
+
+/// For a body of at most 4 KiB to arrive, and its answer to be found.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+pub(super) fn build(
+    config: &Config,
+    login: &LoginConfig,
+    store: Memory,
+) -> Result<(OtpService, Courier), ConfigError> {
+    let (settings, secrets, texts) =
+        (login.settings.clone(), login.secrets.clone(), login.texts.clone());
+    let (otp, courier) = Otp::builder(settings, secrets, texts)
+        .test_numbers(login.test_numbers.clone())
+        .build_shared(Arc::new(store), config.issuer()?.clone(), Arc::clone(&login.sender))?;
+    let mut service = OtpService::new(otp).clients(config.clients.clone());
+    if let Some((cookies, origins)) = &login.cookies {
+        service = service.cookies(cookies.clone(), origins.clone());
+    }
+    Ok((config.stray_limits.iter().cloned().fold(service, OtpService::limit), courier))
+}
+
+/// Asks the login, which has no clock to tell a body that trickles in.
+pub(super) async fn answer<B>(
+    mut service: OtpService,
+    request: Request<B>,
+) -> Result<Response<ResponseBody<Full<Bytes>>>, Infallible>
+where
+    B: Body<Data: Send> + Send + 'static,
+{
+    let (head, body) = request.into_parts();
+    let kept = head.clone();
+    match timeout(PATIENCE, service.call(Request::from_parts(head, body))).await {
+        Ok(answer) => answer,
+        Err(_) => Ok(Door::new().refuse(&kept, Reason::RequestTimeout).map(ResponseBody::ours)),
+    }
+}
