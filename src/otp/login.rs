@@ -72,7 +72,8 @@ impl Otp {
     ///
     /// # Errors
     ///
-    /// Those of [`check`](Self::check).
+    /// Those of [`check`](Self::check); `blocked` or `denied` if the subject is. When the store of sessions or of
+    /// subjects fails after the code was right, the code is used up all the same.
     pub async fn verify(
         &self,
         caller: &Caller,

@@ -1,12 +1,12 @@
 //! Sessions of a login: they begin with a code, go on with refresh tokens, and end.
 
-use super::{Caller, Otp, OwnSession, Subject, Tokens, login::Inner};
+use super::{Caller, Otp, OwnSession, Subject, Tokens, login::Inner, refusal};
 use crate::{
     audit::Step,
     identity::{TokenFault, challenge},
     key::{Key, KeyKind},
     rejection::{Reason, Rejection},
-    store::{Absent, Asks, Block, Outcome},
+    store::{Absent, Asks, Block, Blocked, Outcome},
     token::{Grant, Opening, RefreshToken, Rotated, Rotation, Session, SessionId},
 };
 use std::time::Duration;
@@ -24,12 +24,18 @@ impl Otp {
     ///
     /// # Errors
     ///
-    /// `token-invalid` if it is not a token of a session that goes on; `store-unavailable`, after which the token is
-    /// as good as before.
+    /// `token-invalid` if it is not a token of a session that goes on; `blocked` or `denied` if its subject is;
+    /// `store-unavailable`. After all but the first the token is as good as before.
     pub async fn refresh(&self, token: &str) -> Result<Tokens, Rejection> {
         let inner = &*self.0;
         let (id, generation) = RefreshToken::read(&inner.secrets, token)
             .ok_or_else(|| invalid(TokenFault::Malformed))?;
+        // What may fail is asked before the token is used up: a client that comes again after the grace would be
+        // taken for a thief.
+        let grant = match inner.store.session(id).await? {
+            Some(session) => Some(inner.grant_again(&session).await?),
+            None => None,
+        };
         let rotation =
             Rotation { id, generation, idle: inner.settings.refresh, grace: inner.settings.grace };
         let session = match inner.store.rotate(rotation).await? {
@@ -41,8 +47,11 @@ impl Otp {
             }
             Rotated::Over => return Err(invalid(TokenFault::Revoked)),
         };
-        inner.refuse_revoked(&session).await?;
-        let tokens = inner.tokens(&session).await?;
+        let grant = match grant {
+            Some(grant) => grant,
+            None => inner.grant_again(&session).await?,
+        };
+        let tokens = inner.tokens(&session, &grant)?;
         inner.tell(None, Step::TokenRefreshed, inner.session_key(id), None);
         Ok(tokens)
     }
@@ -122,6 +131,7 @@ impl Inner {
         caller: &Caller,
         subject: &Subject,
     ) -> Result<Tokens, Rejection> {
+        self.refuse_blocked(subject).await?;
         let mut id = [0; 16];
         getrandom::fill(&mut id).map_err(|_| Reason::StoreUnavailable)?;
         let opening = Opening {
@@ -136,24 +146,54 @@ impl Inner {
         for session in &opened.ended {
             self.denied(session).await?;
         }
-        self.refuse_revoked(&opened.session).await?;
-        let tokens = self.tokens(&opened.session).await?;
+        let grant = self.grant(&opened.session).await?;
+        let tokens = self.tokens(&opened.session, &grant)?;
         self.tell(Some(caller), Step::TokenIssued, self.session_key(opened.session.id), None);
         Ok(tokens)
     }
 
-    async fn tokens(&self, session: &Session) -> Result<Tokens, Rejection> {
-        let subject = Subject::new(&session.subject).ok_or(Reason::StoreUnavailable)?;
-        let mut grant = Grant::new(subject.as_str())
+    /// What the next access token of a session says.
+    async fn grant(&self, session: &Session) -> Result<Grant, Rejection> {
+        let subject = subject_of(session)?;
+        let grant = Grant::new(subject.as_str())
             .session(session.id.to_string())
             .claim("auth_time", session.opened_at.as_secs())
             // RFC 8176: a one-time password, by text message.
             .claim("amr", vec!["otp", "sms"]);
-        if let Some(claims) = &self.claims {
-            grant = claims.grant(grant, &subject).await?;
+        Ok(match &self.claims {
+            Some(claims) => claims.grant(grant, &subject).await?,
+            None => grant,
+        })
+    }
+
+    /// The same for a session that goes on, unless it or its subject was revoked or blocked by other means.
+    async fn grant_again(&self, session: &Session) -> Result<Grant, Rejection> {
+        let issued_at = Some(session.opened_at);
+        let keys = [self.session_key(session.id), self.subject_key(&session.subject)];
+        let mut asks = Asks::new();
+        asks.absent.extend(keys.map(|key| Absent { key, issued_at }));
+        match self.store.admit(asks).await?.outcome {
+            Outcome::Blocked { key, remaining, since } => {
+                Err(Blocked { key, remaining, since }.into())
+            }
+            Outcome::Admitted | Outcome::Refused { .. } => self.grant(session).await,
         }
+    }
+
+    /// Who is blocked does not log in. Tokens that were revoked up to now are no block.
+    async fn refuse_blocked(&self, subject: &Subject) -> Result<(), Rejection> {
+        let issued_at = Some(self.issuer.time().wall());
+        let mut asks = Asks::new();
+        asks.absent.push(Absent { key: self.subject_key(subject.as_str()), issued_at });
+        match self.store.admit(asks).await?.outcome {
+            Outcome::Blocked { since: None, remaining, .. } => Err(refusal::blocked(remaining)),
+            _ => Ok(()),
+        }
+    }
+
+    fn tokens(&self, session: &Session, grant: &Grant) -> Result<Tokens, Reason> {
         // What is wrong with the grant, its maker is told by a test of the claims, not the client.
-        let access = self.issuer.mint(&grant).map_err(|_| Reason::StoreUnavailable)?;
+        let access = self.issuer.mint(grant).map_err(|_| Reason::StoreUnavailable)?;
         let refresh = RefreshToken::of(&self.secrets, session.id, session.generation);
         Ok(Tokens {
             access: Zeroizing::new(access),
@@ -161,21 +201,8 @@ impl Inner {
             refresh: refresh.ok_or(Reason::StoreUnavailable)?,
             refresh_expires_in: session.expires_in,
             session: session.id,
-            subject,
+            subject: subject_of(session)?,
         })
-    }
-
-    /// A session or a subject that was revoked or blocked by other means gets no new tokens.
-    async fn refuse_revoked(&self, session: &Session) -> Result<(), Rejection> {
-        let issued_at = Some(session.opened_at);
-        let subject = self.subject_key(session.subject.as_ref());
-        let absent = |key| Absent { key, issued_at };
-        let mut asks = Asks::new();
-        asks.absent.extend([absent(self.session_key(session.id)), absent(subject)]);
-        match self.store.admit(asks).await?.outcome {
-            Outcome::Blocked { .. } => Err(invalid(TokenFault::Revoked)),
-            Outcome::Admitted | Outcome::Refused { .. } => Ok(()),
-        }
     }
 
     /// A session has ended: denies its access tokens, and tells.
@@ -200,6 +227,10 @@ impl Inner {
         let parts = [self.issuer.name().as_bytes(), subject.as_bytes()];
         self.store.pepper().tag(KeyKind::Subject, &parts)
     }
+}
+
+fn subject_of(session: &Session) -> Result<Subject, Reason> {
+    Subject::new(&session.subject).ok_or(Reason::StoreUnavailable)
 }
 
 fn invalid(fault: TokenFault) -> Rejection {

@@ -2,7 +2,8 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body::Body;
 use http_body_util::{BodyExt, Full};
 use portcullis::{
     Blocklist, CodeSender, Memory, Otp, OtpService, Profile,
@@ -11,19 +12,20 @@ use portcullis::{
     clock::{ManualClock, UnixTime},
     eventual::BoxFuture,
     otp::{
-        Courier, OtpBuilder, Secrets, Settings, Texts,
+        Courier, OtpBuilder, Secrets, Settings, SharedLoginStore, Texts,
         sender::{Message, SendError},
     },
     token::Issuer,
 };
 use serde_json::{Value, json};
 use std::{
+    fmt::Debug,
     net::SocketAddr,
     sync::{Arc, Mutex},
     time::Duration,
 };
 use tokio::{sync::watch, time::timeout};
-use tower::ServiceExt;
+use tower::{Service, ServiceExt};
 
 pub(crate) const PHONE: &str = "+919876543210";
 pub(crate) const DEVICE: &str = "a-device-of-the-owner";
@@ -78,8 +80,17 @@ impl Login {
     }
 
     pub(crate) fn built(settings: Settings, edit: impl FnOnce(OtpBuilder) -> OtpBuilder) -> Self {
+        Self::over(settings, edit, |memory| Arc::new(memory))
+    }
+
+    /// The same, over another store that is made of the memory.
+    pub(crate) fn over(
+        settings: Settings,
+        edit: impl FnOnce(OtpBuilder) -> OtpBuilder,
+        around: impl FnOnce(Memory) -> SharedLoginStore,
+    ) -> Self {
         let sent = Sent::default();
-        let (login, courier) = Self::sending(settings, edit, sent.clone());
+        let (login, courier) = Self::made(settings, edit, around, Arc::new(sent.clone()));
         spawn(courier);
         Self { sent, ..login }
     }
@@ -90,15 +101,22 @@ impl Login {
         edit: impl FnOnce(OtpBuilder) -> OtpBuilder,
         sender: impl CodeSender + 'static,
     ) -> (Self, Courier) {
+        Self::made(settings, edit, |memory| Arc::new(memory), Arc::new(sender))
+    }
+
+    fn made(
+        settings: Settings,
+        edit: impl FnOnce(OtpBuilder) -> OtpBuilder,
+        around: impl FnOnce(Memory) -> SharedLoginStore,
+        sender: Arc<dyn CodeSender>,
+    ) -> (Self, Courier) {
         let clock = ManualClock::at(UnixTime::from_secs(1_800_000_000));
         let store = Memory::new().clock(clock.clone());
         let issuer = Issuer::generate(ISSUER, AUDIENCE).unwrap().clock(clock.clone());
         let (sent, told) = (Sent::default(), Told::default());
-        let secrets =
-            Secrets::new(b"a pepper of 32 bytes for tests..", b"refresh secret, 32 bytes, tests.");
-        let texts = Texts::new("Acme").unwrap().host("acme.example").unwrap();
-        let builder = Otp::builder(settings, secrets.unwrap(), texts).audit(told.clone());
-        let (otp, courier) = edit(builder).build(store.clone(), issuer.clone(), sender).unwrap();
+        let builder = Otp::builder(settings, secrets(), texts()).audit(told.clone());
+        let (otp, courier) =
+            edit(builder).build_shared(around(store.clone()), issuer.clone(), sender).unwrap();
         let service = OtpService::new(otp.clone());
         (Self { service, otp, store, issuer, clock, sent, told }, courier)
     }
@@ -155,16 +173,29 @@ impl Login {
     }
 }
 
+pub(crate) fn secrets() -> Secrets {
+    Secrets::new(b"a pepper of 32 bytes for tests..", b"refresh secret, 32 bytes, tests.").unwrap()
+}
+
+pub(crate) fn texts() -> Texts {
+    Texts::new("Acme").unwrap().host("acme.example").unwrap()
+}
+
 /// Runs a courier on the test's runtime.
 pub(crate) fn spawn(courier: Courier) {
     tokio::spawn(courier.run());
 }
 
 pub(crate) async fn answer(service: OtpService, ask: Ask) -> Answer {
-    let mut request = Request::builder().method(ask.method).uri(ask.path);
-    *request.headers_mut().unwrap() = ask.headers;
-    let mut request = request.body(Full::new(ask.body)).unwrap();
-    request.extensions_mut().insert(PeerAddr(ask.peer));
+    send(service, ask.request()).await
+}
+
+/// Sends any request through any stack around a login.
+pub(crate) async fn send<S, B, A>(service: S, request: Request<B>) -> Answer
+where
+    S: Service<Request<B>, Response = Response<A>, Error: Debug>,
+    A: Body<Data: Send, Error: Debug> + Send,
+{
     let (head, body) = service.oneshot(request).await.unwrap().into_parts();
     let text = body.collect().await.unwrap().to_bytes().to_vec();
     let text = String::from_utf8(text).unwrap();
@@ -227,6 +258,20 @@ impl Ask {
 
     pub(crate) fn body(mut self, body: impl Into<Bytes>) -> Self {
         self.body = body.into();
+        self
+    }
+
+    pub(crate) fn request(self) -> Request<Full<Bytes>> {
+        let mut request = Request::builder().method(self.method).uri(self.path);
+        *request.headers_mut().unwrap() = self.headers;
+        let mut request = request.body(Full::new(self.body)).unwrap();
+        request.extensions_mut().insert(PeerAddr(self.peer));
+        request
+    }
+
+    /// Sets a header besides those it may have, of any bytes.
+    pub(crate) fn also(mut self, name: &'static str, value: &[u8]) -> Self {
+        self.headers.append(name, HeaderValue::from_bytes(value).unwrap());
         self
     }
 
