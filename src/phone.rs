@@ -38,7 +38,7 @@ impl FromStr for Phone {
 
     fn from_str(text: &str) -> Result<Self, ConfigError> {
         let wrong =
-            || ConfigError::new("a phone number is `+` and 2 to 15 digits, like +15550100999");
+            || ConfigError::new("a phone number is `+` and 2 to 15 digits, like +12025550123");
         let digits = text.strip_prefix('+').ok_or_else(wrong)?;
         let good = (2..=15).contains(&digits.len())
             && !digits.starts_with('0')

@@ -161,7 +161,7 @@ async fn a_server_that_names_no_peer_is_told_so_with_all_headers() {
     )
     .unwrap();
     for path in ["/", "//", "/healthz"] {
-        let request = http::Request::get(path).body(()).unwrap();
+        let request = http::Request::get(path).body(String::new()).unwrap();
         let answer = Gateway::new(&config).unwrap().service().oneshot(request).await.unwrap();
         assert_eq!(answer.status(), 500, "{path}");
         assert_eq!(answer.headers()["x-content-type-options"], "nosniff", "{path}");

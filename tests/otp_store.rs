@@ -27,6 +27,7 @@ proptest! {
     #[test]
     fn memory_answers_as_the_model_does(seed: u64) {
         runtime().block_on(logins::replay(MEMORY, seed, 300));
+        runtime().block_on(logins::replay_sessions(MEMORY, seed, 300));
     }
 }
 

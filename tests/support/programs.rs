@@ -61,7 +61,7 @@ impl Example {
             if let Some((name, value)) = assignment(&line) {
                 let command = value.strip_prefix("$(").and_then(|rest| rest.strip_suffix(')'));
                 let value = match command {
-                    Some(command) => self.curl(&words(command, &variables).0)[0].body.clone(),
+                    Some(command) => self.output(&words(command, &variables).0),
                     None => words(value, &variables).0.concat(),
                 };
                 variables.insert(name.to_owned(), value);
@@ -74,6 +74,21 @@ impl Example {
         }
         assert!(!answers.is_empty(), "{} says nothing to ask", self.name);
         answers
+    }
+
+    /// What a command prints: the body of an answer, or after `cut` the part of it between two quotes.
+    fn output(&self, words: &[String]) -> String {
+        let mut commands = words.split(|word| word == "|");
+        let body = self.curl(commands.next().unwrap())[0].body.clone();
+        match commands.next() {
+            None => body,
+            Some([cut, by, field]) => {
+                assert_eq!((cut.as_str(), by.as_str()), ("cut", "-d\""));
+                let field: usize = field.strip_prefix("-f").unwrap().parse().unwrap();
+                body.split('"').nth(field - 1).unwrap_or_else(|| panic!("{body}")).to_owned()
+            }
+            Some(other) => panic!("{other:?}"),
+        }
     }
 
     /// The part of curl that the examples use. `[1-3]` in the address is three requests.

@@ -153,25 +153,41 @@ function emptyCells() {
   return cells;
 }
 
-function meter(name, left, most, full) {
-  const id = `meter-${name}`;
-  let shown = at(id);
-  if (!shown) {
-    shown = cell("div");
-    shown.id = id;
-    shown.setAttribute("role", "meter");
-    shown.setAttribute("aria-label", `Left of the limit ${name}`);
-    shown.append(cell("p"), cell("div"));
-    shown.firstChild.append(cell("span"), cell("span"));
-    shown.lastChild.className = "track";
-    shown.lastChild.append(cell("i"));
-    at("meters").append(shown);
+const meters = new Map();
+
+// How a limit stands, until the server says so again: after `reset` seconds it is full, or has room at all.
+function meter(name, left, most, reset) {
+  let one = meters.get(name);
+  if (!one) {
+    one = { name, shown: newMeter(name) };
+    one.clock = countdown((seconds) => draw(one, seconds));
+    meters.set(name, one);
   }
+  Object.assign(one, { left, most });
+  one.clock.until(reset ?? 0);
+}
+
+function newMeter(name) {
+  const shown = cell("div");
+  shown.id = `meter-${name}`;
+  shown.setAttribute("role", "meter");
+  shown.setAttribute("aria-label", `Left of the limit ${name}`);
+  shown.append(cell("p"), cell("div"));
+  shown.firstChild.append(cell("span", name), cell("span"));
+  shown.lastChild.className = "track";
+  shown.lastChild.append(cell("i"));
+  at("meters").append(shown);
+  return shown;
+}
+
+function draw({ shown, left, most }, seconds) {
+  const now = seconds === 0 && left > 0 ? most : left;
+  const then = left > 0 ? "full" : "room";
   shown.setAttribute("aria-valuemax", most);
-  shown.setAttribute("aria-valuenow", left);
-  shown.firstChild.firstChild.textContent = name;
-  shown.firstChild.lastChild.textContent = `${left} of ${most} left${full ? `, ${left ? "full" : "room"} in ${full} s` : ""}`;
-  shown.lastChild.firstChild.style.transform = `scaleX(${left / most})`;
+  shown.setAttribute("aria-valuenow", now);
+  shown.firstChild.lastChild.textContent =
+    seconds > 0 ? `${now} of ${most} left, ${then} in ${seconds} s` : now > 0 ? `${now} of ${most} left` : "room again";
+  shown.lastChild.firstChild.style.transform = `scaleX(${now / most})`;
 }
 
 function span(seconds) {

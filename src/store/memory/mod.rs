@@ -25,11 +25,12 @@ use std::{fmt, sync::Arc, time::Duration};
 /// places hold limits in use, new keys share a bucket for each limit, so a flood of addresses can neither
 /// grow the store nor reset anyone's limit. [`stats`](Self::stats) counts that.
 ///
-/// With the feature `otp` it also keeps logins. There is room for a quarter as many phones, as many clients, as
-/// many fingerprints, and as many sessions; at least one of each for each of the 64 shards. A phone takes some
-/// 130 bytes while no more is kept of it than a device that logged in (for 90 days by default), some 600 while a code
-/// waits, and a session some 250. What is live is never forgotten: when no place is free, what is new is
-/// refused with an error until something has passed. So give it four times as many keys as you expect users in 90 days.
+/// With the feature `otp` it also keeps logins. For every four limits there is room for a phone, a client, a fingerprint, a
+/// session and a subject; at least one of each for each of its 64 shards. A phone takes some 150 bytes while only a device
+/// that logged in is remembered (90 days by default) and some 600 while a code waits, a session some 250, a client or
+/// fingerprint some 110. What is live is never forgotten: when there is no place, what is new is refused with an error
+/// until something has passed. A phone of which only devices are remembered gives way. So give it four times as many keys
+/// as you expect users in 90 days.
 ///
 /// There is no thread and no timer: the dead are swept by the way. A clone shares what is stored.
 #[derive(Clone)]
@@ -76,7 +77,8 @@ pub struct MemoryStats {
 }
 
 impl Memory {
-    /// A store for a million keys, which takes up to 100 MB when all of it is in use.
+    /// A store for a million keys, which takes up to 100 MB when all of it is in use; if all places for logins are too,
+    /// some 300 MB more.
     pub fn new() -> Self {
         Self::build(1_000_000, Arc::new(SystemClock::new()))
     }

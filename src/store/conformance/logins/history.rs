@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     key::Key,
-    otp::{Sent, Window},
+    otp::{Dispatched, Sent, Window},
     store::Block,
 };
 use std::time::Duration;
@@ -31,8 +31,9 @@ struct Play {
     scene: Scene,
     model: Model,
     dice: Dice,
-    /// Who asked for each challenge, which is named by its place here.
-    asked: Vec<Caller>,
+    /// The challenges that were allowed, and who asked for them.
+    asked: Vec<(u32, Caller)>,
+    names: u32,
 }
 
 impl Play {
@@ -49,7 +50,7 @@ impl Play {
             (rules.guesses, rules.cooldown) = (minutes(5, 15), Duration::from_secs(10));
             rules.device_memory = Duration::from_secs(7_200);
         }
-        Self { scene, model: Model::default(), dice, asked: Vec::new() }
+        Self { scene, model: Model::default(), dice, asked: Vec::new(), names: 0 }
     }
 
     async fn step(&mut self) -> (String, Result<(), String>) {
@@ -62,15 +63,13 @@ impl Play {
             }
             8..=17 => {
                 let caller = self.caller();
-                self.asked.push(caller);
-                let number = if self.dice.below(20) == 0 {
-                    self.recent()
-                } else {
-                    self.asked.len() as u32 - 1
-                };
-                let code = self.code();
+                self.names += 1;
+                let (number, code) = (self.names, self.code());
                 let issue = self.scene.to_issue(&caller, number, code);
                 let told = answer(self.scene.store.issue(issue.clone())).await;
+                if matches!(told.outcome, Dispatched::Allowed { .. }) {
+                    self.asked.push((number, caller));
+                }
                 (format!("{issue:?}"), self.model.issue(&issue, &told))
             }
             18..=23 => {
@@ -111,16 +110,14 @@ impl Play {
         }
     }
 
-    /// The caller of a recent challenge, or now and then somebody else with its name.
+    /// A recent challenge and who asked for it, or now and then another device.
     fn answering(&mut self) -> (u32, Caller) {
-        let number = self.recent();
         let other = self.caller();
-        match (self.asked.get(number as usize), self.dice.below(8)) {
-            (Some(asked), 0) => (number, Caller { device: other.device, ..*asked }),
-            (Some(asked), 1..) => {
-                (number, Caller { client: other.client, fingerprint: other.fingerprint, ..*asked })
-            }
-            (None, _) => (number, other),
+        let back = self.dice.below(3) as usize;
+        let Some(&(number, asked)) = self.asked.iter().rev().nth(back) else { return (0, other) };
+        match self.dice.below(8) {
+            0 => (number, Caller { device: other.device, ..asked }),
+            _ => (number, Caller { client: other.client, fingerprint: other.fingerprint, ..asked }),
         }
     }
 
@@ -131,12 +128,9 @@ impl Play {
         if address == 0 { Caller { client: None, ..caller } } else { caller }
     }
 
-    fn recent(&mut self) -> u32 {
-        (self.asked.len() as u32).saturating_sub(1 + self.dice.below(3) as u32)
-    }
-
+    /// A code, the same as another in one of four cases.
     fn code(&mut self) -> u8 {
-        self.dice.below(2) as u8
+        self.dice.below(4) as u8
     }
 
     fn key(&mut self) -> Key {
@@ -149,8 +143,9 @@ impl Play {
     }
 
     fn time(&mut self) -> Duration {
-        let seconds =
-            [0, 1, 10, 30, 30, 60, 120, 300, 600, 900, 1_800, 3_600][self.dice.below(12) as usize];
+        let bound = [4, 4, 6, 12][self.dice.below(4) as usize];
+        let seconds = [0, 1, 10, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200]
+            [self.dice.below(bound) as usize];
         // On the moment, just before or just after.
         Duration::from_micros((seconds * 1_000_000 + self.dice.below(3)).saturating_sub(1))
     }

@@ -18,10 +18,12 @@ mod families;
 mod history;
 mod lockout;
 mod model;
+mod rotations;
 mod scene;
 mod windows;
 
 pub use history::replay;
+pub use rotations::replay_sessions;
 pub use scene::{Caller, Scene};
 
 use crate::{clock::ManualClock, otp::SharedLoginStore};
@@ -40,6 +42,7 @@ pub async fn check(make: Make<'_>, seeds: u64) {
     lockout::check(make).await;
     families::check(make).await;
     for seed in 0..seeds {
-        replay(make, seed, 300).await;
+        replay(make, seed, 400).await;
+        replay_sessions(make, seed, 400).await;
     }
 }

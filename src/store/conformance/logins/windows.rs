@@ -4,7 +4,7 @@ use super::{super::answer, Caller, Make, Scene};
 use crate::{
     clock::UnixTime,
     otp::{Dispatched, Verdict, Windowed},
-    store::Block,
+    store::{Block, Standing},
 };
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ async fn the_window_of_a_client_is_exact_and_refusals_strike(make: Make<'_>) {
     scene.wait(within - MICRO * 11);
     let told = scene.issue(&caller(10), 10, 1).await;
     assert_eq!(told.outcome, Dispatched::Limited { by: Windowed::Client, wait: MICRO });
-    assert_eq!(told.client.map(|standing| standing.wait()), Some(MICRO));
+    assert_eq!(told.client.map(Standing::wait), Some(MICRO));
     assert_eq!(told.device, None, "not looked at");
     scene.wait(MICRO);
     scene.allowed(&caller(10), 10, 1).await;

@@ -49,7 +49,7 @@ impl Inner {
         let outcome = call.issue(&mut phone, issue);
         // A phone is kept only for the sake of a challenge: what was refused has written nothing.
         if matches!(outcome, Ok(Dispatched::Allowed { .. }))
-            && phones.insert(key, phone, now).is_err()
+            && phones.insert_before(key, phone, now, |other| other.is_idle(now)).is_err()
         {
             return Err(StoreError::new("no room for another phone"));
         }

@@ -72,6 +72,11 @@ struct Message {
 const DEVICES: usize = 5;
 
 impl Phone {
+    /// Whether devices are all that is kept: it can give way to a phone that waits for a code.
+    pub(super) fn is_idle(&self, now: u64) -> bool {
+        self.busy.as_ref().is_none_or(|busy| busy.dies_at() <= now)
+    }
+
     /// Whether the device has logged in.
     pub(super) fn remembers(&self, device: Key, now: u64) -> bool {
         self.devices.iter().any(|known| known.key == device && known.until > now)
@@ -136,7 +141,7 @@ impl Phone {
                 (None, Who::Stranger) => break,
             };
         }
-        live.push(challenge);
+        push(&mut live, challenge);
         self.busy().live = live;
     }
 
@@ -160,7 +165,7 @@ impl Phone {
         self.shed(now);
         let busy = self.busy();
         busy.keep = micros(rules.phone.within.max(rules.device.within));
-        busy.messages.push(Message { at: now, device, sent });
+        push(&mut busy.messages, Message { at: now, device, sent });
         busy.lane_mut(who).cool(until, sent);
     }
 
@@ -193,9 +198,7 @@ impl Phone {
             let gone = Who::Bound(self.devices.remove(0).key);
             self.busy.iter_mut().for_each(|busy| busy.lanes.retain(|lane| lane.of != gone));
         }
-        // Most phones have one device, and a vector would make room for four.
-        self.devices.reserve_exact(1);
-        self.devices.push(Device { key: device, until });
+        push(&mut self.devices, Device { key: device, until });
     }
 
     fn lane(&self, who: Who) -> Option<&Lane> {
@@ -225,7 +228,7 @@ impl Mortal for Phone {
 impl Busy {
     fn lane_mut(&mut self, who: Who) -> &mut Lane {
         let at = self.lanes.iter().position(|lane| lane.of == who).unwrap_or_else(|| {
-            self.lanes.push(Lane::new(who));
+            push(&mut self.lanes, Lane::new(who));
             self.lanes.len() - 1
         });
         &mut self.lanes[at]
@@ -251,4 +254,10 @@ impl Mortal for Busy {
         });
         self.noted.take_if(|(end, _)| end.moment() <= now);
     }
+}
+
+/// Most of these lists hold one, and would make room for four.
+fn push<T>(list: &mut Vec<T>, value: T) {
+    list.reserve_exact(1);
+    list.push(value);
 }
