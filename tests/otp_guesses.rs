@@ -150,8 +150,14 @@ async fn requirement_57_attempts_are_told_with_their_number() {
             _ => None,
         })
         .collect();
-    let wrong = "code-wrong";
-    assert_eq!(told, [(wrong, 1), (wrong, 2), ("device-mismatch", 3), ("code-right", 4)]);
+    let expected = [
+        ("code-wrong", 1),
+        ("code-wrong", 2),
+        ("device-mismatch", 3),
+        ("code-right", 4),
+        ("device-new", 4),
+    ];
+    assert_eq!(told, expected);
 }
 
 #[tokio::test]
