@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 use std::{
     collections::BTreeSet,
     convert::Infallible,
+    net::IpAddr,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering::SeqCst},
@@ -139,7 +140,7 @@ async fn requirement_20_nothing_that_is_kept_or_shown_is_of_use() {
     assert!(serde_json::from_slice::<Value>(&bytes).is_err());
     let subject = Subject::new(&answer.str("subject")).unwrap();
     let sessions = login.otp.sessions(&subject, None).await.unwrap();
-    let tokens = login.otp.refresh(&refresh).await.unwrap();
+    let tokens = login.otp.refresh(IpAddr::from([203, 0, 113, 7]), &refresh).await.unwrap();
     let shown = format!(
         "{:?} {:?} {:?} {sessions:?} {tokens:?} {:?} {:?} {:?}",
         login.store,
