@@ -297,6 +297,9 @@ async fn requirement_42_only_plain_json_is_read() {
             scene.refused(ask, 415, "media-type-unsupported", coding).await;
         }
     }
+    // What the guard before the endpoints refuses is no gRPC status with HTTP 200 either.
+    let all = Ask::post("/v1/logout/all", &json!({})).header("content-type", "application/grpc");
+    scene.refused(all, 401, "token-missing", "grpc").await;
     let other = json!({ "challenge_id": "A".repeat(50), "code": "123456" });
     for kind in [
         "application/json",
