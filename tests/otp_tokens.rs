@@ -92,8 +92,10 @@ async fn requirement_17_access_tokens_have_these_claims_and_no_others() {
     let opened = part(&answer.str("access_token"), 1)["iat"].clone();
     login.pass(100);
     let next = login.refresh(&answer.str("refresh_token")).await;
+    login.pass(100);
+    let last = login.refresh(&next.str("refresh_token")).await;
     let mut ids = BTreeSet::new();
-    for (answer, age) in [(&answer, 0), (&next, 100)] {
+    for (answer, age) in [(&answer, 0), (&next, 100), (&last, 200)] {
         let token = answer.str("access_token");
         let (header, mut claims) = (part(&token, 0), part(&token, 1));
         assert_eq!((&header["typ"], &header["alg"]), (&json!("at+jwt"), &json!("ES256")));
