@@ -7,7 +7,10 @@ mod support;
 use support::{Folder, check, dev, login, served};
 
 /// Each bound of a login: the section, the key, what is just good, what is just wrong with what is said.
-const BOUNDS: [(&str, &str, [&str; 2], &[(&str, &str)]); 10] = [
+type Bound =
+    (&'static str, &'static str, [&'static str; 2], &'static [(&'static str, &'static str)]);
+
+const BOUNDS: [Bound; 10] = [
     (
         "otp",
         "lifetime",
