@@ -176,10 +176,7 @@ fn reachable(profile: Profile, address: SocketAddr) -> Result<(), ConfigError> {
 
 fn login(file: &File, sources: Sources<'_>) -> Result<Option<LoginConfig>, ConfigError> {
     match (&file.otp, &file.token) {
-        (Some(otp), token) => {
-            let login = otp.login(token.as_ref(), file.profile, sources);
-            login.map(Some).map_err(|error| error.within("[otp]"))
-        }
+        (Some(otp), token) => otp.login(token.as_ref(), file.profile, sources).map(Some),
         (None, Some(token)) => {
             token.without_login().map(|()| None).map_err(|error| error.within("[token]"))
         }
