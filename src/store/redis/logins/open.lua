@@ -9,10 +9,10 @@ local idle = math.min(now + tonumber(ARGV[2]), ending)
 local mine = {}
 for i, id in ipairs(ids) do
   local session = read(KEYS[2 + i])
-  if is_over(session) then
-    redis.call('ZREM', KEYS[1], id)
-  else
+  if is_of(session, ARGV[6]) then
     mine[#mine + 1] = { id = id, session = session }
+  else
+    redis.call('ZREM', KEYS[1], id)
   end
 end
 

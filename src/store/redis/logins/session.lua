@@ -16,6 +16,9 @@ local function is_over(session)
   return not session or session.reused or session.idle <= now
 end
 
+-- A list may name what is over, and whose id has become another's.
+local function is_of(session, subject) return not is_over(session) and session.subject == subject end
+
 -- Moments of ours decide what is past; the rest only sweeps, and must never be first.
 local function sweep_after(span) return math.ceil(span / 1000) + 10000 end
 local function lapse(key, ending) redis.call('PEXPIRE', key, whole(sweep_after(ending - now))) end

@@ -36,13 +36,13 @@ impl Sessions for Redis {
     }
 
     fn end_all(&self, subject: &str) -> Eventual<Result<Vec<Session>, StoreError>> {
-        let (inner, list) = (Arc::clone(&self.0), self.0.list(subject));
-        Eventual::later(async move { inner.all_sessions(&list, true).await })
+        let (inner, subject) = (Arc::clone(&self.0), String::from(subject));
+        Eventual::later(async move { inner.all_sessions(&subject, true).await })
     }
 
     fn sessions(&self, subject: &str) -> Eventual<Result<Vec<Session>, StoreError>> {
-        let (inner, list) = (Arc::clone(&self.0), self.0.list(subject));
-        Eventual::later(async move { inner.all_sessions(&list, false).await })
+        let (inner, subject) = (Arc::clone(&self.0), String::from(subject));
+        Eventual::later(async move { inner.all_sessions(&subject, false).await })
     }
 }
 
@@ -94,12 +94,13 @@ impl Inner {
         Ok(sessions.pop())
     }
 
-    async fn all_sessions(&self, list: &str, end: bool) -> Result<Vec<Session>, StoreError> {
+    async fn all_sessions(&self, subject: &str, end: bool) -> Result<Vec<Session>, StoreError> {
+        let list = self.list(subject);
         let told = self.of_subject(|ids| {
             let mut call = self.scripts.logins.all_sessions.call();
-            call.key(list);
+            call.key(&list);
             keys(&mut call, ids);
-            call.micros(self.now()).number(i64::from(end));
+            call.micros(self.now()).number(i64::from(end)).text(subject);
             arguments(&mut call, ids);
             call
         });
