@@ -59,7 +59,7 @@ fn arguments(call: &mut Call<'_>, asks: &Asks) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn ladder(call: &mut Call<'_>, ladder: Ladder) -> Result<(), StoreError> {
+pub(super) fn ladder(call: &mut Call<'_>, ladder: Ladder) -> Result<(), StoreError> {
     call.number(ladder.strikes()).micros(micros(ladder.within()));
     call.micros(micros(ladder.first())).micros(micros(ladder.cap()));
     // As much as a Lua number keeps.

@@ -162,6 +162,12 @@ impl Call<'_> {
         self
     }
 
+    #[cfg(feature = "otp")]
+    pub(super) fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
+        self.0.arg(bytes);
+        self
+    }
+
     pub(super) fn number(&mut self, number: impl Into<i64>) -> &mut Self {
         self.0.arg(number.into());
         self

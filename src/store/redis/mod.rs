@@ -1,5 +1,7 @@
 mod admit;
 mod connection;
+#[cfg(feature = "otp")]
+mod logins;
 mod schema;
 mod scripts;
 
@@ -204,6 +206,13 @@ impl Store for Redis {
 }
 
 impl From<Redis> for SharedStore {
+    fn from(redis: Redis) -> Self {
+        Arc::new(redis)
+    }
+}
+
+#[cfg(feature = "otp")]
+impl From<Redis> for crate::otp::SharedLoginStore {
     fn from(redis: Redis) -> Self {
         Arc::new(redis)
     }

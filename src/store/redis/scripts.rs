@@ -1,6 +1,8 @@
 //! The scripts, each after the prelude that all share.
 
 use super::connection::Script;
+#[cfg(feature = "otp")]
+use super::logins::LoginScripts;
 use std::fmt;
 
 pub(super) struct Scripts {
@@ -9,6 +11,8 @@ pub(super) struct Scripts {
     pub(super) block: Script,
     pub(super) unblock: Script,
     pub(super) look: Script,
+    #[cfg(feature = "otp")]
+    pub(super) logins: LoginScripts,
 }
 
 const PRELUDE: &str = include_str!("prelude.lua");
@@ -22,6 +26,8 @@ impl Scripts {
             block: script(include_str!("block.lua")),
             unblock: script(include_str!("unblock.lua")),
             look: script(include_str!("look.lua")),
+            #[cfg(feature = "otp")]
+            logins: LoginScripts::new(PRELUDE),
         }
     }
 }

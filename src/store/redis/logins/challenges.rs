@@ -1,0 +1,78 @@
+use super::{
+    super::{Inner, Redis, schema},
+    question::Question,
+    told::Told,
+};
+use crate::{
+    eventual::Eventual,
+    otp::{Attempt, Challenges, Dispatch, Issue, Resend, Sent, Verified},
+    store::StoreError,
+};
+use std::sync::Arc;
+
+impl Challenges for Redis {
+    fn issue(&self, issue: Issue) -> Eventual<Result<Dispatch, StoreError>> {
+        let inner = Arc::clone(&self.0);
+        Eventual::later(async move { inner.issue(&issue).await })
+    }
+
+    fn resend(&self, resend: Resend) -> Eventual<Result<Dispatch, StoreError>> {
+        let inner = Arc::clone(&self.0);
+        Eventual::later(async move { inner.resend(&resend).await })
+    }
+
+    fn verify(&self, attempt: Attempt) -> Eventual<Result<Verified, StoreError>> {
+        let inner = Arc::clone(&self.0);
+        Eventual::later(async move { inner.verify(&attempt).await })
+    }
+
+    fn give_back(&self, sent: Sent) -> Eventual<Result<(), StoreError>> {
+        let inner = Arc::clone(&self.0);
+        Eventual::later(async move { inner.give_back(sent).await })
+    }
+}
+
+impl Inner {
+    async fn issue(&self, issue: &Issue) -> Result<Dispatch, StoreError> {
+        let Issue { arrival, phone, challenge, device, code, sealed, rules } = issue;
+        let question = Question {
+            arrival: *arrival,
+            phone: *phone,
+            device: *device,
+            challenge: *challenge,
+            code,
+            rules,
+        };
+        let mut call = self.scripts.logins.issue.call();
+        question.write(&mut call, self.now(), true, rules.refusals)?;
+        call.bytes(sealed.as_bytes());
+        let of = question.subjects();
+        Told::read(self.link.run(call).await?, |told| told.dispatch(of))
+    }
+
+    async fn resend(&self, resend: &Resend) -> Result<Dispatch, StoreError> {
+        let Resend { arrival, phone, challenge, device, ref code, ref rules } = *resend;
+        let question = Question { arrival, phone, device, challenge, code, rules };
+        let mut call = self.scripts.logins.resend.call();
+        question.write(&mut call, self.now(), true, rules.refusals)?;
+        let of = question.subjects();
+        Told::read(self.link.run(call).await?, |told| told.dispatch(of))
+    }
+
+    async fn verify(&self, attempt: &Attempt) -> Result<Verified, StoreError> {
+        let Attempt { arrival, phone, challenge, device, ref code, ref rules } = *attempt;
+        let question = Question { arrival, phone, device, challenge, code, rules };
+        let mut call = self.scripts.logins.verify.call();
+        question.write(&mut call, self.now(), false, rules.wrong_codes)?;
+        let of = question.subjects();
+        Told::read(self.link.run(call).await?, |told| told.verified(of))
+    }
+
+    async fn give_back(&self, sent: Sent) -> Result<(), StoreError> {
+        let mut call = self.scripts.logins.give_back.call();
+        call.key(&schema::phone(sent.phone)).micros(self.now());
+        call.text(&schema::hex(&sent.challenge.0)).number(sent.number);
+        let _given: bool = self.link.run(call).await?;
+        Ok(())
+    }
+}

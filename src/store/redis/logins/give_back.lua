@@ -1,0 +1,23 @@
+-- Forgets a message and the cooldown that it began: KEYS the phone; ARGV now, challenge, number.
+local sent = ARGV[2] .. ' ' .. ARGV[3]
+local rest, found = {}, false
+for message in string.gmatch(redis.call('HGET', KEYS[1], 'messages') or '', '[^,]+') do
+  if not found and string.match(message, '(%x+ %d+)$') == sent then
+    found = true
+  else
+    rest[#rest + 1] = message
+  end
+end
+if not found then return 0 end
+if #rest > 0 then
+  redis.call('HSET', KEYS[1], 'messages', table.concat(rest, ','))
+else
+  redis.call('HDEL', KEYS[1], 'messages')
+end
+local flat = redis.call('HGETALL', KEYS[1])
+for i = 1, #flat, 2 do
+  if string.match(flat[i], '^cooldown:') and string.match(flat[i + 1], ' (.*)$') == sent then
+    redis.call('HDEL', KEYS[1], flat[i])
+  end
+end
+return 1

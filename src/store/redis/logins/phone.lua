@@ -1,0 +1,222 @@
+-- A phone, as `issue`, `resend` and `verify` share it: otp/contract.md in another language.
+-- KEYS the phone, its devices, its block, its strikes; for each key of the arrival, the client first, its block and its
+-- strikes; then for each its window, but in `verify`. ARGV now, how many keys the arrival has, device, challenge, code,
+-- the rules, the ladder of the phone, a ladder for each key of the arrival.
+local at = 1
+local function argument()
+  at = at + 1
+  return ARGV[at]
+end
+local function number() return tonumber(argument()) end
+local function window() return { count = number(), within = number() } end
+local function ladder()
+  return { strikes = number(), within = number(), first = number(), cap = number(), chance = number() }
+end
+
+-- As much of a span as every sum of it and a moment keeps exactly.
+local MOST = 2 ^ 52
+local STRANGERS = 'strangers'
+local DEVICES = 5
+
+local of_arrival = number()
+local device, challenge, code = argument(), argument(), argument()
+local rules = {
+  lifetime = number(), longest = number(), attempts = number(), resends = number(), live = number(),
+  cooldown = number(), client = window(), fingerprint = window(), phone = window(), device = window(),
+  guesses = window(), device_memory = number(), phone_block = ladder(),
+}
+local arrivals = {}
+for i = 1, of_arrival do
+  -- Told as 0 for the client, 1 for the fingerprint; the phone is 2, the device 3.
+  local arrival = { index = i + 1 - of_arrival, window = KEYS[4 + 2 * of_arrival + i], ladder = ladder() }
+  arrival.block, arrival.strikes = KEYS[3 + 2 * i], KEYS[4 + 2 * i]
+  arrival.rule = arrival.index == 0 and rules.client or rules.fingerprint
+  arrivals[i] = arrival
+end
+
+local function foreign() error('a value is none of ours') end
+local function moments(text)
+  local list = {}
+  for moment in string.gmatch(text, '%d+') do list[#list + 1] = tonumber(moment) end
+  return list
+end
+
+local kept, live, messages, wrong, cooldowns, noted = {}, {}, {}, {}, {}, nil
+local flat = redis.call('HGETALL', KEYS[1])
+for i = 1, #flat, 2 do
+  local name, text = flat[i], flat[i + 1]
+  kept[name] = text
+  local kind, of = string.match(name, '^(%l+):?(.*)$')
+  if kind == 'challenge' then
+    local order, whose, attempts, sent, start, ending, bytes =
+      string.match(text, '^(%d+) (%S+) (%d+) (%d+) (%d+) (%d+) ()')
+    if not order then foreign() end
+    live[#live + 1] = {
+      id = of, order = tonumber(order), device = whose, attempts = tonumber(attempts), number = tonumber(sent),
+      start = tonumber(start), ending = tonumber(ending),
+      code = string.sub(text, bytes, bytes + 31), sealed = string.sub(text, bytes + 32),
+    }
+  elseif kind == 'messages' then
+    for moment, whose, id, sent in string.gmatch(text, '(%d+) ([^ ,]+) (%x+) (%d+)') do
+      messages[#messages + 1] = { at = tonumber(moment), device = whose, challenge = id, number = sent }
+    end
+  elseif kind == 'wrong' then
+    wrong[of] = moments(text)
+  elseif kind == 'cooldown' then
+    local ending, began = string.match(text, '^(%d+) (%x+ %d+)$')
+    if not ending then foreign() end
+    cooldowns[of] = { ending = tonumber(ending), began = began }
+  elseif kind == 'noted' then
+    local ending, spent = string.match(text, '^(%d+) (%l+)$')
+    if not ending then foreign() end
+    noted = { ending = tonumber(ending), spent = spent }
+  else
+    foreign()
+  end
+end
+table.sort(live, function(one, other) return one.order < other.order end)
+
+-- Those that logged in, the last one last.
+local devices = {}
+for whose, ending in string.gmatch(redis.call('GET', KEYS[2]) or '', '([^ ,]+) (%d+)') do
+  if tonumber(ending) > now then devices[#devices + 1] = { device = whose, ending = tonumber(ending) } end
+end
+
+-- Moments of ours decide what is past; the rest only sweeps, and must never be first.
+local function lapse(key, ending)
+  redis.call('PEXPIRE', key, whole(math.ceil((ending - now) / 1000) + 10000))
+end
+
+-- How a window stands that counts moments, the oldest first. It is full if its `wait` is not zero.
+local function standing(times, rule)
+  local stands = { remaining = rule.count, full_in = 0, wait = 0 }
+  if rule.count == 0 then
+    stands.wait = math.max(rule.within, 1)
+    return stands
+  end
+  for i = #times, 1, -1 do
+    local left = times[i] + rule.within - now
+    if left <= 0 or stands.remaining == 0 then break end
+    stands.full_in = math.max(stands.full_in, left)
+    stands.remaining = stands.remaining - 1
+    if stands.remaining == 0 then stands.wait = left end
+  end
+  return stands
+end
+
+-- How a window stands that counts the messages for a device, or for all.
+local function sent_for(whose, rule)
+  local times = {}
+  for _, message in ipairs(messages) do
+    if not whose or message.device == whose then times[#times + 1] = message.at end
+  end
+  return standing(times, rule)
+end
+
+local function spent(lane) return standing(wrong[lane] or {}, rules.guesses).wait end
+
+local function remembers(whose)
+  for _, known in ipairs(devices) do
+    if known.device == whose then return true end
+  end
+  return false
+end
+
+-- The lane of a device: its own if it is bound, else that of the strangers.
+local function lane_of(whose)
+  if remembers(whose) and spent(whose) == 0 then return whose end
+  return STRANGERS
+end
+
+local function find(id)
+  for _, one in ipairs(live) do
+    if one.id == id and one.ending > now then return one end
+  end
+  return nil
+end
+
+-- Writes what has changed, and forgets what is past.
+local function save()
+  local fresh, dies = {}, 0
+  local function keep(name, ending, ...)
+    if ending <= now then return end
+    fresh[name] = table.concat({ ... }, ' ')
+    dies = math.max(dies, ending)
+  end
+  for _, one in ipairs(live) do
+    keep('challenge:' .. one.id, one.ending, whole(one.order), one.device, whole(one.attempts), whole(one.number),
+      whole(one.start), whole(one.ending), one.code .. one.sealed)
+  end
+  local span, list, newest = math.max(rules.phone.within, rules.device.within), {}, 0
+  for _, message in ipairs(messages) do
+    if message.at + span > now then
+      list[#list + 1] = table.concat({ whole(message.at), message.device, message.challenge, message.number }, ' ')
+      newest = message.at
+    end
+  end
+  keep('messages', newest + span, table.concat(list, ','))
+  for lane, times in pairs(wrong) do
+    list, newest = {}, 0
+    for _, moment in ipairs(times) do
+      if moment + rules.guesses.within > now then
+        list[#list + 1] = whole(moment)
+        newest = moment
+      end
+    end
+    keep('wrong:' .. lane, newest + rules.guesses.within, table.concat(list, ','))
+  end
+  for lane, cooldown in pairs(cooldowns) do
+    keep('cooldown:' .. lane, cooldown.ending, whole(cooldown.ending), cooldown.began)
+  end
+  if noted then keep('noted', noted.ending, whole(noted.ending), noted.spent) end
+  local set, gone = {}, {}
+  for name, text in pairs(fresh) do
+    if kept[name] ~= text then
+      set[#set + 1] = name
+      set[#set + 1] = text
+    end
+  end
+  for name in pairs(kept) do
+    if not fresh[name] then gone[#gone + 1] = name end
+  end
+  if #gone > 0 then redis.call('HDEL', KEYS[1], unpack(gone)) end
+  if #set > 0 then redis.call('HSET', KEYS[1], unpack(set)) end
+  if dies > 0 then lapse(KEYS[1], dies) end
+end
+
+local function left(moment)
+  if moment == math.huge then return -1 end
+  return moment - now
+end
+
+-- The first key that is blocked for this call, and how much longer.
+local function blocked(lane, answers)
+  for _, arrival in ipairs(arrivals) do
+    local moment = blocked_until(arrival.block)
+    if moment then return arrival.index, left(moment) end
+  end
+  local moment = blocked_until(KEYS[3])
+  if not moment then return nil end
+  if noted and noted.ending == moment then
+    -- The strangers' own doing.
+    if lane ~= STRANGERS or (answers and noted.spent == 'sends') then return nil end
+  end
+  return 2, left(moment)
+end
+
+local started = {}
+local function struck(index, block, strikes, cause, climb)
+  local lasting = strike(block, strikes, cause, climb, nil)
+  if lasting then
+    started[#started + 1] = index
+    started[#started + 1] = lasting
+  end
+  return lasting
+end
+
+-- Blocks the phone for strangers. Says until when it is blocked, if it is.
+local function block_phone(cause, by)
+  local lasting = struck(2, KEYS[3], KEYS[4], cause, rules.phone_block)
+  if lasting then noted = { ending = now + lasting, spent = by } end
+  return blocked_until(KEYS[3])
+end

@@ -1,0 +1,13 @@
+-- Puts another code into a challenge that is live.
+local refused = enter(lane)
+if refused then return refused end
+local one = find(challenge)
+if not one or one.device ~= device or one.attempts >= rules.attempts then return dispatch(NOT_LIVE) end
+refused = pause(lane)
+if refused then return refused end
+if one.number >= rules.resends then return dispatch(RESENDS_SPENT) end
+refused = room(lane)
+if refused then return refused end
+one.code, one.number = code, one.number + 1
+one.ending = math.min(now + rules.lifetime, one.start + rules.longest)
+return allow(lane, one)
