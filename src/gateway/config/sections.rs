@@ -5,6 +5,7 @@ use super::{
     limits::LimitSection,
     otp::OtpSection,
     routes::RouteSection,
+    store::StoreSection,
     token::TokenSection,
 };
 use crate::{
@@ -29,6 +30,8 @@ pub(super) struct File {
     pub(super) listen: ListenSection,
     #[serde(default)]
     pub(super) clients: ClientsSection,
+    #[serde(default)]
+    pub(super) store: StoreSection,
     #[serde(default)]
     pub(super) limit: Vec<LimitSection>,
     #[serde(default)]
