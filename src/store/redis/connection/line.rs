@@ -31,7 +31,7 @@ pub(super) type Dial = Box<dyn Fn() -> Attempt + Send + Sync>;
 pub(super) type Attempt = BoxFuture<'static, Result<MultiplexedConnection, RedisError>>;
 type Dialing = Shared<BoxFuture<'static, Result<Arc<MultiplexedConnection>, RedisError>>>;
 
-/// A handshake that takes longer is begun anew.
+/// Finding a server and shaking hands with it is begun anew if it takes longer.
 const HANDSHAKE: Duration = Duration::from_secs(1);
 /// After so many a connection is given up: the host may be gone, or another server be the master.
 const MOST_SILENCES: u32 = 3;
@@ -80,10 +80,8 @@ impl Line {
     }
 
     async fn connection(&self) -> Result<Arc<MultiplexedConnection>, RedisError> {
-        let dialing = self
-            .dialing()
-            .get_or_insert_with(|| (self.dial)().map(|made| made.map(Arc::new)).boxed().shared())
-            .clone();
+        let dialing =
+            self.dialing().get_or_insert_with(|| in_time((self.dial)()).boxed().shared()).clone();
         let made = dialing.clone().await;
         let mut current = self.dialing();
         if current.as_ref().is_some_and(|current| current.ptr_eq(&dialing)) {
@@ -133,12 +131,16 @@ impl Drop for Use<'_> {
     }
 }
 
-pub(super) async fn connect(client: Client) -> Result<MultiplexedConnection, RedisError> {
+pub(super) async fn connect(client: Client) -> RedisResult<MultiplexedConnection> {
     // The deadline around each call counts for answers.
     let config =
         AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
-    let made = timeout(HANDSHAKE, client.get_multiplexed_async_connection_with_config(&config));
-    made.await.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()))
+    client.get_multiplexed_async_connection_with_config(&config).await
+}
+
+async fn in_time(attempt: Attempt) -> RedisResult<Arc<MultiplexedConnection>> {
+    let late = |_| io::Error::from(io::ErrorKind::TimedOut);
+    timeout(HANDSHAKE, attempt).await.map_err(late)?.map(Arc::new)
 }
 
 /// Whether an error says that this connection is of no more use.
