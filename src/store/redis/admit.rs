@@ -11,6 +11,13 @@ use std::time::Duration;
 
 impl Inner {
     pub(super) async fn admit(&self, asks: &Asks) -> Result<Answer, StoreError> {
+        if self.is_split(asks) {
+            return self.admit_split(asks).await;
+        }
+        self.admit_whole(asks).await
+    }
+
+    pub(super) async fn admit_whole(&self, asks: &Asks) -> Result<Answer, StoreError> {
         let mut call = self.scripts.admit.call();
         keys(self.schema, &mut call, asks);
         call.micros(self.now());

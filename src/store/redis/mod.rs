@@ -4,6 +4,7 @@ mod connection;
 mod logins;
 mod schema;
 mod scripts;
+mod split;
 
 use self::{connection::Link, schema::Schema, scripts::Scripts};
 use super::{
@@ -17,6 +18,7 @@ use crate::{
     eventual::Eventual,
     key::{Key, Pepper},
 };
+use futures_util::future::join_all;
 use std::{fmt, sync::Arc, time::Duration};
 
 /// A store that instances share: a Redis server of version 7 or later, or Valkey.
@@ -183,25 +185,28 @@ impl Inner {
 
     async fn blocks(&self, most: usize) -> Result<Vec<Blocked>, StoreError> {
         let mut blocks = Vec::new();
+        // One script for many keys, where they need not share a slot.
+        let together = if self.schema.has_tags { 1 } else { 500 };
         for pattern in schema::STANDING {
             let names = self.link.names(pattern, most).await?;
-            for names in names.chunks(500) {
-                let known: Vec<_> =
-                    names.iter().filter_map(|name| Some((name, schema::parse(name)?))).collect();
-                if known.is_empty() {
-                    continue;
-                }
+            let known: Vec<_> =
+                names.iter().filter_map(|name| Some((name, schema::parse(name)?))).collect();
+            let looks = known.chunks(together).map(|known| async move {
                 let mut call = self.scripts.look.call();
                 known.iter().for_each(|(name, _)| _ = call.key(name));
                 call.micros(self.now());
                 known.iter().for_each(|(_, (_, revoked))| _ = call.number(i64::from(*revoked)));
-                let told: Vec<i64> = self.link.run(call).await?;
-                for ((_, (key, _)), told) in known.iter().zip(told.chunks_exact(2)) {
-                    if told[0] > -2 {
-                        let remaining = u64::try_from(told[0]).ok().map(Duration::from_micros);
-                        let since = u64::try_from(told[1]).ok().map(UnixTime::from_micros);
-                        blocks.push(Blocked { key: *key, remaining, since });
-                    }
+                self.link.run::<Vec<i64>>(call).await
+            });
+            let mut told = Vec::new();
+            for look in join_all(looks).await {
+                told.extend(look?);
+            }
+            for ((_, (key, _)), told) in known.iter().zip(told.chunks_exact(2)) {
+                if told[0] > -2 {
+                    let remaining = u64::try_from(told[0]).ok().map(Duration::from_micros);
+                    let since = u64::try_from(told[1]).ok().map(UnixTime::from_micros);
+                    blocks.push(Blocked { key: *key, remaining, since });
                 }
             }
         }

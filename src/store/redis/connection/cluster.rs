@@ -54,7 +54,8 @@ const PATIENCE: Duration = Duration::from_millis(250);
 /// Between two searches for the slots of servers that do not answer.
 const PAUSE: Duration = Duration::from_millis(250);
 
-type Range = (u16, u16, Vec<Value>);
+/// First and last slot, their master, its replicas.
+type Range = Vec<Value>;
 
 impl Cluster {
     pub(super) fn new(target: &Arc<Target>) -> Self {
@@ -173,8 +174,8 @@ impl Shape {
     /// Takes over who has which slots; connections that are there stay.
     fn learn(&self, old: &Map, teller: &str, told: Vec<Range>) {
         let mut map = Map::default();
-        for (first, last, servers) in told {
-            let Some((host, port)) = servers.first().and_then(address) else { continue };
+        for range in told {
+            let Some((first, last, (host, port))) = read(&range) else { continue };
             let host = if host.is_empty() { teller } else { &*host };
             let is_it = |one: &Arc<Master>| one.host == host && one.port == port;
             let index = match map.masters.iter().position(is_it) {
@@ -251,6 +252,12 @@ impl Drop for Watch<'_> {
         let _ = if self.answered { breaker.succeeded() } else { breaker.failed() };
         is_suspect.store(!self.is_good, Ordering::Relaxed);
     }
+}
+
+fn read(range: &[Value]) -> Option<(u16, u16, (String, u16))> {
+    let [first, last, master, ..] = range else { return None };
+    let slot = |value| u16::from_redis_value_ref(value).ok();
+    Some((slot(first)?, slot(last)?, address(master)?))
 }
 
 /// Host and port of a server, as `CLUSTER SLOTS` tells them.

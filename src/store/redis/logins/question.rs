@@ -46,12 +46,14 @@ impl Question<'_> {
         climb: Ladder,
     ) -> Result<(), StoreError> {
         let Arrival { client, fingerprint } = self.arrival;
-        let arrival = || client.into_iter().chain([fingerprint]);
+        // In a cluster they are asked for where they are.
+        let is_here = !names.has_tags;
+        let arrival = || client.into_iter().chain([fingerprint]).filter(|_| is_here);
         call.key(&names.phone(self.phone)).key(&names.devices(self.phone));
         for key in [self.phone].into_iter().chain(arrival()) {
             call.key(&names.block(key)).key(&names.strikes(key));
         }
-        if windows {
+        if windows && is_here {
             client.iter().for_each(|key| _ = call.key(&names.client_window(*key)));
             call.key(&names.fingerprint_window(fingerprint));
         }

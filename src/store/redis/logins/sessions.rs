@@ -12,7 +12,7 @@ use crate::{
 use std::sync::Arc;
 
 /// How often a question about a subject is asked again because another call changed the list of its sessions.
-const TRIES: u32 = 300;
+pub(super) const TRIES: u32 = 300;
 
 impl Sessions for Redis {
     fn open(&self, opening: Opening) -> Eventual<Result<Opened, StoreError>> {
@@ -48,6 +48,9 @@ impl Sessions for Redis {
 
 impl Inner {
     async fn open(&self, opening: &Opening) -> Result<Opened, StoreError> {
+        if self.schema.has_tags {
+            return self.open_apart(opening).await;
+        }
         let Opening { id, subject, device, idle, longest, most } = opening;
         let list = self.list(subject);
         let told = self.of_subject(|ids| {
@@ -86,7 +89,11 @@ impl Inner {
         })
     }
 
-    async fn one_session(&self, id: SessionId, ends: bool) -> Result<Option<Session>, StoreError> {
+    pub(super) async fn one_session(
+        &self,
+        id: SessionId,
+        ends: bool,
+    ) -> Result<Option<Session>, StoreError> {
         let mut call = self.scripts.logins.one_session.call();
         call.key(&self.schema.session(id.as_bytes())).micros(self.now());
         call.text(&schema::hex(id.as_bytes())).number(i64::from(ends));
@@ -95,6 +102,9 @@ impl Inner {
     }
 
     async fn all_sessions(&self, subject: &str, end: bool) -> Result<Vec<Session>, StoreError> {
+        if self.schema.has_tags {
+            return self.all_apart(subject, end).await;
+        }
         let list = self.list(subject);
         let told = self.of_subject(|ids| {
             let mut call = self.scripts.logins.all_sessions.call();
@@ -132,7 +142,7 @@ impl Inner {
     }
 
     /// The list of the sessions of a subject.
-    fn list(&self, subject: &str) -> String {
+    pub(super) fn list(&self, subject: &str) -> String {
         let tag: Key = self.pepper.tag(KeyKind::Subject, &[subject.as_bytes()]);
         self.schema.sessions(tag)
     }
