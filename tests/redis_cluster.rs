@@ -15,8 +15,9 @@ use portcullis::{
     Key, Limit, Pepper, Store,
     block::Ladder,
     clock::ManualClock,
-    store::{Asks, Block, Outcome, Redis, Resilient, Strike, conformance},
+    store::{Answer, Asks, Block, Outcome, Redis, Resilient, Strike, conformance},
 };
+use redis::RedisServer;
 use redis_groups::{Cluster, eventually};
 use std::{
     net::Ipv4Addr,
@@ -124,9 +125,9 @@ async fn without_one_master_the_keys_of_the_others_are_as_they_were() {
     redis.block(b, Block::forever()).await.unwrap();
     for is_frozen in [false, true] {
         if is_frozen {
-            cluster.masters[0].freeze()
+            cluster.masters[0].freeze();
         } else {
-            cluster.masters[0].kill()
+            cluster.masters[0].kill();
         }
         for _ in 0..9 {
             assert!(redis.admit(Asks::new().take(limit().take(a, 0))).await.is_err());
@@ -163,6 +164,33 @@ async fn without_one_master_the_keys_of_the_others_are_as_they_were() {
             comes_back(&redis, a).await;
         }
     }
+}
+
+#[tokio::test]
+async fn a_slot_that_moves_is_followed_and_nothing_is_counted_twice() {
+    let cluster = Cluster::start();
+    let store = open(&cluster);
+    let [from, to] = [&cluster.masters[0], &cluster.masters[1]];
+    let key = key_of(&cluster, 0);
+    let take = |cost| store.admit(Asks::new().take(limit().take(key, cost)));
+    let left = |answer: Answer| answer.standings[0].remaining;
+    // Both know the map; a limit that is moved with a slot would be at its new home already.
+    assert_eq!(outcome(&store, Asks::new().absent(key_of(&cluster, 1))).await, Outcome::Admitted);
+    let slot = cluster.masters[0].command(&["CLUSTER", "KEYSLOT", &format!("{{{key}}}")]);
+    let slot = slot.trim().trim_start_matches(':');
+    let id = |server: &RedisServer| {
+        server.command(&["CLUSTER", "MYID"]).lines().nth(1).unwrap().to_owned()
+    };
+    let ok = |server: &RedisServer, words: &[&str]| assert_eq!(server.command(words), "+OK\r\n");
+    ok(to, &["CLUSTER", "SETSLOT", slot, "IMPORTING", &id(from)]);
+    ok(from, &["CLUSTER", "SETSLOT", slot, "MIGRATING", &id(to)]);
+    assert_eq!(left(take(1).await.unwrap()), 2, "asked where it goes");
+    assert_eq!(from.command(&["DBSIZE"]), ":0\r\n");
+    for server in [to, from, &cluster.masters[2]] {
+        ok(server, &["CLUSTER", "SETSLOT", slot, "NODE", &id(to)]);
+    }
+    assert_eq!(left(take(1).await.unwrap()), 1, "told where it went");
+    assert_eq!(left(take(1).await.unwrap()), 0);
 }
 
 async fn comes_back(store: &Redis, key: Key) {

@@ -28,7 +28,8 @@ use std::{fmt, sync::Arc};
 /// * **Everything else**, such as codes and refresh tokens, is an error, which servers answer with 503: a login that cannot be
 ///   counted must not go on.
 ///
-/// Each loss and each return is one audit event.
+/// Each loss and each return is one audit event. A store of several servers that lost one of them is not lost: what is asked
+/// about that server's keys is decided as above, and everything else goes on.
 pub struct Resilient<S>(Arc<Inner<S>>);
 
 struct Inner<S> {

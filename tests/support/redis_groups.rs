@@ -1,5 +1,10 @@
 //! Groups of private Redis servers: a master with replica and three sentinels, and a cluster of three masters.
-#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "each test file uses its part; waits are bounded by the machine's clock"
+)]
 
 use crate::redis::RedisServer;
 use std::time::{Duration, Instant};

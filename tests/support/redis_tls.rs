@@ -1,5 +1,10 @@
 //! Certificates made for one test, and Redis servers that speak TLS with them.
-#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "each test file uses its part; waits are bounded by the machine's clock"
+)]
 
 use crate::redis::{RedisServer, free_port};
 use openssl::{
