@@ -11,6 +11,8 @@ mod redis;
 #[path = "support/redis_groups.rs"]
 mod redis_groups;
 
+#[cfg(feature = "otp")]
+use portcullis::otp::{Dispatch, Dispatched, Window, Windowed};
 use portcullis::{
     Key, Limit, Pepper, Store,
     block::Ladder,
@@ -66,6 +68,25 @@ async fn a_cluster_keeps_the_contracts_of_codes_and_sessions() {
         open(&cluster).clock(clock.clone()).into()
     };
     conformance::logins::check(&store, 8).await;
+}
+
+#[cfg(feature = "otp")]
+#[tokio::test]
+async fn who_is_refused_for_one_window_is_counted_in_none() {
+    let cluster = Cluster::start();
+    let mut scene = conformance::logins::Scene::new(&|_| open(&cluster).into());
+    let within = Duration::from_secs(600);
+    scene.rules.client = Window { count: 5, within };
+    scene.rules.fingerprint = Window { count: 1, within };
+    let left = |told: Dispatch| told.client.unwrap().remaining;
+    let caller = |phone| conformance::logins::Caller::new(1, phone, phone);
+    assert_eq!(left(scene.allowed(&caller(1), 1, 1).await), 4);
+    for number in 2..4 {
+        let told = scene.issue(&caller(1), number, 1).await;
+        assert!(matches!(told.outcome, Dispatched::Limited { by: Windowed::Fingerprint, .. }));
+        assert_eq!(left(told), 4);
+    }
+    assert_eq!(left(scene.allowed(&caller(2), 4, 1).await), 3);
 }
 
 #[tokio::test]
@@ -136,6 +157,10 @@ async fn without_one_master_the_keys_of_the_others_are_as_they_were() {
         assert!(redis.admit(Asks::new().take(limit().take(a, 0))).await.is_err());
         assert!(start.elapsed() < Duration::from_millis(250), "nobody waits for it any more");
         assert!(redis.ready().await.is_err());
+        for _ in 0..9 {
+            assert!(store.admit(Asks::new().take(limit().take(a, 1))).await.is_ok(), "here alone");
+        }
+        assert!(!store.is_lost(), "for others it is there");
         for _ in 0..20 {
             assert!(store.admit(Asks::new().take(limit().take(a, 1))).await.is_ok(), "here alone");
             assert!(matches!(
@@ -145,7 +170,6 @@ async fn without_one_master_the_keys_of_the_others_are_as_they_were() {
             let stands = store.admit(Asks::new().absent(c).take(limit().take(c, 0))).await.unwrap();
             assert_eq!((stands.outcome, stands.standings[0].remaining), (Outcome::Admitted, 2));
         }
-        assert!(!store.is_lost(), "for others it is there");
         // What was taken where it could be is given back.
         let both = Asks::new().take(limit().take(c, 1)).take(limit().take(a, 1));
         assert!(redis.admit(both).await.is_err());
@@ -191,6 +215,8 @@ async fn a_slot_that_moves_is_followed_and_nothing_is_counted_twice() {
     }
     assert_eq!(left(take(1).await.unwrap()), 1, "told where it went");
     assert_eq!(left(take(1).await.unwrap()), 0);
+    let errors = from.command(&["INFO", "errorstats"]);
+    assert!(errors.contains("errorstat_MOVED:count=1\r\n"), "told once: {errors}");
 }
 
 async fn comes_back(store: &Redis, key: Key) {
