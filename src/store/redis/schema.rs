@@ -77,7 +77,7 @@ impl Schema {
     pub(super) fn examples(self) -> Vec<String> {
         let tag = |kind| Key::tag(kind, [0; 16]);
         let (ip, phone) = (Key::ip([127, 0, 0, 1].into()), tag(KeyKind::Phone));
-        let mut names = vec![
+        let names = vec![
             self.block(ip),
             self.block(phone),
             self.block(tag(KeyKind::Session)),
@@ -86,14 +86,18 @@ impl Schema {
             self.limit("example".into(), ip),
         ];
         #[cfg(feature = "otp")]
-        names.extend([
-            self.phone(phone),
-            self.devices(phone),
-            self.client_window(ip),
-            self.fingerprint_window(tag(KeyKind::Fingerprint)),
-            self.session(&[0; 16]),
-            self.sessions(tag(KeyKind::Subject)),
-        ]);
+        let names = [
+            names,
+            vec![
+                self.phone(phone),
+                self.devices(phone),
+                self.client_window(ip),
+                self.fingerprint_window(tag(KeyKind::Fingerprint)),
+                self.session(&[0; 16]),
+                self.sessions(tag(KeyKind::Subject)),
+            ],
+        ]
+        .concat();
         names
     }
 

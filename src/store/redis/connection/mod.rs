@@ -57,6 +57,7 @@ impl Link {
     }
 
     /// Whether nobody else can listen: all is encrypted, or stays on this machine.
+    #[cfg(feature = "gateway")]
     pub(super) fn is_private(&self) -> bool {
         self.target.is_private()
     }

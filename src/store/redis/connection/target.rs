@@ -115,6 +115,7 @@ impl Target {
     }
 
     /// Whether nobody else can listen: all is encrypted, or stays on this machine.
+    #[cfg(any(test, feature = "gateway"))]
     pub(super) fn is_private(&self) -> bool {
         let is_near = |host: &str| {
             host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
