@@ -101,7 +101,8 @@ impl Link {
         .await
     }
 
-    async fn within<T>(
+    /// Does some work within the deadline.
+    pub(super) async fn within<T>(
         &self,
         work: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {

@@ -33,6 +33,9 @@ use std::{fmt, sync::Arc, time::Duration};
 /// # Ok(guard) }
 /// ```
 ///
+/// With the feature `otp` it also keeps logins: two keys for a phone, one for a session, and one for the sessions of a
+/// user, who is named in them. A question about all sessions of a user takes two trips.
+///
 /// All instances need the same pepper. Keys are literal: an operator who sets `ip_blocked:203.0.113.9` by hand blocks
 /// that address at the next request, for as long as the key lives.
 #[derive(Clone)]

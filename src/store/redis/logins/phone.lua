@@ -182,6 +182,7 @@ local function save()
   if #gone > 0 then redis.call('HDEL', KEYS[1], unpack(gone)) end
   if #set > 0 then redis.call('HSET', KEYS[1], unpack(set)) end
   if dies > 0 then lapse(KEYS[1], dies) end
+  kept = fresh
 end
 
 local function left(moment)
