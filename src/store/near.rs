@@ -96,9 +96,6 @@ impl<S> Inner<S> {
                     started: SmallVec::new(),
                 });
             }
-            if !asks.absent.is_empty() && asks.takes.is_empty() {
-                return None;
-            }
         }
         if self.limits.len() == 0 || !asks.strikes.is_empty() {
             return None;
