@@ -1,4 +1,5 @@
 //! A login over HTTP, from the phone number to the tokens and out again.
+#![cfg(all(feature = "otp", feature = "test-util"))]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
 #[path = "support/login.rs"]

@@ -9,11 +9,13 @@ use openssl::{
     rsa::Rsa,
 };
 use portcullis::{
-    gateway::{Config, Gateway},
+    gateway::{Config, EnvFile, Gateway},
     jwt::Algorithm,
     token::Issuer,
 };
 use serde_json::{Value, json};
+#[cfg(unix)]
+use std::os::unix::fs::PermissionsExt;
 use std::{env, fs, path::PathBuf, process};
 
 const README: &str = include_str!("../README.md");
@@ -21,17 +23,20 @@ const README: &str = include_str!("../README.md");
 #[test]
 fn what_is_shown_can_be_started() {
     let folder = Folder::new();
+    let env = EnvFile::load(folder.0.join(".env")).unwrap();
     let shown = configurations();
-    assert_eq!(shown.len(), 2, "the smallest and the whole one");
+    assert_eq!(shown.len(), 3, "the smallest, the whole one and the login");
     assert_eq!(shown[0].lines().count(), 5, "{}", shown[0]);
     for text in shown.iter().flat_map(|text| [text.clone(), uncommented(text)]) {
         fs::write(folder.0.join("portcullis.toml"), &text).unwrap();
-        match Config::load(folder.0.join("portcullis.toml")) {
+        match Config::load_with(folder.0.join("portcullis.toml"), &env) {
             Ok(config) => drop(Gateway::new(&config).unwrap()),
             Err(error) => panic!("{error}\n{text}"),
         }
     }
-    assert_ne!(uncommented(&shown[1]), shown[1], "there is something to uncomment");
+    for whole in &shown[1..] {
+        assert_ne!(uncommented(whole), *whole, "there is something to uncomment");
+    }
 }
 
 /// The blocks of TOML but the one for Cargo.
@@ -61,6 +66,13 @@ impl Folder {
         let keys: Vec<Value> = keys.into_iter().map(|(pem, alg)| public(pem, alg)).collect();
         fs::write(path.join("jwks.json"), json!({ "keys": keys }).to_string()).unwrap();
         fs::write(path.join("signing.pem"), &ec).unwrap();
+        let old = PKey::from_ec_key(EcKey::generate(&curve).unwrap()).unwrap();
+        fs::write(path.join("old.pem"), old.private_key_to_pem_pkcs8().unwrap()).unwrap();
+        let env = "OTP_PEPPER=V0r9xTz3JmB2nKc5LdY8sHf1GaPuE4iO\n\
+                   JWT_REFRESH_SECRET=q7Vw0r9xTz3JmB2nKc5LdY8sHf1GaPuE\nREVIEW_CODE=407193\n";
+        fs::write(path.join(".env"), env).unwrap();
+        #[cfg(unix)]
+        fs::set_permissions(path.join(".env"), PermissionsExt::from_mode(0o600)).unwrap();
         Self(path)
     }
 }

@@ -10,9 +10,9 @@
 mod redis;
 
 use portcullis::{
-    Pepper,
-    clock::ManualClock,
-    store::{Redis, SharedStore, conformance},
+    Key, Limit, Pepper, Store,
+    clock::{ManualClock, UnixTime},
+    store::{Adjustment, Asks, Block, Near, Outcome, Redis, SharedStore, conformance},
 };
 use redis::RedisServer;
 use std::time::Duration;
@@ -28,4 +28,92 @@ fn store(server: &RedisServer, clock: &ManualClock) -> SharedStore {
 async fn redis_keeps_the_contract() {
     let server = RedisServer::start();
     conformance::check(&|clock| store(&server, clock), 16).await;
+}
+
+#[tokio::test]
+async fn a_refusal_that_still_runs_costs_no_trip_until_it_is_lifted_here() {
+    let server = RedisServer::start();
+    let clock = ManualClock::at(UnixTime::from_secs(1_700_000_000));
+    let far = Redis::new(&server.url(), Pepper::new(&[7; 32]).unwrap()).unwrap();
+    let far = far.deadline(Duration::from_secs(30)).clock(clock.clone());
+    let store = Near::new(far.clone()).clock(clock.clone());
+    let key = Key::ip([192, 0, 2, 1].into());
+    let limit = Limit::per_minute(1).named("near");
+    let ask = |cost| Asks::new().absent(key).take(limit.take(key, cost));
+    let scripts = || {
+        let told = server.command(&["INFO", "commandstats"]);
+        let line =
+            told.lines().find(|line| line.starts_with("cmdstat_evalsha:")).unwrap_or("calls=0,");
+        let (_, calls) = line.split_once("calls=").unwrap();
+        calls.split(',').next().unwrap().parse::<u64>().unwrap()
+    };
+    store.admit(ask(1)).await.unwrap();
+    let refused = store.admit(ask(1)).await.unwrap();
+    assert!(matches!(refused.outcome, Outcome::Refused { by: 0, .. }), "{refused:?}");
+    let before = scripts();
+    clock.advance(Duration::from_millis(400));
+    let again = store.admit(ask(1)).await.unwrap();
+    let wait = Duration::from_millis(59_600);
+    assert_eq!(again.outcome, Outcome::Refused { by: 0, wait });
+    assert_eq!(scripts(), before, "told from memory");
+    assert_eq!(far.admit(ask(1)).await.unwrap(), again, "and the server says the same");
+
+    store.adjust(limit.take(key, 1), Adjustment::Refund(1)).await.unwrap();
+    assert_eq!(
+        store.admit(ask(1)).await.unwrap().outcome,
+        Outcome::Admitted,
+        "a refund counts at once"
+    );
+
+    far.block(key, Block::lasting(Duration::from_secs(900))).await.unwrap();
+    let blocked = store.admit(ask(0)).await.unwrap().outcome;
+    assert!(matches!(blocked, Outcome::Blocked { .. }), "{blocked:?}");
+    assert!(store.near(key).is_some());
+    let before = scripts();
+    store.admit(ask(0)).await.unwrap();
+    assert_eq!(scripts(), before, "told from memory");
+    far.unblock(key).await.unwrap();
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(store.admit(ask(0)).await.unwrap().outcome, Outcome::Admitted, "lifted elsewhere");
+
+    far.block(key, Block::forever()).await.unwrap();
+    store.admit(ask(0)).await.unwrap();
+    assert!(store.unblock(key).await.unwrap());
+    assert_eq!(store.admit(ask(0)).await.unwrap().outcome, Outcome::Admitted, "lifted here");
+}
+
+#[tokio::test]
+async fn a_block_set_by_hand_holds_at_once_and_as_long_as_its_key() {
+    let server = RedisServer::start();
+    let store = Redis::new(&server.url(), Pepper::new(&[7; 32]).unwrap()).unwrap();
+    let store = store.deadline(Duration::from_secs(30));
+    let key = Key::ip([203, 0, 113, 9].into());
+    server.command(&["SET", "ip_blocked:203.0.113.9", "1", "EX", "900"]);
+    let answer = store.admit(Asks::new().absent(key)).await.unwrap();
+    let Outcome::Blocked { remaining: Some(remaining), .. } = answer.outcome else {
+        panic!("{answer:?}")
+    };
+    assert!((895..=900).contains(&remaining.as_secs()), "{remaining:?}");
+    assert_eq!(store.blocks(9).await.unwrap().len(), 1);
+    server.command(&["SET", "ip_blocked:203.0.113.9", "by an operator"]);
+    let answer = store.admit(Asks::new().absent(key)).await.unwrap();
+    assert!(matches!(answer.outcome, Outcome::Blocked { remaining: None, .. }), "{answer:?}");
+    assert!(store.unblock(key).await.unwrap());
+    assert!(store.blocks(9).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn scripts_come_back_after_a_flush_and_connections_after_a_restart() {
+    let mut server = RedisServer::start();
+    let store = Redis::new(&server.url(), Pepper::new(&[7; 32]).unwrap()).unwrap();
+    let store = store.deadline(Duration::from_secs(30));
+    let ask = || Asks::new().take(Limit::per_minute(9).named("again").take(Key::EVERYONE, 1));
+    assert!(store.admit(ask()).await.is_ok());
+    server.command(&["SCRIPT", "FLUSH"]);
+    assert!(store.admit(ask()).await.is_ok());
+    server.restart();
+    // What was under way when the connection broke is an error; the next one connects anew.
+    let _ = store.admit(ask()).await;
+    assert!(store.admit(ask()).await.is_ok());
+    assert!(store.ready().await.is_ok());
 }

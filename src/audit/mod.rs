@@ -111,6 +111,10 @@ pub enum Act {
     },
     /// A block was lifted by hand.
     Unblocked(Key),
+    /// A store stopped answering; what holds without it holds.
+    StoreLost,
+    /// A store answers again.
+    StoreBack,
     /// A login went a step on, or failed to.
     Login {
         /// Which step.
@@ -135,6 +139,8 @@ impl Act {
             Self::BadToken(_) => "bad-token",
             Self::Blocked { .. } => "blocked",
             Self::Unblocked(_) => "unblocked",
+            Self::StoreLost => "store-lost",
+            Self::StoreBack => "store-back",
             Self::Login { step, .. } => step.name(),
             Self::UntrustedProxy => "untrusted-proxy",
             Self::ProxySilent => "proxy-silent",
@@ -196,6 +202,8 @@ impl Sink for Tracing {
             Act::Login { key, attempt, .. } => {
                 tracing::info!(target: TARGET, act, client, caller, %key, attempt);
             }
+            Act::StoreLost => tracing::error!(target: TARGET, act, "the store does not answer"),
+            Act::StoreBack => tracing::warn!(target: TARGET, act, "the store answers again"),
             Act::Unblocked(key) => tracing::info!(target: TARGET, act, %key),
             Act::UntrustedProxy => tracing::warn!(
                 target: TARGET, act, client,

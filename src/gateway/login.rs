@@ -5,9 +5,8 @@ use crate::{
     body::ResponseBody,
     error::ConfigError,
     gate::Door,
-    otp::{Courier, Otp, OtpService},
+    otp::{Courier, Otp, OtpService, SharedLoginStore},
     rejection::Reason,
-    store::Memory,
 };
 use bytes::Bytes;
 use http::{Request, Response};
@@ -23,13 +22,13 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(super) fn build(
     config: &Config,
     login: &LoginConfig,
-    store: Memory,
+    store: SharedLoginStore,
 ) -> Result<(OtpService, Courier), ConfigError> {
     let (settings, secrets, texts) =
         (login.settings.clone(), login.secrets.clone(), login.texts.clone());
     let (otp, courier) = Otp::builder(settings, secrets, texts)
         .test_numbers(login.test_numbers.clone())
-        .build_shared(Arc::new(store), config.issuer()?.clone(), Arc::clone(&login.sender))?;
+        .build_shared(store, config.issuer()?.clone(), Arc::clone(&login.sender))?;
     let mut service = OtpService::new(otp).clients(config.clients.clone());
     if let Some((cookies, origins)) = &login.cookies {
         service = service.cookies(cookies.clone(), origins.clone());

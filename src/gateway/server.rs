@@ -6,7 +6,7 @@ use crate::{
     otp::{Courier, Origins, same_origin},
     rejection::Reason,
     security_headers::SecurityHeadersLayer,
-    store::Memory,
+    store::SharedStore,
 };
 use bytes::Bytes;
 use http::{Request, Response, request::Parts};
@@ -40,13 +40,13 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 impl Gateway {
-    /// Wires the parts that a configuration names, over a store in memory.
+    /// Wires the parts that a configuration names, over the store that it names.
     ///
     /// # Errors
     ///
     /// When the system does not do its part, such as random bytes. What the configuration says was checked.
     pub fn new(config: &Config) -> Result<Self, ConfigError> {
-        let store = Memory::new();
+        let store = config.store.open();
         let (login, courier) = match &config.login {
             Some(login) => login::build(config, login, store.clone())
                 .map(|(login, courier)| (Some(login), Some(courier)))?,
@@ -55,7 +55,7 @@ impl Gateway {
         Ok(Self {
             clients: config.clients.clone(),
             headers: config.headers.clone(),
-            routes: Routes::new(config, &store.into(), login),
+            routes: Routes::new(config, &(store as SharedStore), login),
             origins: config.login.as_ref().and_then(|login| Some(login.cookies.clone()?.1)),
             courier,
         })

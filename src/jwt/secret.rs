@@ -23,7 +23,9 @@ pub(crate) fn check(secret: &[u8], algorithm: Algorithm) -> Result<(), ConfigErr
         return Err(ConfigError::new("the secret is the text of a key of another kind"));
     }
     if is_pattern(secret) || is_known(secret) {
-        return Err(ConfigError::new("the secret can be guessed: draw it from a random generator"));
+        return Err(ConfigError::new(
+            "the secret can be guessed: draw it from a random generator, like openssl rand -base64 48",
+        ));
     }
     Ok(())
 }

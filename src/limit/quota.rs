@@ -47,6 +47,16 @@ impl Quota {
         }
     }
 
+    /// So many thousandths of it, and at least one cell at a time.
+    #[cfg(feature = "redis")]
+    pub(crate) fn share(self, thousandths: u32) -> Self {
+        let thousandths = u64::from(thousandths.clamp(1, 1_000));
+        let burst = (u64::from(self.burst) * thousandths / 1_000).max(1);
+        // A long window stays within what nanoseconds can hold.
+        let emission = (self.emission * 1_000 / thousandths).min(MAX_WINDOW / burst);
+        Self { emission, burst: burst as u32 }
+    }
+
     /// The time in which one cell comes back.
     pub const fn emission(self) -> Duration {
         Duration::from_micros(self.emission)

@@ -1,9 +1,9 @@
 //! From a request of a code to the message on its way.
 
 use super::{
-    Caller, Challenge, ChallengeId, Code, Dispatch, Dispatched, Issue, Purpose, Resend, Sealed,
-    Secrets, Sent, answer::Standings, courier::Place, login::Inner, number, record::Record,
-    refusal, secrets::Handle, sender::Message,
+    Caller, Challenge, Code, Dispatch, Dispatched, Issue, Purpose, Resend, Sealed, Sent,
+    answer::Standings, courier::Place, login::Inner, number, record::Record, refusal,
+    secrets::Handle, sender::Message,
 };
 use crate::{
     audit::Step,
@@ -38,25 +38,22 @@ impl Inner {
         }
         // Before anything is stored: a code that cannot be sent must not cost a send.
         let place = self.place()?;
-        let is_decoy = self.is_withheld(phone).await?;
+        let is_decoy = self.is_withheld(phone, purpose).await?;
         let pepper = self.store.pepper();
-        let mut id = [0; 16];
-        getrandom::fill(&mut id).map_err(|_| Reason::StoreUnavailable)?;
-        let challenge = ChallengeId(id);
+        let challenge = self.secrets.draw_challenge(is_decoy).ok_or(Reason::StoreUnavailable)?;
         let handle = Handle { purpose, challenge, phone: phone_key(pepper, phone) };
         let device = caller.device.key(pepper);
         let code = self.draw(&handle)?;
         // A decoy takes the same work, so that time does not tell.
         let message = self.write(*phone, purpose, caller.language.as_deref(), code);
         let mac = self.secrets.code(&handle, device, &message.code);
-        let no_mac = Secrets::no_code();
-        let record = Record { phone: *phone, is_decoy, language: message.language.clone() };
+        let record = Record { phone: *phone, language: message.language.clone() };
         let issue = Issue {
             arrival: caller.arrival(handle.phone, pepper),
             phone: handle.phone,
             challenge,
             device,
-            code: if is_decoy { no_mac } else { mac }.ok_or(Reason::StoreUnavailable)?,
+            code: mac.ok_or(Reason::StoreUnavailable)?,
             sealed: record.seal(&self.secrets, challenge)?,
             rules: self.settings.rules,
         };
@@ -73,6 +70,7 @@ impl Inner {
     ) -> Result<Challenge, Rejection> {
         let handle = self.secrets.read_handle(challenge).ok_or_else(refusal::no_such_challenge)?;
         let place = self.place()?;
+        let is_decoy = self.secrets.is_decoy(handle.challenge).ok_or(Reason::StoreUnavailable)?;
         let pepper = self.store.pepper();
         let device = caller.device.key(pepper);
         let code = self.draw(&handle)?;
@@ -90,7 +88,9 @@ impl Inner {
         self.tell(Some(caller), Step::CodeResent, handle.phone, None);
         let language = caller.language.as_deref().unwrap_or(&record.language);
         let message = self.write(record.phone, handle.purpose, Some(language), code);
-        self.post(place, &handle, &allowed, message, record.is_decoy);
+        // Since the first message the number may have opted out.
+        let is_decoy = is_decoy || self.withheld.as_ref().is_some_and(|it| it(&record.phone));
+        self.post(place, &handle, &allowed, message, is_decoy);
         self.told(&handle, record.phone, &allowed)
     }
 
@@ -100,9 +100,10 @@ impl Inner {
     }
 
     /// Whether nothing may be sent to a number. Asks about every number in the same way.
-    async fn is_withheld(&self, phone: &Phone) -> Result<bool, Rejection> {
+    async fn is_withheld(&self, phone: &Phone, purpose: Purpose) -> Result<bool, Rejection> {
         let withheld = self.withheld.as_ref().is_some_and(|withheld| withheld(phone));
-        if self.settings.known_only {
+        // A number that a user changes to is not known yet.
+        if self.settings.known_only && purpose == Purpose::Login {
             return Ok(self.subjects.find(phone).await?.is_none() || withheld);
         }
         Ok(withheld)
@@ -133,10 +134,9 @@ impl Inner {
     ) {
         let now = self.issuer.time().wall();
         let fixed = self.test_numbers.code_for(self.store.pepper(), handle.phone, now);
-        if !is_decoy && fixed.is_none() {
-            let Handle { challenge, phone, .. } = *handle;
-            place.post(message, Sent { phone, challenge, number: allowed.number });
-        }
+        let Handle { challenge, phone, .. } = *handle;
+        let sent = Sent { phone, challenge, number: allowed.number };
+        if is_decoy || fixed.is_some() { place.feign(sent) } else { place.post(message, sent) }
     }
 
     fn allowed(&self, caller: &Caller, dispatch: Dispatch) -> Result<Allowed, Rejection> {

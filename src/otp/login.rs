@@ -5,6 +5,7 @@ use super::{
 };
 use crate::{
     audit::{self, Act, Event, Sink, Step},
+    client::Client,
     jwt::Verifier,
     key::Key,
     phone::Phone,
@@ -72,7 +73,8 @@ impl Otp {
     ///
     /// # Errors
     ///
-    /// Those of [`check`](Self::check).
+    /// Those of [`check`](Self::check); `blocked` or `denied` if the subject is. When the store of sessions or of
+    /// subjects fails after the code was right, the code is used up all the same.
     pub async fn verify(
         &self,
         caller: &Caller,
@@ -96,6 +98,9 @@ impl Otp {
 
     /// Whether a code is the right one for a challenge, for a purpose of your own.
     ///
+    /// **It proves a phone, not whose it is.** To confirm that a user who is logged in still has the phone, compare
+    /// [`Proof::phone`] with the user's own: whoever stole a session has a phone, too.
+    ///
     /// # Errors
     ///
     /// `body-invalid` if it is not a code at all, which counts for nothing; `otp-invalid` with the attempts that
@@ -118,7 +123,7 @@ impl Otp {
             phone: handle.phone,
             challenge: handle.challenge,
             device,
-            code: inner.secrets.code(&handle, device, &code).ok_or(Reason::StoreUnavailable)?,
+            code: inner.secrets.answer(&handle, device, &code).ok_or(Reason::StoreUnavailable)?,
             rules: inner.settings.rules,
         };
         let verified = inner.store.verify(attempt).await?;
@@ -127,12 +132,6 @@ impl Otp {
         match verified.outcome {
             Verdict::Right { attempt, sealed, new_device } => {
                 let record = Record::open(&inner.secrets, handle.challenge, &sealed)?;
-                if record.is_decoy {
-                    // A guess at a code that nobody was sent must not show that there was none.
-                    tell(Step::CodeWrong, attempt);
-                    let left = inner.settings.rules.attempts.saturating_sub(attempt);
-                    return Err(refusal::code(Reason::CodeInvalid, left));
-                }
                 tell(Step::CodeRight, attempt);
                 if new_device {
                     tell(Step::DeviceNew, attempt);
@@ -160,6 +159,12 @@ impl Inner {
 
     pub(super) fn tell_blocks(&self, caller: &Caller, started: &[Started]) {
         started.iter().for_each(|started| self.record(Some(caller), started.into()));
+    }
+
+    /// What happened to somebody of whom no more than the address is known.
+    pub(super) fn tell_of(&self, client: Client, step: Step, key: Key) {
+        let act = Act::Login { step, key, attempt: None };
+        audit::record(self.sink.as_deref(), Event::new(act).client(Some(client.address())));
     }
 
     fn record(&self, caller: Option<&Caller>, act: Act) {

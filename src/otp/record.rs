@@ -9,8 +9,6 @@ use zeroize::Zeroizing;
 #[derive(Debug)]
 pub(super) struct Record {
     pub(super) phone: Phone,
-    /// Whether nothing was sent and nothing may be answered.
-    pub(super) is_decoy: bool,
     pub(super) language: Box<str>,
 }
 
@@ -20,8 +18,7 @@ impl Record {
         secrets: &Secrets,
         challenge: ChallengeId,
     ) -> Result<Sealed, Rejection> {
-        let decoy = if self.is_decoy { "-" } else { "+" };
-        let text = Zeroizing::new(format!("{decoy}{} {}", self.phone.as_e164(), self.language));
+        let text = Zeroizing::new(format!("{} {}", self.phone.as_e164(), self.language));
         Ok(secrets.seal(challenge, text.as_bytes()).ok_or(Reason::StoreUnavailable)?)
     }
 
@@ -37,8 +34,7 @@ impl Record {
     }
 
     fn parse(text: &str) -> Option<Self> {
-        let (decoy, rest) = text.split_at_checked(1)?;
-        let (phone, language) = rest.split_once(' ')?;
-        Some(Self { phone: phone.parse().ok()?, is_decoy: decoy == "-", language: language.into() })
+        let (phone, language) = text.split_once(' ')?;
+        Some(Self { phone: phone.parse().ok()?, language: language.into() })
     }
 }

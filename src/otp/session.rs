@@ -1,13 +1,14 @@
 //! Sessions of a login: they begin with a code, go on with refresh tokens, and end.
 
-use super::{Caller, Otp, OwnSession, Subject, Tokens, login::Inner};
+use super::{Caller, Otp, OwnSession, Subject, Tokens, login::Inner, refusal};
 use crate::{
     audit::Step,
+    client::Client,
     identity::{TokenFault, challenge},
     key::{Key, KeyKind},
     rejection::{Reason, Rejection},
-    store::{Absent, Asks, Block, Outcome},
-    token::{Grant, Opening, RefreshToken, Rotated, Rotation, Session, SessionId},
+    store::{Absent, Asks, Block, Blocked, Outcome},
+    token::{Grant, Issuer, Opening, RefreshToken, Rotated, Rotation, Session, SessionId},
 };
 use std::time::Duration;
 use zeroize::Zeroizing;
@@ -24,26 +25,40 @@ impl Otp {
     ///
     /// # Errors
     ///
-    /// `token-invalid` if it is not a token of a session that goes on; `store-unavailable`, after which the token is
-    /// as good as before.
-    pub async fn refresh(&self, token: &str) -> Result<Tokens, Rejection> {
+    /// `token-invalid` if it is not a token of a session that goes on; `blocked` or `denied` if its subject is;
+    /// `store-unavailable`. After all but the first the token is as good as before.
+    pub async fn refresh(
+        &self,
+        client: impl Into<Client>,
+        token: &str,
+    ) -> Result<Tokens, Rejection> {
+        let client = client.into();
         let inner = &*self.0;
         let (id, generation) = RefreshToken::read(&inner.secrets, token)
             .ok_or_else(|| invalid(TokenFault::Malformed))?;
+        // What may fail is asked before the token is used up: a client that comes again after the grace would be
+        // taken for a thief.
+        let grant = match inner.store.session(id).await? {
+            Some(session) => Some(inner.grant_again(&session).await?),
+            None => None,
+        };
         let rotation =
             Rotation { id, generation, idle: inner.settings.refresh, grace: inner.settings.grace };
         let session = match inner.store.rotate(rotation).await? {
             Rotated::Next(session) | Rotated::Replay(session) => session,
             Rotated::Reused(session) => {
+                inner.tell_of(client, Step::RefreshReused, inner.session_key(session.id));
                 inner.deny(session.id).await?;
-                inner.tell(None, Step::RefreshReused, inner.session_key(session.id), None);
                 return Err(invalid(TokenFault::Revoked));
             }
             Rotated::Over => return Err(invalid(TokenFault::Revoked)),
         };
-        inner.refuse_revoked(&session).await?;
-        let tokens = inner.tokens(&session).await?;
-        inner.tell(None, Step::TokenRefreshed, inner.session_key(id), None);
+        let grant = match grant {
+            Some(grant) => grant,
+            None => inner.grant_again(&session).await?,
+        };
+        let tokens = inner.tokens(&session, &grant)?;
+        inner.tell_of(client, Step::TokenRefreshed, inner.session_key(id));
         Ok(tokens)
     }
 
@@ -58,11 +73,12 @@ impl Otp {
     ///
     /// `store-unavailable`: it may go on.
     pub async fn logout(&self, session: SessionId) -> Result<(), Rejection> {
-        self.0.deny(session).await?;
+        // A session ends also where its access tokens cannot be denied, for want of room.
+        let denied = self.0.deny(session).await;
         if self.0.store.end(session).await?.is_some() {
             self.0.tell(None, Step::SessionEnded, self.0.session_key(session), None);
         }
-        Ok(())
+        denied
     }
 
     /// Ends all sessions of a subject, and says how many went on until now.
@@ -71,15 +87,17 @@ impl Otp {
     ///
     /// `store-unavailable`: some may go on.
     pub async fn logout_all(&self, subject: &Subject) -> Result<usize, Rejection> {
-        // Denied before they end: if the store fails in between, a second call finds them still there.
+        // Denied before they end: if the store fails in between, a second call finds them still there. They end
+        // also where one cannot be denied, for want of room.
+        let mut denied = Ok(());
         for session in self.0.store.sessions(subject.as_str()).await? {
-            self.0.deny(session.id).await?;
+            denied = denied.and(self.0.deny(session.id).await);
         }
         let ended = self.0.store.end_all(subject.as_str()).await?;
         for session in &ended {
-            self.0.denied(session).await?;
+            denied = denied.and(self.0.denied(session).await);
         }
-        Ok(ended.len())
+        denied.map(|()| ended.len())
     }
 
     /// The sessions of a subject that go on, the newest first; `current` is the one that asks.
@@ -122,6 +140,7 @@ impl Inner {
         caller: &Caller,
         subject: &Subject,
     ) -> Result<Tokens, Rejection> {
+        self.refuse_blocked(subject).await?;
         let mut id = [0; 16];
         getrandom::fill(&mut id).map_err(|_| Reason::StoreUnavailable)?;
         let opening = Opening {
@@ -134,26 +153,67 @@ impl Inner {
         };
         let opened = self.store.open(opening).await?;
         for session in &opened.ended {
-            self.denied(session).await?;
+            // It is over. That its last access token is good to its end is no reason to keep out who logs in.
+            let _ = self.denied(session).await;
         }
-        self.refuse_revoked(&opened.session).await?;
-        let tokens = self.tokens(&opened.session).await?;
+        let tokens = match self.grant(&opened.session).await {
+            Ok(grant) => self.tokens(&opened.session, &grant).map_err(Rejection::from),
+            Err(refusal) => Err(refusal),
+        };
+        if tokens.is_err() {
+            // Nobody has got hold of it.
+            let _ = self.store.end(opened.session.id).await;
+        }
+        let tokens = tokens?;
         self.tell(Some(caller), Step::TokenIssued, self.session_key(opened.session.id), None);
         Ok(tokens)
     }
 
-    async fn tokens(&self, session: &Session) -> Result<Tokens, Rejection> {
-        let subject = Subject::new(&session.subject).ok_or(Reason::StoreUnavailable)?;
-        let mut grant = Grant::new(subject.as_str())
+    /// What the next access token of a session says.
+    async fn grant(&self, session: &Session) -> Result<Grant, Rejection> {
+        let subject = subject_of(session)?;
+        let grant = Grant::new(subject.as_str());
+        let grant = match &self.claims {
+            Some(claims) => claims.grant(grant, &subject).await?,
+            None => grant,
+        };
+        // Whatever was made of the grant: a token without its session could not be denied.
+        Ok(grant
+            .about(subject.as_str())
             .session(session.id.to_string())
             .claim("auth_time", session.opened_at.as_secs())
             // RFC 8176: a one-time password, by text message.
-            .claim("amr", vec!["otp", "sms"]);
-        if let Some(claims) = &self.claims {
-            grant = claims.grant(grant, &subject).await?;
+            .claim("amr", vec!["otp", "sms"]))
+    }
+
+    /// The same for a session that goes on, unless it or its subject was revoked or blocked by other means.
+    async fn grant_again(&self, session: &Session) -> Result<Grant, Rejection> {
+        let issued_at = Some(session.opened_at);
+        let keys = [self.session_key(session.id), self.subject_key(&session.subject)];
+        let mut asks = Asks::new();
+        asks.absent.extend(keys.map(|key| Absent { key, issued_at }));
+        match self.store.admit(asks).await?.outcome {
+            Outcome::Blocked { key, remaining, since } => {
+                Err(Blocked { key, remaining, since }.into())
+            }
+            Outcome::Admitted | Outcome::Refused { .. } => self.grant(session).await,
         }
+    }
+
+    /// Who is blocked does not log in. Tokens that were revoked up to now are no block.
+    async fn refuse_blocked(&self, subject: &Subject) -> Result<(), Rejection> {
+        let issued_at = Some(self.issuer.time().wall());
+        let mut asks = Asks::new();
+        asks.absent.push(Absent { key: self.subject_key(subject.as_str()), issued_at });
+        match self.store.admit(asks).await?.outcome {
+            Outcome::Blocked { since: None, remaining, .. } => Err(refusal::blocked(remaining)),
+            _ => Ok(()),
+        }
+    }
+
+    fn tokens(&self, session: &Session, grant: &Grant) -> Result<Tokens, Reason> {
         // What is wrong with the grant, its maker is told by a test of the claims, not the client.
-        let access = self.issuer.mint(&grant).map_err(|_| Reason::StoreUnavailable)?;
+        let access = self.issuer.mint(grant).map_err(|_| Reason::StoreUnavailable)?;
         let refresh = RefreshToken::of(&self.secrets, session.id, session.generation);
         Ok(Tokens {
             access: Zeroizing::new(access),
@@ -161,21 +221,8 @@ impl Inner {
             refresh: refresh.ok_or(Reason::StoreUnavailable)?,
             refresh_expires_in: session.expires_in,
             session: session.id,
-            subject,
+            subject: subject_of(session)?,
         })
-    }
-
-    /// A session or a subject that was revoked or blocked by other means gets no new tokens.
-    async fn refuse_revoked(&self, session: &Session) -> Result<(), Rejection> {
-        let issued_at = Some(session.opened_at);
-        let subject = self.subject_key(session.subject.as_ref());
-        let absent = |key| Absent { key, issued_at };
-        let mut asks = Asks::new();
-        asks.absent.extend([absent(self.session_key(session.id)), absent(subject)]);
-        match self.store.admit(asks).await?.outcome {
-            Outcome::Blocked { .. } => Err(invalid(TokenFault::Revoked)),
-            Outcome::Admitted | Outcome::Refused { .. } => Ok(()),
-        }
     }
 
     /// A session has ended: denies its access tokens, and tells.
@@ -187,7 +234,8 @@ impl Inner {
 
     /// Denies access tokens of a session until the last of them has ended.
     async fn deny(&self, session: SessionId) -> Result<(), Rejection> {
-        let block = Block::lasting(self.issuer.access_lifetime() + MAX_LEEWAY);
+        // Not by the lifetime of today: a token may be from before it was made shorter.
+        let block = Block::lasting(Issuer::LONGEST + MAX_LEEWAY);
         Ok(self.store.block(self.session_key(session), block).await?)
     }
 
@@ -200,6 +248,10 @@ impl Inner {
         let parts = [self.issuer.name().as_bytes(), subject.as_bytes()];
         self.store.pepper().tag(KeyKind::Subject, &parts)
     }
+}
+
+fn subject_of(session: &Session) -> Result<Subject, Reason> {
+    Subject::new(&session.subject).ok_or(Reason::StoreUnavailable)
 }
 
 fn invalid(fault: TokenFault) -> Rejection {

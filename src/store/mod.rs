@@ -18,13 +18,21 @@
 
 mod answer;
 mod ask;
+#[cfg(feature = "redis")]
+mod breaker;
 #[cfg(any(test, feature = "test-util"))]
 #[cfg_attr(docsrs, doc(cfg(feature = "test-util")))]
 pub mod conformance;
 #[cfg(feature = "memory")]
 mod memory;
 #[cfg(feature = "redis")]
+mod near;
+#[cfg(feature = "redis")]
 mod redis;
+#[cfg(feature = "redis")]
+mod resilient;
+#[cfg(all(feature = "redis", feature = "otp"))]
+mod through;
 
 #[doc = include_str!("contract.md")]
 pub mod contract {}
@@ -35,7 +43,7 @@ pub use ask::{Absent, Adjustment, Asks, Block, Blocked, Strike, Take};
 pub use memory::{Memory, MemoryStats};
 #[cfg(feature = "redis")]
 #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
-pub use redis::Redis;
+pub use {near::Near, redis::Redis, resilient::Resilient};
 
 use crate::{
     eventual::Eventual,

@@ -1,7 +1,11 @@
 //! Configurations in pieces, and a folder with the files that they name.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, reason = "shared by tests")]
 
-use openssl::pkey::PKey;
+use openssl::{
+    ec::{EcGroup, EcKey},
+    nid::Nid,
+    pkey::PKey,
+};
 use portcullis::gateway::Config;
 use std::{
     env, fs,
@@ -23,7 +27,7 @@ impl Folder {
         let path = env::temp_dir().join(format!("portcullis-config-{}-{count}", process::id()));
         fs::create_dir_all(&path).unwrap();
         let ed25519 = PKey::generate_ed25519().unwrap();
-        let files: [(&str, Vec<u8>); 12] = [
+        let files: [(&str, Vec<u8>); 21] = [
             ("good.secret", b"V0r9xTz3JmB2nKc5LdY8sHf1GaPuE4iO\n".into()),
             ("short.secret", b"hunter2-short".into()),
             ("weak.secret", b"secret-hunter2-secret-hunter2-secret".into()),
@@ -39,6 +43,18 @@ impl Folder {
             ("none.json", br#"{"keys":[]}"#.into()),
             ("secret.json", br#"{"keys":[{"kty":"oct","alg":"HS256","k":"hunter2"}]}"#.into()),
             ("large", vec![b'#'; (1 << 20) + 1]),
+            ("ec.key", ec_key()),
+            ("old.key", ec_key()),
+            ("pepper.secret", b"base64:vZ7qf0T4cD1mK9xWn3YsUo8hRb2LpGjE5aXiQwVtNkM=".into()),
+            (
+                "refresh.secret",
+                b"hex:9f1c4be07a2d58f3661e0bd9c47a83e52f90b1d6787c3a4e15d2f8a90c6b7e34".into(),
+            ),
+            ("31.secret", b"V0r9xTz3JmB2nKc5LdY8sHf1GaPuE4i".into()),
+            ("code", b"407193\n".into()),
+            ("five", b"40719\n".into()),
+            ("letters", b"hunter2\n".into()),
+            ("pattern", b"123456\n".into()),
         ];
         for (name, content) in files {
             fs::write(path.join(name), content).unwrap();
@@ -55,6 +71,13 @@ impl Drop for Folder {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }
+}
+
+/// A signing key of [token].
+fn ec_key() -> Vec<u8> {
+    let curve = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
+    let key = PKey::from_ec_key(EcKey::generate(&curve).unwrap()).unwrap();
+    key.private_key_to_pem_pkcs8().unwrap()
 }
 
 /// `text`, with a route if it has none.
@@ -98,4 +121,17 @@ pub(crate) fn shared(more: &str) -> String {
 
 pub(crate) fn token(more: &str) -> String {
     format!("[token]\nissuer = \"https://login.example/\"\naudience = \"api\"\n{more}\n")
+}
+
+/// A login with all secrets; `otp` and `token` are more lines of its sections.
+pub(crate) fn login(otp: &str, token: &str) -> String {
+    let secrets = "keys = \"file:ec.key\"\nrefresh_secret = \"file:refresh.secret\"";
+    let section = self::token(&format!("{secrets}\n{token}"));
+    format!(
+        "{section}[otp]\nsender = \"log\"\napp = \"Acme\"\npepper = \"file:pepper.secret\"\n{otp}\n"
+    )
+}
+
+pub(crate) fn dev(text: &str) -> String {
+    format!("profile = \"dev\"\n{text}")
 }

@@ -43,6 +43,40 @@ pub(crate) fn poll<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
     panic!("{what}: not within ten seconds");
 }
 
+/// Asks a child to end, by its own number.
+pub(crate) fn terminate(child: &Child) {
+    let number = child.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &number]).status().unwrap().success());
+}
+
+/// Posts JSON from a device.
+pub(crate) fn post(to: SocketAddr, path: &str, headers: &[(&str, &str)], body: &Value) -> Answer {
+    let json = [("content-type", "application/json"), ("x-device-id", "a-device-of-the-owner")];
+    let headers = [&json, headers].concat();
+    send(to, format!("POST {path}").as_bytes(), &headers, &body.to_string())
+}
+
+fn connect(to: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(to).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    stream
+}
+
+/// Sends method and path, headers and a body as they are written.
+fn send(to: SocketAddr, start: &[u8], headers: &[(&str, &str)], body: &str) -> Answer {
+    let mut request = [start, b" HTTP/1.1\r\nhost: a.example\r\n"].concat();
+    for (name, value) in headers {
+        request.extend(format!("{name}: {value}\r\n").as_bytes());
+    }
+    if !body.is_empty() {
+        request.extend(format!("content-length: {}\r\n", body.len()).as_bytes());
+    }
+    request.extend([b"connection: close\r\n\r\n", body.as_bytes()].concat());
+    let mut stream = connect(to);
+    stream.write_all(&request).unwrap();
+    Answer::read(&mut stream)
+}
+
 // === Server ===
 
 /// A running gateway, killed when it goes out of scope.
@@ -120,9 +154,7 @@ impl Server {
     }
 
     pub(crate) fn connect(&self) -> TcpStream {
-        let stream = TcpStream::connect(self.address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
-        stream
+        connect(self.address)
     }
 
     /// Sends `method`, `path` and `headers` as they are written.
@@ -131,15 +163,12 @@ impl Server {
     }
 
     pub(crate) fn ask_bytes(&self, method: &str, path: &[u8], headers: &[(&str, &str)]) -> Answer {
-        let mut request =
-            [method.as_bytes(), b" ", path, b" HTTP/1.1\r\nhost: a.example\r\n"].concat();
-        for (name, value) in headers {
-            request.extend(format!("{name}: {value}\r\n").as_bytes());
-        }
-        request.extend(b"connection: close\r\n\r\n");
-        let mut stream = self.connect();
-        stream.write_all(&request).unwrap();
-        Answer::read(&mut stream)
+        send(self.address, &[method.as_bytes(), b" ", path].concat(), headers, "")
+    }
+
+    /// Posts JSON from a device.
+    pub(crate) fn post(&self, path: &str, headers: &[(&str, &str)], body: &Value) -> Answer {
+        post(self.address, path, headers, body)
     }
 
     pub(crate) fn get(&self, path: &str) -> Answer {
@@ -152,8 +181,7 @@ impl Server {
 
     /// Asks politely to end, by the child's own number.
     pub(crate) fn terminate(&self) {
-        let number = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &number]).status().unwrap().success());
+        terminate(&self.child);
     }
 
     pub(crate) fn ended(&mut self) -> ExitStatus {

@@ -2,27 +2,30 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body::Body;
 use http_body_util::{BodyExt, Full};
 use portcullis::{
-    CodeSender, Memory, Otp, OtpService, Profile,
+    Blocklist, CodeSender, Memory, Otp, OtpService, Profile,
     audit::{Event, Sink},
     client::PeerAddr,
     clock::{ManualClock, UnixTime},
     eventual::BoxFuture,
     otp::{
-        Courier, OtpBuilder, Secrets, Settings, Texts,
+        Courier, OtpBuilder, Secrets, Settings, SharedLoginStore, Texts,
         sender::{Message, SendError},
     },
     token::Issuer,
 };
 use serde_json::{Value, json};
 use std::{
+    fmt::Debug,
     net::SocketAddr,
     sync::{Arc, Mutex},
     time::Duration,
 };
-use tower::ServiceExt;
+use tokio::{sync::watch, time::timeout};
+use tower::{Service, ServiceExt};
 
 pub(crate) const PHONE: &str = "+919876543210";
 pub(crate) const DEVICE: &str = "a-device-of-the-owner";
@@ -42,7 +45,7 @@ pub(crate) struct Login {
 
 /// Messages that were handed to the provider.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Sent(Arc<Mutex<Vec<Message>>>);
+pub(crate) struct Sent(Arc<watch::Sender<Vec<Message>>>);
 
 /// Audit events.
 #[derive(Clone, Debug, Default)]
@@ -57,6 +60,7 @@ pub(crate) struct Answer {
 }
 
 /// A request to be.
+#[derive(Clone)]
 pub(crate) struct Ask {
     method: Method,
     path: String,
@@ -76,19 +80,45 @@ impl Login {
     }
 
     pub(crate) fn built(settings: Settings, edit: impl FnOnce(OtpBuilder) -> OtpBuilder) -> Self {
+        Self::over(settings, edit, |memory| Arc::new(memory))
+    }
+
+    /// The same, over another store that is made of the memory.
+    pub(crate) fn over(
+        settings: Settings,
+        edit: impl FnOnce(OtpBuilder) -> OtpBuilder,
+        around: impl FnOnce(Memory) -> SharedLoginStore,
+    ) -> Self {
+        let sent = Sent::default();
+        let (login, courier) = Self::made(settings, edit, around, Arc::new(sent.clone()));
+        spawn(courier);
+        Self { sent, ..login }
+    }
+
+    /// One whose messages go to `sender`, once the courier runs.
+    pub(crate) fn sending(
+        settings: Settings,
+        edit: impl FnOnce(OtpBuilder) -> OtpBuilder,
+        sender: impl CodeSender + 'static,
+    ) -> (Self, Courier) {
+        Self::made(settings, edit, |memory| Arc::new(memory), Arc::new(sender))
+    }
+
+    fn made(
+        settings: Settings,
+        edit: impl FnOnce(OtpBuilder) -> OtpBuilder,
+        around: impl FnOnce(Memory) -> SharedLoginStore,
+        sender: Arc<dyn CodeSender>,
+    ) -> (Self, Courier) {
         let clock = ManualClock::at(UnixTime::from_secs(1_800_000_000));
         let store = Memory::new().clock(clock.clone());
         let issuer = Issuer::generate(ISSUER, AUDIENCE).unwrap().clock(clock.clone());
         let (sent, told) = (Sent::default(), Told::default());
-        let secrets =
-            Secrets::new(b"a pepper of 32 bytes for tests..", b"refresh secret, 32 bytes, tests.");
-        let texts = Texts::new("Acme").unwrap().host("acme.example").unwrap();
-        let builder = Otp::builder(settings, secrets.unwrap(), texts).audit(told.clone());
+        let builder = Otp::builder(settings, secrets(), texts()).audit(told.clone());
         let (otp, courier) =
-            edit(builder).build(store.clone(), issuer.clone(), sent.clone()).unwrap();
-        spawn(courier);
+            edit(builder).build_shared(around(store.clone()), issuer.clone(), sender).unwrap();
         let service = OtpService::new(otp.clone());
-        Self { service, otp, store, issuer, clock, sent, told }
+        (Self { service, otp, store, issuer, clock, sent, told }, courier)
     }
 
     pub(crate) async fn ask(&self, ask: Ask) -> Answer {
@@ -102,7 +132,8 @@ impl Login {
 
     /// Requests a code and says challenge and code.
     pub(crate) async fn challenge(&self, ask: Ask) -> (String, String) {
-        let before = self.sent.count();
+        // Messages of requests before may still be on their way.
+        let before = self.sent.settled().await;
         let answer = self.ask(ask).await;
         assert_eq!(answer.status, 202, "{answer:?}");
         let code = self.sent.code(before).await;
@@ -111,15 +142,43 @@ impl Login {
 
     /// Logs the owner in.
     pub(crate) async fn login(&self) -> Answer {
-        let (challenge, code) = self.challenge(Ask::code(PHONE)).await;
+        self.login_of(PHONE).await
+    }
+
+    /// Logs somebody in on the owner's device.
+    pub(crate) async fn login_of(&self, phone: &str) -> Answer {
+        let (challenge, code) = self.challenge(Ask::code(phone)).await;
         let answer = self.ask(Ask::verify(&challenge, &code)).await;
         assert_eq!(answer.status, 200, "{answer:?}");
         answer
     }
 
+    /// Asks all at once, on as many threads as there are.
+    pub(crate) async fn race(&self, asks: impl IntoIterator<Item = Ask>) -> Vec<Answer> {
+        let ask = |ask| tokio::spawn(answer(self.service.clone(), ask));
+        let tasks: Vec<_> = asks.into_iter().map(ask).collect();
+        let mut answers = Vec::new();
+        for task in tasks {
+            answers.push(task.await.unwrap());
+        }
+        answers
+    }
+
+    pub(crate) fn blocks(&self) -> Blocklist {
+        Blocklist::new(self.store.clone())
+    }
+
     pub(crate) fn pass(&self, seconds: u64) {
         self.clock.advance(Duration::from_secs(seconds));
     }
+}
+
+pub(crate) fn secrets() -> Secrets {
+    Secrets::new(b"a pepper of 32 bytes for tests..", b"refresh secret, 32 bytes, tests.").unwrap()
+}
+
+pub(crate) fn texts() -> Texts {
+    Texts::new("Acme").unwrap().host("acme.example").unwrap()
 }
 
 /// Runs a courier on the test's runtime.
@@ -128,10 +187,15 @@ pub(crate) fn spawn(courier: Courier) {
 }
 
 pub(crate) async fn answer(service: OtpService, ask: Ask) -> Answer {
-    let mut request = Request::builder().method(ask.method).uri(ask.path);
-    *request.headers_mut().unwrap() = ask.headers;
-    let mut request = request.body(Full::new(ask.body)).unwrap();
-    request.extensions_mut().insert(PeerAddr(ask.peer));
+    send(service, ask.request()).await
+}
+
+/// Sends any request through any stack around a login.
+pub(crate) async fn send<S, B, A>(service: S, request: Request<B>) -> Answer
+where
+    S: Service<Request<B>, Response = Response<A>, Error: Debug>,
+    A: Body<Data: Send, Error: Debug> + Send,
+{
     let (head, body) = service.oneshot(request).await.unwrap().into_parts();
     let text = body.collect().await.unwrap().to_bytes().to_vec();
     let text = String::from_utf8(text).unwrap();
@@ -197,6 +261,20 @@ impl Ask {
         self
     }
 
+    pub(crate) fn request(self) -> Request<Full<Bytes>> {
+        let mut request = Request::builder().method(self.method).uri(self.path);
+        *request.headers_mut().unwrap() = self.headers;
+        let mut request = request.body(Full::new(self.body)).unwrap();
+        request.extensions_mut().insert(PeerAddr(self.peer));
+        request
+    }
+
+    /// Sets a header besides those it may have, of any bytes.
+    pub(crate) fn also(mut self, name: &'static str, value: &[u8]) -> Self {
+        self.headers.append(name, HeaderValue::from_bytes(value).unwrap());
+        self
+    }
+
     /// Comes from another address.
     pub(crate) fn from(mut self, address: &str) -> Self {
         self.peer = SocketAddr::new(address.parse().unwrap(), 40_000);
@@ -217,6 +295,23 @@ impl Answer {
         self.str("slug")
     }
 
+    /// Status and slug of a refusal.
+    pub(crate) fn refusal(&self) -> (u16, String) {
+        (self.status.as_u16(), self.slug())
+    }
+
+    #[track_caller]
+    pub(crate) fn assert(&self, status: u16, slug: &str) {
+        assert_eq!(self.refusal(), (status, slug.to_owned()), "{self:?}");
+    }
+
+    /// How many more attempts there are, of a code that was refused.
+    #[track_caller]
+    pub(crate) fn attempts(&self) -> u64 {
+        let attempts = &self.json()["attempts_remaining"];
+        attempts.as_u64().unwrap_or_else(|| panic!("no attempts: {self:?}"))
+    }
+
     pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
@@ -228,7 +323,7 @@ impl Answer {
 
 impl Sent {
     pub(crate) fn count(&self) -> usize {
-        self.0.lock().unwrap().len()
+        self.0.borrow().len()
     }
 
     /// The code of the message with this number, once it has left.
@@ -237,13 +332,12 @@ impl Sent {
     }
 
     pub(crate) async fn message(&self, number: usize) -> Message {
-        for _ in 0..10_000 {
-            if let Some(message) = self.0.lock().unwrap().get(number) {
-                return message.clone();
-            }
-            tokio::task::yield_now().await;
+        let mut sent = self.0.subscribe();
+        let left = sent.wait_for(|sent| sent.len() > number);
+        match timeout(Duration::from_secs(10), left).await {
+            Ok(sent) => sent.unwrap()[number].clone(),
+            Err(_) => panic!("message {number} was not sent"),
         }
-        panic!("message {number} was not sent");
     }
 
     /// Lets the courier do all it can.
@@ -257,7 +351,7 @@ impl Sent {
 
 impl CodeSender for Sent {
     fn send(&self, message: Message) -> BoxFuture<'static, Result<(), SendError>> {
-        self.0.lock().unwrap().push(message);
+        self.0.send_modify(|sent| sent.push(message));
         Box::pin(async { Ok(()) })
     }
 }
@@ -277,6 +371,21 @@ impl Sink for Told {
     fn record(&self, event: Event) {
         self.0.lock().unwrap().push(event);
     }
+}
+
+/// A phone of somebody else: any number below 100,000.
+pub(crate) fn phone(number: usize) -> String {
+    format!("+9198764{number:05}")
+}
+
+/// Some other device than the owner's.
+pub(crate) fn device(number: usize) -> String {
+    format!("a-device-of-others-{number}")
+}
+
+/// Some address.
+pub(crate) fn address(number: usize) -> String {
+    format!("198.51.{}.{}", number / 200, 1 + number % 200)
 }
 
 /// A code that is not this one.

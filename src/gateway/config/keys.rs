@@ -3,7 +3,7 @@
 use super::{EnvFile, read_capped};
 use crate::{
     error::ConfigError,
-    jwt::{Algorithm, Keys},
+    jwt::{self, Algorithm, Keys},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::Deserialize;
@@ -39,6 +39,13 @@ impl SecretRef {
             return Ok(bytes);
         };
         decoded.ok_or_else(|| ConfigError::new(format!("{self}: not what its prefix says")))
+    }
+
+    /// The bytes, which must be good enough for HMAC-SHA-256.
+    pub(super) fn strong(&self, sources: Sources<'_>) -> Result<Vec<u8>, ConfigError> {
+        let bytes = self.read(sources)?;
+        jwt::check_secret(&bytes, Algorithm::HS256).map_err(|error| error.within(self))?;
+        Ok(bytes)
     }
 
     /// The bytes as they are written.

@@ -6,6 +6,7 @@ mod limits;
 mod otp;
 mod routes;
 mod sections;
+mod store;
 mod text;
 mod token;
 
@@ -13,6 +14,7 @@ pub use env_file::EnvFile;
 
 pub(super) use otp::LoginConfig;
 pub(super) use routes::{Auth, HEALTH, KEYS, RouteConfig, is_within};
+pub(super) use store::StoreConfig;
 
 use self::{keys::Sources, sections::File};
 use crate::{
@@ -36,6 +38,7 @@ pub struct Config {
     pub(super) profile: Profile,
     pub(super) address: SocketAddr,
     pub(super) clients: Clients,
+    pub(super) store: StoreConfig,
     /// Of paths that no route names.
     pub(super) stray_limits: Vec<Limit>,
     pub(super) verifier: Option<Verifier>,
@@ -101,6 +104,7 @@ impl Config {
         let login = login(&file, sources)?;
         let verifier = verifier(&file, issuer.as_ref(), sources)?;
         let clients = file.clients.build().map_err(|error| error.within("[clients]"))?;
+        let store = file.store.build(profile, sources).map_err(|error| error.within("[store]"))?;
         let headers = file.headers.build(profile).map_err(|error| error.within("[headers]"))?;
         let limits = limits::build(&file.limit)?;
         let context = routes::Context {
@@ -115,6 +119,7 @@ impl Config {
             profile,
             address,
             clients,
+            store,
             stray_limits: routes::of_strays(&routes, &limits),
             verifier,
             issuer_is_fresh: file.token.as_ref().is_some_and(|token| token.keys.is_none()),
@@ -176,10 +181,7 @@ fn reachable(profile: Profile, address: SocketAddr) -> Result<(), ConfigError> {
 
 fn login(file: &File, sources: Sources<'_>) -> Result<Option<LoginConfig>, ConfigError> {
     match (&file.otp, &file.token) {
-        (Some(otp), token) => {
-            let login = otp.login(token.as_ref(), file.profile, sources);
-            login.map(Some).map_err(|error| error.within("[otp]"))
-        }
+        (Some(otp), token) => otp.login(token.as_ref(), file.profile, sources).map(Some),
         (None, Some(token)) => {
             token.without_login().map(|()| None).map_err(|error| error.within("[token]"))
         }

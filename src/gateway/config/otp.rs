@@ -2,12 +2,11 @@
 
 use super::{
     keys::{SecretRef, Sources},
-    sections::DurationText,
+    sections::{DurationText, WindowText},
     token::TokenSection,
 };
 use crate::{
     clock::UnixTime,
-    duration,
     error::ConfigError,
     otp::{
         Code, CodeSender, Origins, Purpose, Secrets, Settings, TestNumbers, Texts,
@@ -18,7 +17,7 @@ use crate::{
     token::Cookies,
 };
 use serde::Deserialize;
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 use toml::value::Datetime;
 
 #[derive(Debug, Deserialize)]
@@ -93,60 +92,68 @@ impl OtpSection {
     ) -> Result<LoginConfig, ConfigError> {
         let token = token.ok_or_else(|| {
             ConfigError::new(
-                "a login issues tokens: add a [token] section with issuer and audience",
+                "[otp]: a login issues tokens: add a [token] section with issuer and audience",
             )
         })?;
-        let settings = token.sessions(self.settings(profile)?)?;
-        settings.check()?;
-        let test_numbers = self.test_numbers(&settings, sources)?;
+        let settings = self.settings(profile).map_err(at("[otp]"))?;
+        let settings = token.sessions(settings).map_err(at("[token]"))?;
         Ok(LoginConfig {
-            cookies: token.cookies().map_err(|error| error.within("[token]"))?,
+            cookies: token.cookies().map_err(at("[token]"))?,
             secrets: self.secrets(token, profile, sources)?,
-            texts: self.texts()?,
-            sender: self.sender(profile)?,
+            texts: self.texts().map_err(at("[otp]"))?,
+            test_numbers: self.test_numbers(&settings, sources)?,
+            sender: self.sender(profile).map_err(at("[otp]"))?,
             settings,
-            test_numbers,
         })
     }
 
     fn settings(&self, profile: Profile) -> Result<Settings, ConfigError> {
-        let mut settings = Settings::new(profile);
-        match self.digits {
-            Some(digits) if self.allow_short_codes => settings = settings.short_codes(digits)?,
-            Some(digits) => settings = settings.digits(digits)?,
-            None if self.allow_short_codes => {
-                return Err(ConfigError::new("allow_short_codes: `digits` is missing, 4 or 5"));
-            }
-            None => {}
-        }
+        let mut settings = self.code_length(Settings::new(profile))?;
         if let Some(DurationText(lifetime)) = self.lifetime {
-            settings = settings.lifetime(lifetime)?;
+            settings = settings.lifetime(lifetime).map_err(at("lifetime"))?;
         }
         if let Some(attempts) = self.attempts {
-            settings = settings.attempts(attempts)?;
+            settings = settings.attempts(attempts).map_err(at("attempts"))?;
         }
         if let Some(resends) = self.resends {
-            settings = settings.resends(resends)?;
+            settings = settings.resends(resends).map_err(at("resends"))?;
         }
         if let Some(DurationText(cooldown)) = self.cooldown {
             settings = settings.cooldown(cooldown)?;
         }
         if let Some(WindowText(count, time)) = self.guesses {
-            settings = settings.guesses(count, time)?;
+            settings = settings.guesses(count, time).map_err(at("guesses"))?;
         }
         if let Some(WindowText(count, time)) = self.client {
-            settings = settings.client_window(count, time)?;
+            settings = settings.client_window(count, time).map_err(at("client"))?;
         }
         if let Some(WindowText(count, time)) = self.phone {
-            settings = settings.phone_window(count, time)?;
+            settings = settings.phone_window(count, time).map_err(at("phone"))?;
         }
         if let Some(WindowText(count, time)) = self.device {
-            settings = settings.device_window(count, time)?;
+            settings = settings.device_window(count, time).map_err(at("device"))?;
         }
         if let Some(DurationText(block)) = self.block {
             settings = settings.block(block)?;
         }
-        Ok(settings)
+        settings.check().map(|()| settings)
+    }
+
+    fn code_length(&self, settings: Settings) -> Result<Settings, ConfigError> {
+        let banking = settings.profile() == Profile::Banking;
+        let settings = match self.digits {
+            Some(digits) if self.allow_short_codes => settings.short_codes(digits),
+            Some(4..=5) if !banking => Err(ConfigError::new(
+                "codes of 4 or 5 digits can be guessed: 6 to 8, or add allow_short_codes = true, with at \
+                 most 3 attempts and 120 seconds (ASVS 6.5.4: 20 bits)",
+            )),
+            Some(digits) => settings.digits(digits),
+            None if self.allow_short_codes => {
+                Err(ConfigError::new("4 or 5, which allow_short_codes is for"))
+            }
+            None => Ok(settings),
+        };
+        settings.map_err(at("digits"))
     }
 
     fn secrets(
@@ -155,23 +162,25 @@ impl OtpSection {
         profile: Profile,
         sources: Sources<'_>,
     ) -> Result<Secrets, ConfigError> {
+        let (in_otp, in_token) = ("[otp] pepper", "[token] refresh_secret");
+        let missing = |place, example| {
+            let text = "it is missing: 32 random bytes or more";
+            Err(ConfigError::new(format!("{text}, like {example}")).within(place))
+        };
         match (&self.pepper, &token.refresh_secret) {
             (Some(pepper), Some(refresh)) => {
-                Secrets::new(&pepper.read(sources)?, &refresh.read(sources)?)
+                let pepper = pepper.strong(sources).map_err(at(in_otp))?;
+                let refresh = refresh.strong(sources).map_err(at(in_token))?;
+                Secrets::new(&pepper, &refresh)
             }
             (None, None) if profile == Profile::Dev => Secrets::random(),
-            (None, _) => Err(ConfigError::new(
-                "`pepper` is missing: 32 random bytes or more, like pepper = \"env:OTP_PEPPER\"",
-            )),
-            (Some(_), None) => Err(ConfigError::new(
-                "`refresh_secret` is missing in [token]: 32 random bytes or more, like refresh_secret = \
-                 \"env:JWT_REFRESH_SECRET\"",
-            )),
+            (None, _) => missing(in_otp, "pepper = \"env:OTP_PEPPER\""),
+            (Some(_), None) => missing(in_token, "refresh_secret = \"env:JWT_REFRESH_SECRET\""),
         }
     }
 
     fn texts(&self) -> Result<Texts, ConfigError> {
-        let mut texts = Texts::new(&self.app).map_err(|error| error.within("app"))?;
+        let mut texts = Texts::new(&self.app).map_err(at("app"))?;
         if self.unicode {
             texts = texts.unicode();
         }
@@ -185,10 +194,10 @@ impl OtpSection {
                 .map_err(|error| error.within(&place))?;
         }
         if let Some(host) = &self.host {
-            texts = texts.host(host).map_err(|error| error.within("host"))?;
+            texts = texts.host(host).map_err(at("host"))?;
         }
         if let Some(hash) = &self.app_hash {
-            texts = texts.app_hash(hash).map_err(|error| error.within("app_hash"))?;
+            texts = texts.app_hash(hash).map_err(at("app_hash"))?;
         }
         Ok(texts)
     }
@@ -202,52 +211,43 @@ impl OtpSection {
         for section in &self.test_number {
             let phone: Phone =
                 section.phone.parse().map_err(|e: ConfigError| e.within("[[otp.test_number]]"))?;
-            let wrong = |what: &'static str| {
-                ConfigError::new(what).within(format_args!("[[otp.test_number]] {phone}"))
-            };
-            let digits = section.code.read(sources)?;
+            let place =
+                |error: ConfigError| error.within(format_args!("[[otp.test_number]] {phone}"));
+            let wrong = |what: &'static str| place(ConfigError::new(what));
+            let digits = section.code.read(sources).map_err(place)?;
             let code = std::str::from_utf8(&digits)
                 .ok()
                 .and_then(|digits| Code::parse(digits, digits.len().try_into().ok()?));
             let code = code.ok_or_else(|| wrong("its code is not made of digits"))?;
+            if section.until.is_none() && settings.profile() != Profile::Dev {
+                return Err(wrong(
+                    "until: an end is needed outside profile \"dev\", like 2027-01-31",
+                ));
+            }
             let until = section
                 .until
                 .map(|date| end_of(date).ok_or_else(|| wrong("until: a date, like 2027-01-31")))
                 .transpose()?;
             numbers = numbers.number(phone, code, until);
         }
-        numbers.check(settings.profile(), settings.code_length())?;
-        Ok(numbers)
+        let checked = numbers.check(settings.profile(), settings.code_length());
+        checked.map(|()| numbers).map_err(at("[otp]"))
     }
 
     fn sender(&self, profile: Profile) -> Result<Arc<dyn CodeSender>, ConfigError> {
         match self.sender {
             Sender::Log if profile == Profile::Dev => Ok(Arc::new(LogSender::stdout())),
             Sender::Log => Err(ConfigError::new(format!(
-                "sender = \"log\" prints codes for everybody to read: profile \"{}\" does not take it",
+                "sender: \"log\" prints codes for whoever reads the output: it is for profile \"dev\", not for \
+                 \"{}\"",
                 profile.name()
             ))),
         }
     }
 }
 
-/// `3/10m`: how many in how long.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(try_from = "String")]
-struct WindowText(u8, Duration);
-
-impl TryFrom<String> for WindowText {
-    type Error = ConfigError;
-
-    fn try_from(text: String) -> Result<Self, ConfigError> {
-        let window = text
-            .split_once('/')
-            .and_then(|(count, time)| Some(Self(count.parse().ok()?, duration::parse(time).ok()?)));
-        window.ok_or_else(|| {
-            let text = text.escape_default();
-            ConfigError::new(format!("`{text}` is not a window like 3/10m"))
-        })
-    }
+fn at(place: &'static str) -> impl FnOnce(ConfigError) -> ConfigError {
+    move |error| error.within(place)
 }
 
 /// The end of a day in UTC; `None` for what is more or less than a date, or before 1970.

@@ -5,6 +5,7 @@ use super::{
     limits::LimitSection,
     otp::OtpSection,
     routes::RouteSection,
+    store::StoreSection,
     token::TokenSection,
 };
 use crate::{
@@ -29,6 +30,8 @@ pub(super) struct File {
     pub(super) listen: ListenSection,
     #[serde(default)]
     pub(super) clients: ClientsSection,
+    #[serde(default)]
+    pub(super) store: StoreSection,
     #[serde(default)]
     pub(super) limit: Vec<LimitSection>,
     #[serde(default)]
@@ -207,5 +210,24 @@ impl TryFrom<String> for DurationText {
 
     fn try_from(text: String) -> Result<Self, ConfigError> {
         duration::parse(&text).map(Self)
+    }
+}
+
+/// `3/10m`: how many in how long.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct WindowText(pub(super) u8, pub(super) Duration);
+
+impl TryFrom<String> for WindowText {
+    type Error = ConfigError;
+
+    fn try_from(text: String) -> Result<Self, ConfigError> {
+        let window = text.split_once('/').and_then(|(count, time)| {
+            Some((count.parse::<u32>().ok()?, duration::parse(time).ok()?))
+        });
+        let wrong = |what| ConfigError::new(format!("`{}` {what}", text.escape_default()));
+        let (count, time) = window.ok_or_else(|| wrong("is not a window like 3/10m"))?;
+        let count = count.try_into().map_err(|_| wrong("is a window of more than 100"))?;
+        Ok(Self(count, time))
     }
 }

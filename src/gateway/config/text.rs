@@ -28,11 +28,17 @@ fn unknown_key(message: &str) -> Option<(&str, Option<&str>)> {
     let mut names = message.strip_prefix("unknown field ")?.split('`').skip(1).step_by(2);
     let unknown = names.next()?;
     let nearest = names
-        .map(|known| (strsim::jaro_winkler(unknown, known), known))
+        .map(|known| (likeness(unknown, known), known))
         .filter(|(likeness, _)| *likeness > 0.7)
         .max_by(|one, other| one.0.total_cmp(&other.0))
         .map(|(_, known)| known);
     Some((unknown, nearest))
+}
+
+/// One slip of the fingers is like enough, however short the name: `opt` for `otp`.
+fn likeness(unknown: &str, known: &str) -> f64 {
+    let slip = strsim::osa_distance(unknown, known) == 1;
+    strsim::jaro_winkler(unknown, known).max(if slip { 0.8 } else { 0.0 })
 }
 
 /// A value of the wrong type is what somebody wrote; it may be a secret in the wrong place, and a number

@@ -92,7 +92,7 @@ mod tests {
             "localhost",
             "xn--bcher-kva.example",
         ] {
-            assert_eq!(host(good).unwrap(), good.to_ascii_lowercase().into());
+            assert_eq!(host(good).unwrap(), Box::<str>::from(good.to_ascii_lowercase()));
         }
         for bad in [
             "",

@@ -66,7 +66,8 @@ impl Piece {
         let end = text.find('}').map_or(1, |end| end + 1);
         let found = &text[..end];
         Err(ConfigError::new(format!(
-            "`{found}`: only {{code}}, {{app}} and {{minutes}} are known"
+            "`{}`: only {{code}}, {{app}} and {{minutes}} are known",
+            found.escape_debug()
         )))
     }
 }

@@ -1,3 +1,4 @@
+mod decoy;
 mod seal;
 
 pub use seal::Sealed;
@@ -31,6 +32,7 @@ use zeroize::Zeroizing;
 pub struct Secrets {
     codes: PKey<Private>,
     ids: PKey<Private>,
+    decoys: PKey<Private>,
     refresh: PKey<Private>,
     seal: Arc<Zeroizing<[u8; 32]>>,
     made_up: bool,
@@ -105,6 +107,7 @@ impl Secrets {
             Ok(Self {
                 codes: key(&pepper, b"portcullis otp code 1")?,
                 ids: key(&pepper, b"portcullis otp challenge id 1")?,
+                decoys: key(&pepper, b"portcullis otp decoy 1")?,
                 seal: Arc::new(Zeroizing::new(hmac(&pepper, &[b"portcullis otp seal 1"])?)),
                 refresh: key(&refresh, b"portcullis refresh token 1")?,
                 made_up,
@@ -125,13 +128,6 @@ impl Secrets {
             digits,
         ];
         hmac(&self.codes, &about).ok().map(CodeMac)
-    }
-
-    /// An authenticator that no code has, for a challenge that must never be answered.
-    pub(crate) fn no_code() -> Option<CodeMac> {
-        let mut bytes = [0; 32];
-        getrandom::fill(&mut bytes).ok()?;
-        Some(CodeMac(bytes))
     }
 
     pub(crate) fn refresh_mac(&self, message: &[u8]) -> Option<[u8; 32]> {
@@ -254,7 +250,6 @@ mod tests {
             mac(&secrets, &handle(Purpose::Login, B, 7), 9, "012345"),
             mac(&secrets, &handle(Purpose::Login, A, 6), 9, "012345"),
             mac(&Secrets::new(REFRESH, PEPPER).unwrap(), &login, 9, "012345"),
-            Secrets::no_code().unwrap(),
         ];
         assert!(!others.iter().any(|other| right.matches(other)));
     }
@@ -265,7 +260,8 @@ mod tests {
         let of = |key: &PKey<Private>| hmac(key, &[b"message"]).unwrap();
         let under_seal = PKey::hmac(&secrets.seal[..]).unwrap();
         let (pepper, refresh) = (PKey::hmac(PEPPER).unwrap(), PKey::hmac(REFRESH).unwrap());
-        let keys = [&secrets.codes, &secrets.ids, &secrets.refresh, &under_seal, &pepper, &refresh];
+        let Secrets { codes, ids, decoys, refresh: tokens, .. } = &secrets;
+        let keys = [codes, ids, decoys, tokens, &under_seal, &pepper, &refresh];
         let macs: std::collections::BTreeSet<_> = keys.into_iter().map(of).collect();
         assert_eq!(macs.len(), keys.len());
         assert_eq!(secrets.refresh_mac(b"message"), Some(of(&secrets.refresh)));

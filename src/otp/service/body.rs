@@ -5,7 +5,7 @@ use bytes::{Buf, Bytes};
 use http::{HeaderMap, HeaderValue, header};
 use http_body::Body;
 use http_body_util::BodyExt;
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use std::pin::pin;
 
 /// No request of ours needs more.
@@ -19,12 +19,13 @@ pub(super) struct CodeRequest {
     pub(super) purpose: LoginOnly,
     #[serde(default)]
     pub(super) channel: SmsOnly,
+    #[serde(default, deserialize_with = "present")]
     pub(super) locale: Option<String>,
 }
 
 /// The purposes that this face of the login serves.
 #[derive(Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(try_from = "String")]
 pub(super) enum LoginOnly {
     #[default]
     Login,
@@ -32,7 +33,7 @@ pub(super) enum LoginOnly {
 
 /// The ways on which codes are sent.
 #[derive(Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(try_from = "String")]
 pub(super) enum SmsOnly {
     #[default]
     Sms,
@@ -55,7 +56,30 @@ pub(super) struct VerifyRequest {
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct TokenRequest {
+    #[serde(default, deserialize_with = "present")]
     pub(super) refresh_token: Option<String>,
+}
+
+// An enum of serde's own would take the object `{"login": null}` as well.
+impl TryFrom<String> for LoginOnly {
+    type Error = &'static str;
+
+    fn try_from(word: String) -> Result<Self, &'static str> {
+        if word == "login" { Ok(Self::Login) } else { Err("another purpose") }
+    }
+}
+
+impl TryFrom<String> for SmsOnly {
+    type Error = &'static str;
+
+    fn try_from(word: String) -> Result<Self, &'static str> {
+        if word == "sms" { Ok(Self::Sms) } else { Err("another channel") }
+    }
+}
+
+/// What can be left out, but not be null.
+fn present<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    String::deserialize(from).map(Some)
 }
 
 /// Reads a body that must be there.

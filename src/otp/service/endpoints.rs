@@ -15,6 +15,7 @@ use crate::{
     phone::Phone,
     profile::Profile,
     rejection::{Reason, Rejection},
+    render::Problem,
     token::{Cookies, SessionId},
 };
 use bytes::Bytes;
@@ -42,7 +43,7 @@ const DEVICE_ID: &str = "x-device-id";
 
 impl Endpoints {
     pub(super) fn new(otp: Otp) -> Self {
-        let mut door = Door::new();
+        let mut door = Door::new().render(Problem);
         if let Some(sink) = &otp.0.sink {
             door = door.audit(Arc::clone(sink));
         }
@@ -70,7 +71,7 @@ impl Endpoints {
             Route::Request => self.request(self.caller(parts, client)?, parts, body).await,
             Route::Resend => self.resend(self.caller(parts, client)?, parts, body).await,
             Route::Verify => self.verify(self.caller(parts, client)?, parts, body).await,
-            Route::Refresh => self.refresh(parts, body).await,
+            Route::Refresh => self.refresh(client, parts, body).await,
             Route::Logout => self.logout(parts, body).await,
             Route::LogoutAll => {
                 let (subject, _) = owner(guarded)?;
@@ -130,24 +131,18 @@ impl Endpoints {
         self.with_cookies(response, &login.tokens)
     }
 
-    async fn refresh<B: Body>(&self, parts: &Parts, body: B) -> Result<Response<Bytes>, Rejection> {
+    async fn refresh<B: Body>(
+        &self,
+        client: Client,
+        parts: &Parts,
+        body: B,
+    ) -> Result<Response<Bytes>, Rejection> {
         let body: TokenRequest = body::optional(&parts.headers, body).await?;
         let token = self.refresh_token(parts, body)?;
         let token = token.ok_or_else(|| challenge::reject(Reason::TokenMissing))?;
-        match self.otp.refresh(&token).await {
-            Ok(tokens) => {
-                let response = answer::refreshed(&tokens, self.cookies.is_none());
-                self.with_cookies(response, &tokens)
-            }
-            // What is over for good goes; a fault that may pass must not cost anybody the session.
-            Err(mut rejection) if matches!(rejection.reason(), Reason::TokenInvalid(_)) => {
-                if let Some(cookies) = &self.cookies {
-                    cookies.0.take_back(rejection.headers_mut());
-                }
-                Err(rejection)
-            }
-            Err(rejection) => Err(rejection),
-        }
+        let tokens =
+            self.otp.refresh(client, &token).await.map_err(|refusal| self.for_good(refusal))?;
+        self.with_cookies(answer::refreshed(&tokens, self.cookies.is_none()), &tokens)
     }
 
     async fn logout<B: Body>(&self, parts: &Parts, body: B) -> Result<Response<Bytes>, Rejection> {
@@ -155,8 +150,18 @@ impl Endpoints {
         let refresh = self.refresh_token(parts, body)?;
         let by_refresh = refresh.as_ref().and_then(|token| self.otp.session_of(token));
         match (by_refresh, self.source().find(&parts.headers)?) {
-            (Some(session), _) => self.otp.logout(session).await?,
-            (None, Some(token)) => self.otp.logout(self.session(token).await?).await?,
+            (Some(session), None) => self.otp.logout(session).await?,
+            (Some(session), Some(token)) => {
+                self.otp.logout(session).await?;
+                // Of another session perhaps. An access token that has ended has nothing more to end.
+                if let Ok(other) = self.session(token).await {
+                    self.otp.logout(other).await?;
+                }
+            }
+            (None, Some(token)) => {
+                let session = self.session(token).await;
+                self.otp.logout(session.map_err(|refusal| self.for_good(refusal))?).await?;
+            }
             // A refresh token that is none of ours has no session to end (RFC 7009 section 2.2).
             (None, None) if refresh.is_some() => {}
             (None, None) => return Err(challenge::reject(Reason::TokenMissing)),
@@ -228,6 +233,15 @@ impl Endpoints {
             handed.map_err(|_| Reason::StoreUnavailable)?;
         }
         Ok(response)
+    }
+
+    /// A refusal after which cookies are of no use is one that takes them back. A fault that may pass must not cost
+    /// anybody the session.
+    fn for_good(&self, mut rejection: Rejection) -> Rejection {
+        if let (Some(cookies), Reason::TokenInvalid(_)) = (&self.cookies, rejection.reason()) {
+            cookies.0.take_back(rejection.headers_mut());
+        }
+        rejection
     }
 
     fn without_cookies(&self, mut response: Response<Bytes>) -> Response<Bytes> {

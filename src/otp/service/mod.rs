@@ -6,9 +6,18 @@ mod route;
 use self::endpoints::Endpoints;
 use super::{Origins, Otp};
 use crate::{
-    block::AddressRules, body::ResponseBody, client::Clients, eventual::BoxFuture, gate::Gated,
-    jwt::JwtLayer, limit::Limit, rejection::Rejection, render::Render, stack::Portcullis,
-    store::SharedStore, token::Cookies,
+    block::AddressRules,
+    body::ResponseBody,
+    client::Clients,
+    eventual::BoxFuture,
+    gate::Gated,
+    jwt::JwtLayer,
+    limit::Limit,
+    rejection::Rejection,
+    render::{Problem, Render},
+    stack::Portcullis,
+    store::SharedStore,
+    token::Cookies,
 };
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, header, request::Parts};
@@ -50,7 +59,8 @@ impl OtpService {
     /// Serves `otp`, with tokens in bodies.
     pub fn new(otp: Otp) -> Self {
         let store: SharedStore = otp.0.store.clone();
-        let mut guard = Portcullis::new(store);
+        // Whatever a request says of itself: nobody here takes a gRPC status with HTTP 200 for a refusal.
+        let mut guard = Portcullis::new(store).render(Problem);
         if let Some(sink) = &otp.0.sink {
             guard = guard.audit(Arc::clone(sink));
         }

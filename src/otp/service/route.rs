@@ -52,5 +52,6 @@ pub(super) fn needs_token(path: &str) -> bool {
 const SESSIONS: &str = "/v1/sessions";
 
 fn session(path: &str) -> Option<&str> {
-    path.strip_prefix(SESSIONS)?.strip_prefix('/').filter(|id| !id.contains('/'))
+    let id = path.strip_prefix(SESSIONS)?.strip_prefix('/')?;
+    (!id.is_empty() && !id.contains('/')).then_some(id)
 }

@@ -5,6 +5,9 @@ mod logins;
 mod overflow;
 mod table;
 
+#[cfg(feature = "redis")]
+pub(super) use table::{Mortal, Table};
+
 use self::{blocks::Blocks, cells::Cells};
 use super::{
     Absent, Adjustment, Answer, Asks, Block, Blocked, Outcome, SharedStore, Standing, Started,

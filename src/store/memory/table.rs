@@ -10,7 +10,7 @@ use std::{
 
 /// A map with a bound, in shards that lock apart. It forgets only what is dead.
 #[derive(Debug)]
-pub(super) struct Table<K, V> {
+pub(in crate::store) struct Table<K, V> {
     shards: Box<[Line<Shard<K, V>>]>,
     hasher: RandomState,
     /// Entries in all shards, to skip look-ups while there are none.
@@ -18,7 +18,7 @@ pub(super) struct Table<K, V> {
 }
 
 /// A value that nobody can tell from an absent one after some moment, in microseconds.
-pub(super) trait Mortal {
+pub(in crate::store) trait Mortal {
     fn dies_at(&self) -> u64;
 
     /// Gives back the memory of what is past in a value that lives on.
@@ -31,7 +31,7 @@ pub(super) trait Mortal {
 struct Line<T>(Mutex<T>);
 
 #[derive(Debug)]
-pub(super) struct Shard<K, V> {
+pub(in crate::store) struct Shard<K, V> {
     map: HashMap<K, V, RandomState>,
     most: usize,
     swept_at: u64,
@@ -46,7 +46,7 @@ const SWEEP_AT_LEAST_EVERY: u64 = 60_000_000;
 
 impl<K: Hash + Eq, V: Mortal> Table<K, V> {
     /// A table of at most `most` entries, and at least one for each shard.
-    pub(super) fn new(most: usize) -> Self {
+    pub(in crate::store) fn new(most: usize) -> Self {
         let hasher = RandomState::default();
         let shard = || Shard {
             map: HashMap::with_hasher(hasher.clone()),
@@ -62,58 +62,58 @@ impl<K: Hash + Eq, V: Mortal> Table<K, V> {
     }
 
     /// How many entries there are, dead ones among them.
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::store) fn len(&self) -> usize {
         self.len.load(Ordering::Relaxed)
     }
 
     /// Which shard holds `key`. The map inside a shard uses the other bits of the hash.
-    pub(super) fn shard_of(&self, key: &K) -> usize {
+    pub(in crate::store) fn shard_of(&self, key: &K) -> usize {
         (self.hasher.hash_one(key) >> 32) as usize % SHARDS
     }
 
-    pub(super) fn shards(&self) -> usize {
+    pub(in crate::store) fn shards(&self) -> usize {
         self.shards.len()
     }
 
     /// Locks a shard. Lock several only in rising order.
-    pub(super) fn lock(&self, shard: usize) -> Locked<'_, K, V> {
+    pub(in crate::store) fn lock(&self, shard: usize) -> Locked<'_, K, V> {
         let shard = self.shards[shard].0.lock().unwrap_or_else(PoisonError::into_inner);
         Locked { shard, len: &self.len }
     }
 
     /// Locks the shard that holds `key`.
-    pub(super) fn lock_for(&self, key: &K) -> Locked<'_, K, V> {
+    pub(in crate::store) fn lock_for(&self, key: &K) -> Locked<'_, K, V> {
         self.lock(self.shard_of(key))
     }
 }
 
 /// A locked shard. Settles the count of entries when it is let go.
-pub(super) struct Locked<'a, K, V> {
+pub(in crate::store) struct Locked<'a, K, V> {
     shard: MutexGuard<'a, Shard<K, V>>,
     len: &'a AtomicUsize,
 }
 
 impl<K: Hash + Eq, V: Mortal> Locked<'_, K, V> {
-    pub(super) fn find(&self, key: &K) -> Option<&V> {
+    pub(in crate::store) fn find(&self, key: &K) -> Option<&V> {
         self.shard.map.get(key)
     }
 
-    pub(super) fn find_mut(&mut self, key: &K) -> Option<&mut V> {
+    pub(in crate::store) fn find_mut(&mut self, key: &K) -> Option<&mut V> {
         self.shard.map.get_mut(key)
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
+    pub(in crate::store) fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
         self.shard.map.iter()
     }
 
-    pub(super) fn remove(&mut self, key: &K) -> Option<V> {
+    pub(in crate::store) fn remove(&mut self, key: &K) -> Option<V> {
         let removed = self.shard.map.remove(key);
         self.shard.change -= isize::from(removed.is_some());
         removed
     }
 
     /// Puts `value` in, unless that takes a new place and all places hold the living.
-    pub(super) fn insert(&mut self, key: K, value: V, now: u64) -> Result<(), V> {
+    pub(in crate::store) fn insert(&mut self, key: K, value: V, now: u64) -> Result<(), V> {
         if let Some(old) = self.shard.map.get_mut(&key) {
             *old = value;
             return Ok(());
@@ -127,7 +127,7 @@ impl<K: Hash + Eq, V: Mortal> Locked<'_, K, V> {
     }
 
     /// Like [`insert`](Self::insert), but when there is no room a value that `yields` makes some.
-    pub(super) fn insert_before(
+    pub(in crate::store) fn insert_before(
         &mut self,
         key: K,
         value: V,

@@ -99,9 +99,13 @@ impl Call<'_> {
     fn resend(&mut self, phone: &mut Phone, id: ChallengeId, code: CodeMac) -> Step<Dispatched> {
         let who = self.enter(phone)?;
         let (now, rules) = (self.now, self.rules);
+        let longest = micros(rules.longest);
+        // Rules come with each call, so they may have become stricter since it started.
+        let goes_on = |live: &&mut Challenge| {
+            live.attempts < rules.attempts && live.start.saturating_add(longest) > now
+        };
         let own = phone.live(id, now).filter(|live| live.device == self.device);
-        let Some(sent) = own.filter(|live| live.attempts < rules.attempts).map(|live| live.number)
-        else {
+        let Some(sent) = own.filter(goes_on).map(|live| live.number) else {
             return Err(Dispatched::NotLive.into());
         };
         self.pause(phone, who)?;
@@ -112,8 +116,8 @@ impl Call<'_> {
         let Some(live) = phone.live(id, now) else { return Err(Dispatched::NotLive.into()) };
         live.code = code;
         live.number = sent + 1;
-        let longest = live.start.saturating_add(micros(rules.longest));
-        live.end = now.saturating_add(micros(rules.lifetime)).min(longest);
+        let last = live.start.saturating_add(longest);
+        live.end = now.saturating_add(micros(rules.lifetime)).min(last);
         let (expires_in, sealed) = (Duration::from_micros(live.end - now), live.sealed.clone());
         let cooldown = self.sent(phone, who, id, sent + 1);
         Ok(Dispatched::Allowed { number: sent + 1, expires_in, cooldown, sealed })

@@ -1,0 +1,172 @@
+//! The section `[store]`: where limits, blocks, codes and sessions are kept.
+
+use super::{
+    keys::{SecretRef, Sources},
+    sections::DurationText,
+};
+use crate::{
+    error::ConfigError,
+    key::Pepper,
+    otp::SharedLoginStore,
+    profile::Profile,
+    store::{Memory, Near, Redis, Resilient},
+};
+use serde::Deserialize;
+use std::{fmt, sync::Arc, time::Duration};
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StoreSection {
+    #[serde(default)]
+    backend: Backend,
+    url: Option<String>,
+    pepper: Option<SecretRef>,
+    deadline: Option<DurationText>,
+    outage_share: Option<f64>,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq)]
+#[serde(rename_all = "lowercase")]
+enum Backend {
+    #[default]
+    Memory,
+    Redis,
+}
+
+/// A store that was checked; it is not there yet.
+#[derive(Clone)]
+pub(in crate::gateway) enum StoreConfig {
+    Memory,
+    Redis(Resilient<Redis>),
+}
+
+const DEADLINES: std::ops::RangeInclusive<Duration> =
+    Duration::from_millis(5)..=Duration::from_secs(2);
+
+impl StoreSection {
+    pub(super) fn build(
+        &self,
+        profile: Profile,
+        sources: Sources<'_>,
+    ) -> Result<StoreConfig, ConfigError> {
+        if self.backend == Backend::Memory {
+            let unused = [
+                ("url", self.url.is_some()),
+                ("pepper", self.pepper.is_some()),
+                ("deadline", self.deadline.is_some()),
+                ("outage_share", self.outage_share.is_some()),
+            ];
+            return match unused.into_iter().find(|(_, written)| *written) {
+                Some((key, _)) => Err(ConfigError::new(format!(
+                    "`{key}` is for a store that is shared: set backend = \"redis\", or leave it out"
+                ))),
+                None => Ok(StoreConfig::Memory),
+            };
+        }
+        let url = self.url(sources)?;
+        if profile != Profile::Dev && !is_private(&url) {
+            return Err(ConfigError::new(format!(
+                "url: profile \"{}\" sends nothing unencrypted to another machine: use an encrypted tunnel that \
+                 ends on loopback",
+                profile.name()
+            )));
+        }
+        let pepper = self.pepper.as_ref().ok_or_else(|| {
+            ConfigError::new(
+                "`pepper` is missing: 32 random bytes or more, the same on every instance, like pepper = \
+                 \"env:STORE_PEPPER\"",
+            )
+        })?;
+        let pepper = Pepper::new(&pepper.strong(sources).map_err(|error| error.within("pepper"))?)?;
+        let mut redis = Redis::new(&url, pepper).map_err(|error| error.within("url"))?;
+        if let Some(DurationText(deadline)) = self.deadline {
+            if !DEADLINES.contains(&deadline) {
+                return Err(ConfigError::new("deadline: 5ms to 2s"));
+            }
+            redis = redis.deadline(deadline);
+        }
+        let mut store = Resilient::new(redis);
+        if let Some(share) = self.outage_share {
+            store = store.share(share).map_err(|error| error.within("outage_share"))?;
+        }
+        Ok(StoreConfig::Redis(if profile == Profile::Banking { store.strict() } else { store }))
+    }
+
+    fn url(&self, sources: Sources<'_>) -> Result<String, ConfigError> {
+        let text = self.url.as_deref().ok_or_else(|| {
+            ConfigError::new("`url` is missing, like url = \"redis://127.0.0.1:6379\"")
+        })?;
+        if !text.starts_with("redis:") {
+            let secret = SecretRef::try_from(text.to_owned()).map_err(|_| {
+                ConfigError::new("url: like redis://127.0.0.1:6379, or env:REDIS_URL")
+            })?;
+            let bytes = secret.text(sources)?;
+            let url = String::from_utf8(bytes);
+            return url.map_err(|_| ConfigError::new("not a URL").within(secret));
+        }
+        if text.contains('@') {
+            return Err(ConfigError::new(
+                "url: a password does not belong into this file: name the whole URL, like url = \"env:REDIS_URL\"",
+            ));
+        }
+        Ok(text.to_owned())
+    }
+}
+
+impl StoreConfig {
+    pub(in crate::gateway) fn open(&self) -> SharedLoginStore {
+        match self {
+            Self::Memory => Arc::new(Memory::new()),
+            Self::Redis(store) => Arc::new(Near::new(store.clone())),
+        }
+    }
+}
+
+/// Whether a URL leads no further than this machine.
+fn is_private(url: &str) -> bool {
+    let rest = url.split_once("://").map_or("", |(_, rest)| rest);
+    let host = rest.split(['/', '?']).next().unwrap_or_default();
+    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+    let host = match host.strip_prefix('[') {
+        Some(literal) => literal.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    host == "localhost"
+        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+impl fmt::Debug for StoreConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Memory => "Memory",
+            Self::Redis(_) => "Redis",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_this_machine_is_private() {
+        for near in [
+            "redis://127.0.0.1:6379",
+            "redis://localhost/0",
+            "redis://user:pass@127.9.9.9:1/2?protocol=resp3",
+            "redis://[::1]:6379",
+        ] {
+            assert!(is_private(near), "{near}");
+        }
+        for far in [
+            "redis://10.0.0.1",
+            "redis://redis:6379",
+            "redis://127.0.0.1@10.0.0.1:6379",
+            "redis://localhost.example",
+            "redis://[2001:db8::1]:6379",
+            "redis://",
+        ] {
+            assert!(!is_private(far), "{far}");
+        }
+    }
+}

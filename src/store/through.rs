@@ -1,0 +1,120 @@
+//! Codes and sessions through what is around a store: asked while it answers, an error while it does not.
+
+use super::{Near, Resilient, StoreError};
+use crate::{
+    eventual::Eventual,
+    otp::{Attempt, Challenges, Dispatch, Issue, Resend, Sent, SharedLoginStore, Verified},
+    store::Store,
+    token::{Opened, Opening, Rotated, Rotation, Session, SessionId, Sessions},
+};
+use std::sync::Arc;
+
+type Answer<T> = Eventual<Result<T, StoreError>>;
+
+impl<S: Challenges + 'static> Challenges for Near<S> {
+    fn issue(&self, issue: Issue) -> Answer<Dispatch> {
+        self.store().issue(issue)
+    }
+
+    fn resend(&self, resend: Resend) -> Answer<Dispatch> {
+        self.store().resend(resend)
+    }
+
+    fn verify(&self, attempt: Attempt) -> Answer<Verified> {
+        self.store().verify(attempt)
+    }
+
+    fn give_back(&self, sent: Sent) -> Answer<()> {
+        self.store().give_back(sent)
+    }
+}
+
+impl<S: Sessions + 'static> Sessions for Near<S> {
+    fn open(&self, opening: Opening) -> Answer<Opened> {
+        self.store().open(opening)
+    }
+
+    fn rotate(&self, rotation: Rotation) -> Answer<Rotated> {
+        self.store().rotate(rotation)
+    }
+
+    fn session(&self, id: SessionId) -> Answer<Option<Session>> {
+        self.store().session(id)
+    }
+
+    fn end(&self, id: SessionId) -> Answer<Option<Session>> {
+        self.store().end(id)
+    }
+
+    fn end_all(&self, subject: &str) -> Answer<Vec<Session>> {
+        self.store().end_all(subject)
+    }
+
+    fn sessions(&self, subject: &str) -> Answer<Vec<Session>> {
+        self.store().sessions(subject)
+    }
+}
+
+/// Codes are never decided without the store: an instance alone would let everybody guess once more.
+impl<S: Store + Challenges + Clone + 'static> Challenges for Resilient<S> {
+    fn issue(&self, issue: Issue) -> Answer<Dispatch> {
+        let this = self.clone();
+        self.ask(|store| store.issue(issue)).map(move |told| {
+            this.learn_of(told.as_ref().map_or(&[], |told| &told.started));
+            told
+        })
+    }
+
+    fn resend(&self, resend: Resend) -> Answer<Dispatch> {
+        let this = self.clone();
+        self.ask(|store| store.resend(resend)).map(move |told| {
+            this.learn_of(told.as_ref().map_or(&[], |told| &told.started));
+            told
+        })
+    }
+
+    fn verify(&self, attempt: Attempt) -> Answer<Verified> {
+        let this = self.clone();
+        self.ask(|store| store.verify(attempt)).map(move |told| {
+            this.learn_of(told.as_ref().map_or(&[], |told| &told.started));
+            told
+        })
+    }
+
+    fn give_back(&self, sent: Sent) -> Answer<()> {
+        self.ask(|store| store.give_back(sent))
+    }
+}
+
+/// Neither is a refresh token: it could be used twice.
+impl<S: Store + Sessions + Clone + 'static> Sessions for Resilient<S> {
+    fn open(&self, opening: Opening) -> Answer<Opened> {
+        self.ask(|store| store.open(opening))
+    }
+
+    fn rotate(&self, rotation: Rotation) -> Answer<Rotated> {
+        self.ask(|store| store.rotate(rotation))
+    }
+
+    fn session(&self, id: SessionId) -> Answer<Option<Session>> {
+        self.ask(|store| store.session(id))
+    }
+
+    fn end(&self, id: SessionId) -> Answer<Option<Session>> {
+        self.ask(|store| store.end(id))
+    }
+
+    fn end_all(&self, subject: &str) -> Answer<Vec<Session>> {
+        self.ask(|store| store.end_all(subject))
+    }
+
+    fn sessions(&self, subject: &str) -> Answer<Vec<Session>> {
+        self.ask(|store| store.sessions(subject))
+    }
+}
+
+impl<S: Store + Challenges + Sessions + 'static> From<Near<S>> for SharedLoginStore {
+    fn from(near: Near<S>) -> Self {
+        Arc::new(near)
+    }
+}

@@ -1,0 +1,227 @@
+//! The bounds of a login, at both ends, each with its source.
+#![cfg(feature = "gateway")]
+
+#[path = "support/config.rs"]
+mod support;
+
+use support::{Folder, check, dev, login, served};
+
+/// Each bound of a login: the section, the key, what is just good, what is just wrong with what is said.
+type Bound =
+    (&'static str, &'static str, [&'static str; 2], &'static [(&'static str, &'static str)]);
+
+const BOUNDS: [Bound; 10] = [
+    (
+        "otp",
+        "lifetime",
+        ["60s", "300s"],
+        &[
+            (
+                "59s",
+                "lifetime of a code: 60 to 300 seconds, not 59 (ASVS 6.5.5 and the checklists: 5 minutes)",
+            ),
+            // Requirement 4.
+            (
+                "301s",
+                "lifetime of a code: 60 to 300 seconds, not 301 (ASVS 6.5.5 and the checklists: 5 minutes)",
+            ),
+        ],
+    ),
+    (
+        "otp",
+        "cooldown",
+        ["10s", "5m"],
+        &[
+            ("9s", "cooldown: 10 to 300 seconds, not 9 (messages take seconds to arrive)"),
+            ("301s", "cooldown: 10 to 300 seconds, not 301 (messages take seconds to arrive)"),
+        ],
+    ),
+    (
+        "otp",
+        "client",
+        ["1/1m", "100/60m"],
+        &[
+            ("0/10m", "client: requests of a client: 1 to 100, not 0 (the checklists)"),
+            ("101/10m", "client: requests of a client: 1 to 100, not 101 (the checklists)"),
+            ("10/59s", "client: requests of a client: 60 to 3600 seconds, not 59 (the checklists)"),
+            (
+                "10/61m",
+                "client: requests of a client: 60 to 3600 seconds, not 3660 (the checklists)",
+            ),
+        ],
+    ),
+    (
+        "otp",
+        "phone",
+        ["1/60s", "10/1h"],
+        &[
+            ("0/10m", "phone: messages to a phone: 1 to 10, not 0 (the checklists)"),
+            ("11/10m", "phone: messages to a phone: 1 to 10, not 11 (the checklists)"),
+            ("3/59s", "phone: messages to a phone: 60 to 3600 seconds, not 59 (the checklists)"),
+            ("3/2h", "phone: messages to a phone: 60 to 3600 seconds, not 7200 (the checklists)"),
+        ],
+    ),
+    (
+        "otp",
+        "device",
+        ["1/60s", "10/1h"],
+        &[
+            ("0/5m", "device: messages for a device: 1 to 10, not 0 (the checklists)"),
+            ("11/5m", "device: messages for a device: 1 to 10, not 11 (the checklists)"),
+            (
+                "3/59999ms",
+                "device: messages for a device: 60 to 3600 seconds, not 59.999 (the checklists)",
+            ),
+            (
+                "3/3601s",
+                "device: messages for a device: 60 to 3600 seconds, not 3601 (the checklists)",
+            ),
+        ],
+    ),
+    (
+        "otp",
+        "guesses",
+        ["5/15m", "20/24h"],
+        &[
+            ("4/1h", "guesses: wrong codes for a phone: 5 to 20, not 4 (the checklists)"),
+            ("21/1h", "guesses: wrong codes for a phone: 5 to 20, not 21 (the checklists)"),
+            (
+                "10/14m",
+                "guesses: wrong codes for a phone: 900 to 86400 seconds, not 840 (the checklists)",
+            ),
+            (
+                "10/25h",
+                "guesses: wrong codes for a phone: 900 to 86400 seconds, not 90000 (the checklists)",
+            ),
+        ],
+    ),
+    (
+        "otp",
+        "block",
+        ["30s", "24h"],
+        &[
+            ("29s", "block: 30 to 86400 seconds, not 29 (the checklists: 900 seconds)"),
+            ("25h", "block: 30 to 86400 seconds, not 90000 (the checklists: 900 seconds)"),
+        ],
+    ),
+    (
+        "token",
+        "refresh",
+        ["1d", "30d"],
+        &[
+            (
+                "23h",
+                "refresh: refresh token: 86400 to 2592000 seconds, not 82800 (the checklists: 7 to 30 days)",
+            ),
+            (
+                "31d",
+                "refresh: refresh token: 86400 to 2592000 seconds, not 2678400 (the checklists: 7 to 30 days)",
+            ),
+        ],
+    ),
+    (
+        "token",
+        "session",
+        ["7d", "90d"],
+        &[
+            (
+                "6d",
+                "session: session: 604800 to 7776000 seconds, not 518400 (ASVS 7.3.2: an absolute lifetime)",
+            ),
+            (
+                "91d",
+                "session: session: 604800 to 7776000 seconds, not 7862400 (ASVS 7.3.2: an absolute lifetime)",
+            ),
+        ],
+    ),
+    (
+        "token",
+        "access",
+        ["1m", "60m"],
+        &[
+            ("59s", "access: the lifetime of access tokens: 1 to 60 minutes"),
+            ("61m", "1 to 60 minutes"),
+        ],
+    ),
+];
+
+fn with(section: &str, line: &str) -> String {
+    if section == "otp" { login(line, "") } else { login("", line) }
+}
+
+#[test]
+fn requirement_4_times_and_windows_have_bounds_at_both_ends() {
+    let folder = Folder::new();
+    let mut cases = Vec::new();
+    for (section, key, good, wrong) in BOUNDS {
+        let written = |value: &str| dev(&with(section, &format!("{key} = \"{value}\"")));
+        for value in good {
+            let text = served(&written(value));
+            folder.parse(&text).unwrap_or_else(|error| panic!("{text}\n{error}"));
+        }
+        cases.extend(wrong.iter().map(|(value, told)| (written(value), *told)));
+    }
+    assert_eq!(cases.len(), 28);
+    check(&cases);
+    let long_block = (login("block = \"899s\"", ""), "block: 900 to 86400 seconds, not 899");
+    check(&[long_block]);
+}
+
+#[test]
+fn counts_have_bounds_at_both_ends_and_short_codes_a_price() {
+    let folder = Folder::new();
+    let otp = |line: &str, told| (dev(&login(line, "")), told);
+    let banking = |line: &str, told| (format!("profile = \"banking\"\n{}", login(line, "")), told);
+    for good in [
+        "digits = 6",
+        "digits = 8",
+        "attempts = 3",
+        "attempts = 10",
+        "resends = 0",
+        "resends = 5",
+        "allow_short_codes = true\ndigits = 4",
+        "digits = 5\nattempts = 3\nlifetime = \"120s\"\nallow_short_codes = true",
+    ] {
+        let text = dev(&login(good, ""));
+        folder.parse(&served(&text)).unwrap_or_else(|error| panic!("{good}\n{error}"));
+    }
+    let price = "codes of less than 6 digits allow at most 3 attempts and 120 seconds (ASVS 6.5.4: 20 bits)";
+    let short = "[otp]: digits: codes of 4 or 5 digits can be guessed: 6 to 8, or add allow_short_codes = true, \
+                 with at most 3 attempts and 120 seconds (ASVS 6.5.4: 20 bits)";
+    check(&[
+        otp("digits = 5", short),
+        otp("digits = 4\nallow_short_codes = false", short),
+        otp("digits = 3", "digits: digits of a code: 6 to 8, not 3 (ASVS 6.5.4: 20 bits)"),
+        otp("digits = 9", "digits: digits of a code: 6 to 8, not 9 (ASVS 6.5.4: 20 bits)"),
+        otp("digits = 3\nallow_short_codes = true", "digits of a short code: 4 to 5, not 3"),
+        otp("digits = 6\nallow_short_codes = true", "digits of a short code: 4 to 5, not 6"),
+        otp("allow_short_codes = true", "[otp]: digits: 4 or 5, which allow_short_codes is for"),
+        otp("digits = 4\nallow_short_codes = true\nattempts = 4", price),
+        otp("attempts = 4\nallow_short_codes = true\ndigits = 4", price),
+        otp("attempts = 5\ndigits = 5\nallow_short_codes = true", price),
+        otp("lifetime = \"121s\"\ndigits = 5\nallow_short_codes = true", price),
+        banking("digits = 5", "digits of a code: 6 to 8, not 5"),
+        banking(
+            "digits = 5\nallow_short_codes = true",
+            "profile \"banking\" does not take codes of less than 6 digits",
+        ),
+        otp(
+            "attempts = 2",
+            "attempts for a code: 3 to 10, not 2 (NIST SP 800-63B-4 section 3.2.2)",
+        ),
+        otp(
+            "attempts = 11",
+            "attempts for a code: 3 to 10, not 11 (NIST SP 800-63B-4 section 3.2.2)",
+        ),
+        otp("resends = 6", "resends of a code: 0 to 5, not 6 (each is a paid message)"),
+        otp("resends = -1", "invalid value: integer `-1`"),
+        otp("attempts = 256", "invalid value: integer `256`"),
+        otp("attempts = \"5\"", "is needed here, not: string"),
+        otp("lifetime = 300", "a string is needed here, not: integer"),
+        otp("lifetime = \"5 minutes\"", "`5 minutes` is not a duration like 250ms, 30s"),
+        otp("client = \"10\"", "`10` is not a window like 3/10m"),
+        otp("client = \"10/10\"", "`10/10` is not a window like 3/10m"),
+        otp("phone = \"-1/10m\"", "`-1/10m` is not a window like 3/10m"),
+        otp("client = \"300/10m\"", "`300/10m` is a window of more than 100"),
+    ]);
+}

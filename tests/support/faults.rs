@@ -1,0 +1,160 @@
+//! A store of logins in memory that fails, or takes its time, when it is told to.
+#![allow(dead_code, clippy::unwrap_used, reason = "each test file uses its part, and may panic")]
+
+use portcullis::{
+    Eventual, Key, Memory, Pepper,
+    otp::{Attempt, Challenges, Dispatch, Issue, Resend, Sent, Verified},
+    store::{Adjustment, Answer, Asks, Block, Blocked, Standing, Store, StoreError, Take},
+    token::{Opened, Opening, Rotated, Rotation, Session, SessionId, Sessions},
+};
+use std::sync::{Arc, Mutex};
+
+/// Delegates to a memory.
+#[derive(Clone, Debug)]
+pub(crate) struct Faulty {
+    memory: Memory,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    failing: Vec<&'static str>,
+    slow: bool,
+    calls: Vec<&'static str>,
+}
+
+/// All that can fail.
+pub(crate) const ALL: [&str; 15] = [
+    "admit",
+    "block",
+    "unblock",
+    "blocks",
+    "adjust",
+    "ready",
+    "issue",
+    "resend",
+    "verify",
+    "give_back",
+    "open",
+    "rotate",
+    "session",
+    "end",
+    "sessions",
+];
+
+impl Faulty {
+    pub(crate) fn new(memory: Memory) -> Self {
+        Self { memory, state: Arc::default() }
+    }
+
+    /// From now on these calls fail, and no others.
+    pub(crate) fn fail(&self, calls: &[&'static str]) {
+        self.state.lock().unwrap().failing = calls.to_vec();
+    }
+
+    /// From now on answers come later.
+    pub(crate) fn slow_down(&self) {
+        self.state.lock().unwrap().slow = true;
+    }
+
+    /// The calls since the last time.
+    pub(crate) fn calls(&self) -> Vec<&'static str> {
+        std::mem::take(&mut self.state.lock().unwrap().calls)
+    }
+
+    fn call<T: Send + 'static>(
+        &self,
+        name: &'static str,
+        call: impl FnOnce(&Memory) -> Eventual<Result<T, StoreError>> + Send + 'static,
+    ) -> Eventual<Result<T, StoreError>> {
+        let mut state = self.state.lock().unwrap();
+        state.calls.push(name);
+        if state.failing.contains(&name) {
+            return Eventual::Ready(Err(StoreError::new("connection refused")));
+        }
+        if !state.slow {
+            return call(&self.memory);
+        }
+        let memory = self.memory.clone();
+        Eventual::later(async move {
+            tokio::task::yield_now().await;
+            call(&memory).await
+        })
+    }
+}
+
+impl Store for Faulty {
+    fn admit(&self, asks: Asks) -> Eventual<Result<Answer, StoreError>> {
+        self.call("admit", |memory| memory.admit(asks))
+    }
+
+    fn pepper(&self) -> &Pepper {
+        self.memory.pepper()
+    }
+
+    fn block(&self, key: Key, block: Block) -> Eventual<Result<(), StoreError>> {
+        self.call("block", move |memory| memory.block(key, block))
+    }
+
+    fn unblock(&self, key: Key) -> Eventual<Result<bool, StoreError>> {
+        self.call("unblock", move |memory| memory.unblock(key))
+    }
+
+    fn blocks(&self, most: usize) -> Eventual<Result<Vec<Blocked>, StoreError>> {
+        self.call("blocks", move |memory| memory.blocks(most))
+    }
+
+    fn adjust(&self, take: Take, by: Adjustment) -> Eventual<Result<Standing, StoreError>> {
+        self.call("adjust", move |memory| memory.adjust(take, by))
+    }
+
+    fn ready(&self) -> Eventual<Result<(), StoreError>> {
+        self.call("ready", Store::ready)
+    }
+}
+
+impl Challenges for Faulty {
+    fn issue(&self, issue: Issue) -> Eventual<Result<Dispatch, StoreError>> {
+        self.call("issue", |memory| memory.issue(issue))
+    }
+
+    fn resend(&self, resend: Resend) -> Eventual<Result<Dispatch, StoreError>> {
+        self.call("resend", move |memory| memory.resend(resend))
+    }
+
+    fn verify(&self, attempt: Attempt) -> Eventual<Result<Verified, StoreError>> {
+        self.call("verify", move |memory| memory.verify(attempt))
+    }
+
+    fn give_back(&self, sent: Sent) -> Eventual<Result<(), StoreError>> {
+        self.call("give_back", move |memory| memory.give_back(sent))
+    }
+}
+
+impl Sessions for Faulty {
+    fn open(&self, opening: Opening) -> Eventual<Result<Opened, StoreError>> {
+        self.call("open", |memory| memory.open(opening))
+    }
+
+    fn rotate(&self, rotation: Rotation) -> Eventual<Result<Rotated, StoreError>> {
+        self.call("rotate", move |memory| memory.rotate(rotation))
+    }
+
+    fn session(&self, id: SessionId) -> Eventual<Result<Option<Session>, StoreError>> {
+        self.call("session", move |memory| memory.session(id))
+    }
+
+    fn end(&self, id: SessionId) -> Eventual<Result<Option<Session>, StoreError>> {
+        self.call("end", move |memory| memory.end(id))
+    }
+
+    fn end_all(&self, subject: &str) -> Eventual<Result<Vec<Session>, StoreError>> {
+        let subject = subject.to_owned();
+        self.call("end", move |memory| memory.end_all(&subject))
+    }
+
+    fn sessions(&self, subject: &str) -> Eventual<Result<Vec<Session>, StoreError>> {
+        let subject = subject.to_owned();
+        self.call("sessions", move |memory| memory.sessions(&subject))
+    }
+}
