@@ -96,7 +96,7 @@ async fn a_flood_of_phones_stays_in_bounds_and_loses_nothing_live() {
 }
 
 #[tokio::test]
-async fn phones_and_windows_are_swept_when_all_of_them_is_past() {
+async fn requirement_13_phones_and_windows_are_swept_when_all_of_them_is_past() {
     let (memory, scene) = scene();
     let fill = async |from: u32| {
         for number in from..from + 2_000 {
