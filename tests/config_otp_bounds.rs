@@ -6,8 +6,11 @@ mod support;
 
 use support::{Folder, check, dev, login, served};
 
+type Bound =
+    (&'static str, &'static str, [&'static str; 2], &'static [(&'static str, &'static str)]);
+
 /// Each bound of a login: the section, the key, what is just good, what is just wrong with what is said.
-const BOUNDS: [(&str, &str, [&str; 2], &[(&str, &str)]); 11] = [
+const BOUNDS: [Bound; 11] = [
     (
         "otp",
         "lifetime",
