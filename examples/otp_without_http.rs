@@ -73,9 +73,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
         otp.check(&other, &again.id, code.as_digits(), Purpose::StepUp).await.map_err(slug)?;
     println!("{} is confirmed", proof.phone);
 
-    otp.refresh(login.tokens.refresh.as_str()).await.map_err(slug)?;
+    otp.refresh(address, login.tokens.refresh.as_str()).await.map_err(slug)?;
     otp.logout(login.tokens.session).await.map_err(slug)?;
-    let over = otp.refresh(login.tokens.refresh.as_str()).await.err().ok_or("it was over")?;
+    let over =
+        otp.refresh(address, login.tokens.refresh.as_str()).await.err().ok_or("it was over")?;
     println!("the session went on, then it was over: {}", over.reason().slug());
     Ok(())
 }

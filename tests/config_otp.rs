@@ -1,6 +1,6 @@
 //! Every key of a login in a configuration, and what it does.
 #![cfg(feature = "gateway")]
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests may panic, too")]
 
 #[path = "support/config.rs"]
 mod support;

@@ -1,5 +1,6 @@
 //! The program with a login: from a code on its standard output to a token that its routes accept, and to the end.
 #![cfg(feature = "gateway")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests may panic, too")]
 
 #[path = "support/gateway.rs"]
 mod support;

@@ -138,6 +138,34 @@ async fn requirement_9_guesses_that_are_spread_out_add_up_to_thirty_in_a_day() {
 }
 
 #[tokio::test]
+async fn requirement_57_attempts_are_told_with_their_number() {
+    let login = Login::new();
+    let (challenge, code) = login.challenge(Ask::code(PHONE)).await;
+    for _ in 0..2 {
+        login.ask(Ask::verify(&challenge, &wrong(&code))).await.assert(401, "otp-invalid");
+    }
+    login.ask(Ask::verify(&challenge, &code).device(&device(1))).await;
+    assert_eq!(login.ask(Ask::verify(&challenge, &code)).await.status, 200);
+    let told: Vec<_> = login
+        .told
+        .events()
+        .iter()
+        .filter_map(|event| match event.act {
+            Act::Login { step, attempt: Some(attempt), .. } => Some((step.name(), attempt)),
+            _ => None,
+        })
+        .collect();
+    let expected = [
+        ("code-wrong", 1),
+        ("code-wrong", 2),
+        ("device-mismatch", 3),
+        ("code-right", 4),
+        ("device-new", 4),
+    ];
+    assert_eq!(told, expected);
+}
+
+#[tokio::test]
 async fn the_right_code_forgives_the_wrong_ones_of_its_lane() {
     let login = Login::new();
     for _ in 0..4 {

@@ -78,7 +78,7 @@ impl Scene {
     }
 
     /// What it would be if nothing bad had ever come: all attempts, all sends.
-    async fn is_untouched(self) {
+    async fn end_untouched(self) {
         assert!(self.tried > 0);
         let Self { login, challenge, code, .. } = self;
         assert_eq!(login.sent.settled().await, 1);
@@ -200,7 +200,7 @@ async fn requirement_42_bodies_that_are_no_object_of_the_endpoint() {
         scene.refused(ask, 400, "body-invalid", &format!("{member} {value}")).await;
     }
     assert!(scene.tried > 200, "{}", scene.tried);
-    scene.is_untouched().await;
+    scene.end_untouched().await;
 }
 
 /// A body in pieces, of which nobody knows how many come.
@@ -297,6 +297,9 @@ async fn requirement_42_only_plain_json_is_read() {
             scene.refused(ask, 415, "media-type-unsupported", coding).await;
         }
     }
+    // What the guard before the endpoints refuses is no gRPC status with HTTP 200 either.
+    let all = Ask::post("/v1/logout/all", &json!({})).header("content-type", "application/grpc");
+    scene.refused(all, 401, "token-missing", "grpc").await;
     let other = json!({ "challenge_id": "A".repeat(50), "code": "123456" });
     for kind in [
         "application/json",
@@ -308,7 +311,7 @@ async fn requirement_42_only_plain_json_is_read() {
         let ask = Ask::post(VERIFY, &other).header("content-type", kind);
         scene.refused(ask, 401, "otp-invalid", kind).await;
     }
-    scene.is_untouched().await;
+    scene.end_untouched().await;
 }
 
 #[tokio::test]
@@ -361,7 +364,7 @@ async fn requirement_40_and_70_a_device_id_is_one_of_16_to_128_plain_letters() {
         let other = json!({ "challenge_id": "A".repeat(50), "code": "123456" });
         scene.refused(Ask::post(VERIFY, &other).device(&good), 401, "otp-invalid", &good).await;
     }
-    scene.is_untouched().await;
+    scene.end_untouched().await;
 }
 
 #[tokio::test]
@@ -414,7 +417,7 @@ async fn requirement_6_and_41_and_43_texts_that_mean_something_elsewhere_mean_no
         let out = scene.login.ask(Ask::post(LOGOUT, &json!({ "refresh_token": text }))).await;
         assert_eq!((out.status.as_u16(), out.text.as_str()), (204, ""));
     }
-    scene.is_untouched().await;
+    scene.end_untouched().await;
 }
 
 #[tokio::test]

@@ -438,7 +438,7 @@ async fn codes(document: &mut Document) {
 
     // A queue with one place, which nobody empties.
     let one = NonZeroU16::MIN;
-    let scene = Login::over(dev(), |builder| builder.waiting(one), |memory| Arc::new(memory));
+    let scene = Login::over(dev(), |builder| builder.queue(one), |memory| Arc::new(memory));
     let first = scene.request();
     let first = first.await;
     scene.pass(60);

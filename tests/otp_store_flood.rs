@@ -128,7 +128,7 @@ async fn where_there_is_no_room_messages_of_the_day_give_way_and_wrong_codes_do_
 }
 
 #[tokio::test]
-async fn phones_and_windows_are_swept_when_all_of_them_is_past() {
+async fn requirement_13_phones_and_windows_are_swept_when_all_of_them_is_past() {
     let (memory, scene) = scene();
     let fill = async |from: u32| {
         for number in from..from + 2_000 {

@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 use std::{
     collections::BTreeSet,
     convert::Infallible,
+    net::IpAddr,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering::SeqCst},
@@ -91,8 +92,10 @@ async fn requirement_17_access_tokens_have_these_claims_and_no_others() {
     let opened = part(&answer.str("access_token"), 1)["iat"].clone();
     login.pass(100);
     let next = login.refresh(&answer.str("refresh_token")).await;
+    login.pass(100);
+    let last = login.refresh(&next.str("refresh_token")).await;
     let mut ids = BTreeSet::new();
-    for (answer, age) in [(&answer, 0), (&next, 100)] {
+    for (answer, age) in [(&answer, 0), (&next, 100), (&last, 200)] {
         let token = answer.str("access_token");
         let (header, mut claims) = (part(&token, 0), part(&token, 1));
         assert_eq!((&header["typ"], &header["alg"]), (&json!("at+jwt"), &json!("ES256")));
@@ -139,7 +142,7 @@ async fn requirement_20_nothing_that_is_kept_or_shown_is_of_use() {
     assert!(serde_json::from_slice::<Value>(&bytes).is_err());
     let subject = Subject::new(&answer.str("subject")).unwrap();
     let sessions = login.otp.sessions(&subject, None).await.unwrap();
-    let tokens = login.otp.refresh(&refresh).await.unwrap();
+    let tokens = login.otp.refresh(IpAddr::from([203, 0, 113, 7]), &refresh).await.unwrap();
     let shown = format!(
         "{:?} {:?} {:?} {sessions:?} {tokens:?} {:?} {:?} {:?}",
         login.store,

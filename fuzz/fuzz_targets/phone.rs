@@ -5,12 +5,10 @@ use libfuzzer_sys::fuzz_target;
 use portcullis::Phone;
 
 fuzz_target!(|text: &str| {
-    let phone = match text.parse::<Phone>() {
-        Ok(phone) => phone,
-        Err(error) => {
-            assert!(text.len() < 6 || !error.to_string().contains(text), "{error}");
-            return;
-        }
+    let Ok(phone) = text.parse::<Phone>() else {
+        // The error is the same for every text, so that it repeats none.
+        assert_eq!(text.parse::<Phone>().err(), "".parse::<Phone>().err());
+        return;
     };
     assert_eq!(phone.as_e164(), text);
     assert!(text.is_ascii() && (3..=16).contains(&text.len()));

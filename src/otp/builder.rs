@@ -82,7 +82,7 @@ impl OtpBuilder {
 
     /// How many messages can wait for the sender, 4,096 by default. When all places are taken, requests are
     /// refused with 503 before anything is stored.
-    pub fn waiting(mut self, messages: NonZeroU16) -> Self {
+    pub fn queue(mut self, messages: NonZeroU16) -> Self {
         self.waiting = messages;
         self
     }

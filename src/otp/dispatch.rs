@@ -38,7 +38,7 @@ impl Inner {
         }
         // Before anything is stored: a code that cannot be sent must not cost a send.
         let place = self.place()?;
-        let is_decoy = self.is_withheld(phone).await?;
+        let is_decoy = self.is_withheld(phone, purpose).await?;
         let pepper = self.store.pepper();
         let challenge = self.secrets.draw_challenge(is_decoy).ok_or(Reason::StoreUnavailable)?;
         let handle = Handle { purpose, challenge, phone: phone_key(pepper, phone) };
@@ -88,6 +88,8 @@ impl Inner {
         self.tell(Some(caller), Step::CodeResent, handle.phone, None);
         let language = caller.language.as_deref().unwrap_or(&record.language);
         let message = self.write(record.phone, handle.purpose, Some(language), code);
+        // Since the first message the number may have opted out.
+        let is_decoy = is_decoy || self.withheld.as_ref().is_some_and(|it| it(&record.phone));
         self.post(place, &handle, &allowed, message, is_decoy);
         self.told(&handle, record.phone, &allowed)
     }
@@ -98,9 +100,10 @@ impl Inner {
     }
 
     /// Whether nothing may be sent to a number. Asks about every number in the same way.
-    async fn is_withheld(&self, phone: &Phone) -> Result<bool, Rejection> {
+    async fn is_withheld(&self, phone: &Phone, purpose: Purpose) -> Result<bool, Rejection> {
         let withheld = self.withheld.as_ref().is_some_and(|withheld| withheld(phone));
-        if self.settings.known_only {
+        // A number that a user changes to is not known yet.
+        if self.settings.known_only && purpose == Purpose::Login {
             return Ok(self.subjects.find(phone).await?.is_none() || withheld);
         }
         Ok(withheld)
@@ -131,10 +134,9 @@ impl Inner {
     ) {
         let now = self.issuer.time().wall();
         let fixed = self.test_numbers.code_for(self.store.pepper(), handle.phone, now);
-        if !is_decoy && fixed.is_none() {
-            let Handle { challenge, phone, .. } = *handle;
-            place.post(message, Sent { phone, challenge, number: allowed.number });
-        }
+        let Handle { challenge, phone, .. } = *handle;
+        let sent = Sent { phone, challenge, number: allowed.number };
+        if is_decoy || fixed.is_some() { place.feign(sent) } else { place.post(message, sent) }
     }
 
     fn allowed(&self, caller: &Caller, dispatch: Dispatch) -> Result<Allowed, Rejection> {

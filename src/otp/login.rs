@@ -5,6 +5,7 @@ use super::{
 };
 use crate::{
     audit::{self, Act, Event, Sink, Step},
+    client::Client,
     jwt::Verifier,
     key::Key,
     phone::Phone,
@@ -97,6 +98,9 @@ impl Otp {
 
     /// Whether a code is the right one for a challenge, for a purpose of your own.
     ///
+    /// **It proves a phone, not whose it is.** To confirm that a user who is logged in still has the phone, compare
+    /// [`Proof::phone`] with the user's own: whoever stole a session has a phone, too.
+    ///
     /// # Errors
     ///
     /// `body-invalid` if it is not a code at all, which counts for nothing; `otp-invalid` with the attempts that
@@ -155,6 +159,12 @@ impl Inner {
 
     pub(super) fn tell_blocks(&self, caller: &Caller, started: &[Started]) {
         started.iter().for_each(|started| self.record(Some(caller), started.into()));
+    }
+
+    /// What happened to somebody of whom no more than the address is known.
+    pub(super) fn tell_of(&self, client: Client, step: Step, key: Key) {
+        let act = Act::Login { step, key, attempt: None };
+        audit::record(self.sink.as_deref(), Event::new(act).client(Some(client.address())));
     }
 
     fn record(&self, caller: Option<&Caller>, act: Act) {

@@ -3,11 +3,12 @@
 use super::{Caller, Otp, OwnSession, Subject, Tokens, login::Inner, refusal};
 use crate::{
     audit::Step,
+    client::Client,
     identity::{TokenFault, challenge},
     key::{Key, KeyKind},
     rejection::{Reason, Rejection},
     store::{Absent, Asks, Block, Blocked, Outcome},
-    token::{Grant, Opening, RefreshToken, Rotated, Rotation, Session, SessionId},
+    token::{Grant, Issuer, Opening, RefreshToken, Rotated, Rotation, Session, SessionId},
 };
 use std::time::Duration;
 use zeroize::Zeroizing;
@@ -26,7 +27,12 @@ impl Otp {
     ///
     /// `token-invalid` if it is not a token of a session that goes on; `blocked` or `denied` if its subject is;
     /// `store-unavailable`. After all but the first the token is as good as before.
-    pub async fn refresh(&self, token: &str) -> Result<Tokens, Rejection> {
+    pub async fn refresh(
+        &self,
+        client: impl Into<Client>,
+        token: &str,
+    ) -> Result<Tokens, Rejection> {
+        let client = client.into();
         let inner = &*self.0;
         let (id, generation) = RefreshToken::read(&inner.secrets, token)
             .ok_or_else(|| invalid(TokenFault::Malformed))?;
@@ -41,8 +47,8 @@ impl Otp {
         let session = match inner.store.rotate(rotation).await? {
             Rotated::Next(session) | Rotated::Replay(session) => session,
             Rotated::Reused(session) => {
+                inner.tell_of(client, Step::RefreshReused, inner.session_key(session.id));
                 inner.deny(session.id).await?;
-                inner.tell(None, Step::RefreshReused, inner.session_key(session.id), None);
                 return Err(invalid(TokenFault::Revoked));
             }
             Rotated::Over => return Err(invalid(TokenFault::Revoked)),
@@ -52,7 +58,7 @@ impl Otp {
             None => inner.grant_again(&session).await?,
         };
         let tokens = inner.tokens(&session, &grant)?;
-        inner.tell(None, Step::TokenRefreshed, inner.session_key(id), None);
+        inner.tell_of(client, Step::TokenRefreshed, inner.session_key(id));
         Ok(tokens)
     }
 
@@ -67,11 +73,12 @@ impl Otp {
     ///
     /// `store-unavailable`: it may go on.
     pub async fn logout(&self, session: SessionId) -> Result<(), Rejection> {
-        self.0.deny(session).await?;
+        // A session ends also where its access tokens cannot be denied, for want of room.
+        let denied = self.0.deny(session).await;
         if self.0.store.end(session).await?.is_some() {
             self.0.tell(None, Step::SessionEnded, self.0.session_key(session), None);
         }
-        Ok(())
+        denied
     }
 
     /// Ends all sessions of a subject, and says how many went on until now.
@@ -80,15 +87,17 @@ impl Otp {
     ///
     /// `store-unavailable`: some may go on.
     pub async fn logout_all(&self, subject: &Subject) -> Result<usize, Rejection> {
-        // Denied before they end: if the store fails in between, a second call finds them still there.
+        // Denied before they end: if the store fails in between, a second call finds them still there. They end
+        // also where one cannot be denied, for want of room.
+        let mut denied = Ok(());
         for session in self.0.store.sessions(subject.as_str()).await? {
-            self.0.deny(session.id).await?;
+            denied = denied.and(self.0.deny(session.id).await);
         }
         let ended = self.0.store.end_all(subject.as_str()).await?;
         for session in &ended {
-            self.0.denied(session).await?;
+            denied = denied.and(self.0.denied(session).await);
         }
-        Ok(ended.len())
+        denied.map(|()| ended.len())
     }
 
     /// The sessions of a subject that go on, the newest first; `current` is the one that asks.
@@ -144,10 +153,18 @@ impl Inner {
         };
         let opened = self.store.open(opening).await?;
         for session in &opened.ended {
-            self.denied(session).await?;
+            // It is over. That its last access token is good to its end is no reason to keep out who logs in.
+            let _ = self.denied(session).await;
         }
-        let grant = self.grant(&opened.session).await?;
-        let tokens = self.tokens(&opened.session, &grant)?;
+        let tokens = match self.grant(&opened.session).await {
+            Ok(grant) => self.tokens(&opened.session, &grant).map_err(Rejection::from),
+            Err(refusal) => Err(refusal),
+        };
+        if tokens.is_err() {
+            // Nobody has got hold of it.
+            let _ = self.store.end(opened.session.id).await;
+        }
+        let tokens = tokens?;
         self.tell(Some(caller), Step::TokenIssued, self.session_key(opened.session.id), None);
         Ok(tokens)
     }
@@ -155,15 +172,18 @@ impl Inner {
     /// What the next access token of a session says.
     async fn grant(&self, session: &Session) -> Result<Grant, Rejection> {
         let subject = subject_of(session)?;
-        let grant = Grant::new(subject.as_str())
+        let grant = Grant::new(subject.as_str());
+        let grant = match &self.claims {
+            Some(claims) => claims.grant(grant, &subject).await?,
+            None => grant,
+        };
+        // Whatever was made of the grant: a token without its session could not be denied.
+        Ok(grant
+            .about(subject.as_str())
             .session(session.id.to_string())
             .claim("auth_time", session.opened_at.as_secs())
             // RFC 8176: a one-time password, by text message.
-            .claim("amr", vec!["otp", "sms"]);
-        Ok(match &self.claims {
-            Some(claims) => claims.grant(grant, &subject).await?,
-            None => grant,
-        })
+            .claim("amr", vec!["otp", "sms"]))
     }
 
     /// The same for a session that goes on, unless it or its subject was revoked or blocked by other means.
@@ -214,7 +234,8 @@ impl Inner {
 
     /// Denies access tokens of a session until the last of them has ended.
     async fn deny(&self, session: SessionId) -> Result<(), Rejection> {
-        let block = Block::lasting(self.issuer.access_lifetime() + MAX_LEEWAY);
+        // Not by the lifetime of today: a token may be from before it was made shorter.
+        let block = Block::lasting(Issuer::LONGEST + MAX_LEEWAY);
         Ok(self.store.block(self.session_key(session), block).await?)
     }
 

@@ -25,6 +25,13 @@ impl Grant {
         }
     }
 
+    /// For another subject.
+    #[cfg(feature = "otp")]
+    pub(crate) fn about(mut self, subject: &str) -> Self {
+        self.subject = subject.to_owned();
+        self
+    }
+
     /// The scopes, one by one.
     pub fn scopes<T: Into<String>>(mut self, scopes: impl IntoIterator<Item = T>) -> Self {
         self.scopes.extend(scopes.into_iter().map(Into::into));

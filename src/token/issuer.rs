@@ -25,6 +25,9 @@ pub struct Issuer {
 }
 
 impl Issuer {
+    /// The longest that a token lasts.
+    pub(crate) const LONGEST: Duration = Duration::from_secs(3600);
+
     /// Signs with a fresh ES256 key, which dies with the process. `name` is the `iss` and `audience` the
     /// `aud` of every token.
     ///
@@ -104,7 +107,7 @@ impl Issuer {
     ///
     /// When it is less than a minute or more than an hour.
     pub fn lifetime(mut self, lifetime: Duration) -> Result<Self, ConfigError> {
-        if !(Duration::from_secs(60)..=LONGEST).contains(&lifetime) {
+        if !(Duration::from_secs(60)..=Self::LONGEST).contains(&lifetime) {
             return Err(ConfigError::new("the lifetime of access tokens: 1 to 60 minutes"));
         }
         self.lifetime = lifetime;
@@ -155,7 +158,7 @@ impl Issuer {
         TrustedIssuer::new(&*self.name, self.published.verifying())
             .audience(&*self.audience)
             .require(["sub", "client_id", "iat", "jti"])
-            .max_lifetime(LONGEST)
+            .max_lifetime(Self::LONGEST)
     }
 
     /// The `iss` of its tokens.
@@ -181,9 +184,6 @@ impl Issuer {
         &self.clock
     }
 }
-
-/// The longest that a token lasts.
-const LONGEST: Duration = Duration::from_secs(3600);
 
 impl fmt::Debug for Issuer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -68,9 +68,8 @@ clicked("burst", async () => {
 });
 
 clicked("refresh", async () => {
-  const answer = await ask("POST", "/v1/token/refresh", { body: { refresh_token: session.refresh } });
+  const answer = await refresh();
   if (answer.ok) {
-    enter(answer.data);
     return say("session-status", "The server gave a new pair of tokens; the old refresh token is spent.", "good");
   }
   if (answer.status === 401) return leave("The session is over. Log in again.");
@@ -79,9 +78,21 @@ clicked("refresh", async () => {
 
 clicked("list", list);
 
-clicked("logout", () => logOut("/v1/logout", "You are logged out."));
+clicked("logout", async () => {
+  // The refresh token ends the session also when the access token has expired.
+  const answer = await ask("POST", "/v1/logout", { body: { refresh_token: session.refresh } });
+  if (answer.ok) return leave("You are logged out.");
+  say("session-status", words(answer), "bad");
+});
 
-clicked("logout-all", () => logOut("/v1/logout/all", "You are logged out on all devices."));
+clicked("logout-all", async () => {
+  const everywhere = () => ask("POST", "/v1/logout/all", { bearer: true });
+  let answer = await everywhere();
+  if (answer.status === 401 && (await refresh()).ok) answer = await everywhere();
+  if (answer.ok) return leave("You are logged out on all devices.");
+  if (answer.status === 401) return leave("This session is over. Log in again to end the others.");
+  say("session-status", words(answer), "bad");
+});
 
 emptyCells();
 
@@ -115,10 +126,10 @@ async function end(one) {
   await list();
 }
 
-async function logOut(path, told) {
-  const answer = await ask("POST", path, { bearer: true });
-  if (answer.ok || answer.status === 401) leave(told);
-  else say("session-status", words(answer), "bad");
+async function refresh() {
+  const answer = await ask("POST", "/v1/token/refresh", { body: { refresh_token: session.refresh } });
+  if (answer.ok) enter(answer.data);
+  return answer;
 }
 
 // === Steps ===

@@ -5,7 +5,13 @@ use crate::otp::{
     sender::{Message, SendError},
 };
 use futures_util::FutureExt;
-use std::{panic::AssertUnwindSafe, sync::Arc};
+use std::{
+    panic::AssertUnwindSafe,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 /// What is told about each message: it, which it was, and how it ended. Called between two messages, so it must not
 /// block.
@@ -16,14 +22,25 @@ pub(super) struct Delivery {
     pub(super) sender: Arc<dyn CodeSender>,
     pub(super) challenges: Arc<dyn Challenges>,
     pub(super) on_outcome: OnOutcome,
+    /// Whether the last message did not leave.
+    pub(super) last_failed: AtomicBool,
 }
 
 impl Delivery {
     pub(super) async fn deliver(self: Arc<Self>, Parcel { message, sent }: Parcel) {
+        let Some(message) = message else {
+            // While messages fail, a number that gets none must not be the only one whose cooldown goes on.
+            if self.last_failed.load(Ordering::Relaxed) {
+                let _ = self.challenges.give_back(sent).await;
+            }
+            return;
+        };
         let sending = async { self.sender.send(message.clone()).await };
         let sending = AssertUnwindSafe(sending).catch_unwind();
         let outcome = sending.await.unwrap_or(Err(SendError::Unknown));
-        if outcome == Err(SendError::NotSent) {
+        let failed = outcome == Err(SendError::NotSent);
+        self.last_failed.store(failed, Ordering::Relaxed);
+        if failed {
             // A store that does not answer now counts a send too many, which is the safe side.
             let _ = self.challenges.give_back(sent).await;
         }
@@ -93,11 +110,14 @@ pub(super) mod tests {
                 assert_eq!(message.to.as_e164(), "+919876543210");
                 tell.lock().unwrap().push((sent.number, outcome));
             }),
+            last_failed: AtomicBool::new(false),
         });
+        let feigned = |number| Parcel { message: None, ..parcel(number) };
         for number in 0..=4 {
             Arc::clone(&delivery).deliver(parcel(number)).await;
+            Arc::clone(&delivery).deliver(feigned(number + 10)).await;
         }
-        assert_eq!(*returned.0.lock().unwrap(), [1]);
+        assert_eq!(*returned.0.lock().unwrap(), [1, 11], "what is feigned ends as the last did");
         let unknown = Err(SendError::Unknown);
         assert_eq!(
             *told.lock().unwrap(),

@@ -10,7 +10,8 @@ pub(crate) struct Desk(mpsc::Sender<Parcel>);
 pub(crate) struct Place(mpsc::OwnedPermit<Parcel>);
 
 pub(super) struct Parcel {
-    pub(super) message: Message,
+    /// `None` where nothing is to be sent and nobody must find out.
+    pub(super) message: Option<Message>,
     pub(super) sent: Sent,
 }
 
@@ -30,7 +31,12 @@ impl Desk {
 impl Place {
     /// Hands the message in.
     pub(crate) fn post(self, message: Message, sent: Sent) {
-        self.0.send(Parcel { message, sent });
+        self.0.send(Parcel { message: Some(message), sent });
+    }
+
+    /// Does as if: the send ends as the last real one did, and what its client can see of that is the same.
+    pub(crate) fn feign(self, sent: Sent) {
+        self.0.send(Parcel { message: None, sent });
     }
 }
 
@@ -65,12 +71,15 @@ pub(super) mod tests {
             language: "en".into(),
         };
         let phone = Key::tag(KeyKind::Phone, [7; 16]);
-        Parcel { message, sent: Sent { phone, challenge: ChallengeId([9; 16]), number } }
+        Parcel {
+            message: Some(message),
+            sent: Sent { phone, challenge: ChallengeId([9; 16]), number },
+        }
     }
 
     pub(in super::super) fn post(desk: &Desk, number: u8) -> Option<()> {
         let Parcel { message, sent } = parcel(number);
-        desk.reserve().map(|place| place.post(message, sent))
+        desk.reserve().zip(message).map(|(place, message)| place.post(message, sent))
     }
 
     #[test]

@@ -14,7 +14,7 @@ use std::{
     fmt,
     future::poll_fn,
     num::NonZeroU16,
-    sync::Arc,
+    sync::{Arc, atomic::AtomicBool},
     task::{Context, Poll},
 };
 use tokio::sync::mpsc;
@@ -47,7 +47,8 @@ pub(crate) fn queue(
     on_outcome: OnOutcome,
 ) -> (Desk, Courier) {
     let (into, desk) = Desk::new(waiting);
-    let delivery = Arc::new(Delivery { sender, challenges, on_outcome });
+    let delivery =
+        Arc::new(Delivery { sender, challenges, on_outcome, last_failed: AtomicBool::new(false) });
     (into, Courier { desk, delivery, in_flight: IN_FLIGHT })
 }
 

@@ -71,7 +71,7 @@ impl Endpoints {
             Route::Request => self.request(self.caller(parts, client)?, parts, body).await,
             Route::Resend => self.resend(self.caller(parts, client)?, parts, body).await,
             Route::Verify => self.verify(self.caller(parts, client)?, parts, body).await,
-            Route::Refresh => self.refresh(parts, body).await,
+            Route::Refresh => self.refresh(client, parts, body).await,
             Route::Logout => self.logout(parts, body).await,
             Route::LogoutAll => {
                 let (subject, _) = owner(guarded)?;
@@ -131,11 +131,17 @@ impl Endpoints {
         self.with_cookies(response, &login.tokens)
     }
 
-    async fn refresh<B: Body>(&self, parts: &Parts, body: B) -> Result<Response<Bytes>, Rejection> {
+    async fn refresh<B: Body>(
+        &self,
+        client: Client,
+        parts: &Parts,
+        body: B,
+    ) -> Result<Response<Bytes>, Rejection> {
         let body: TokenRequest = body::optional(&parts.headers, body).await?;
         let token = self.refresh_token(parts, body)?;
         let token = token.ok_or_else(|| challenge::reject(Reason::TokenMissing))?;
-        let tokens = self.otp.refresh(&token).await.map_err(|refusal| self.for_good(refusal))?;
+        let tokens =
+            self.otp.refresh(client, &token).await.map_err(|refusal| self.for_good(refusal))?;
         self.with_cookies(answer::refreshed(&tokens, self.cookies.is_none()), &tokens)
     }
 
@@ -144,7 +150,14 @@ impl Endpoints {
         let refresh = self.refresh_token(parts, body)?;
         let by_refresh = refresh.as_ref().and_then(|token| self.otp.session_of(token));
         match (by_refresh, self.source().find(&parts.headers)?) {
-            (Some(session), _) => self.otp.logout(session).await?,
+            (Some(session), None) => self.otp.logout(session).await?,
+            (Some(session), Some(token)) => {
+                self.otp.logout(session).await?;
+                // Of another session perhaps. An access token that has ended has nothing more to end.
+                if let Ok(other) = self.session(token).await {
+                    self.otp.logout(other).await?;
+                }
+            }
             (None, Some(token)) => {
                 let session = self.session(token).await;
                 self.otp.logout(session.map_err(|refusal| self.for_good(refusal))?).await?;

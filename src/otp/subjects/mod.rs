@@ -9,8 +9,9 @@ use std::{fmt, sync::Arc};
 ///
 /// Contract: a subject is an id that never changes and is never given to somebody else; it is not made from the
 /// number, which can change hands. `find_or_create` is atomic: of any number of calls at once for one number, one creates,
-/// and all answer the same subject. Neither call may block; both are made for every request of a code, so their
-/// time must not tell whether the number is known.
+/// and all answer the same subject. Neither call may block. `find` is
+/// asked for every number that a code is requested for where only known ones get one, so its time must not tell
+/// whether the number is known; `find_or_create` after a right code.
 pub trait Subjects: fmt::Debug + Send + Sync {
     /// The subject of a number, if there is one.
     fn find(&self, phone: &Phone) -> Eventual<Result<Option<Subject>, StoreError>>;

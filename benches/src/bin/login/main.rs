@@ -2,7 +2,7 @@
 //! takes 200 ms: the slow one must not change the figures.
 //!
 //! One thread serves, another asks over 64 connections. CPU time is that of the thread that serves, the courier of
-//! messages included. Run it with `cargo run --release --bin login`; `CALLS` (20,000), `SECONDS` (20) and `ROUNDS` (3)
+//! messages included. Run it with `cargo run --release --bin login`; `CALLS` (20,000), `SECONDS` (20) and `ROUNDS` (5)
 //! bound it.
 
 mod load;
@@ -19,11 +19,15 @@ const CALLS: [&str; 3] = ["request", "verify", "refresh"];
 fn main() {
     let calls = setting("CALLS", 20_000).clamp(64, 60_000);
     let time = Duration::from_secs(setting("SECONDS", 20).clamp(1, 60) as u64);
-    let rounds = setting("ROUNDS", 3).max(1);
+    let rounds = setting("ROUNDS", 5).max(1);
     let mut all = vec![Vec::new(); SENDERS.len() * CALLS.len()];
-    // The senders take turns, so that a noisy machine disturbs both alike.
-    for _ in 0..rounds {
-        for (at, (_, takes)) in SENDERS.into_iter().enumerate() {
+    // The senders take turns, and take turns at being first, so that a noisy machine disturbs both alike.
+    for number in 0..rounds {
+        let mut order: Vec<_> = SENDERS.into_iter().enumerate().collect();
+        if number % 2 == 1 {
+            order.reverse();
+        }
+        for (at, (_, takes)) in order {
             for (call, figures) in round(calls, time, takes).into_iter().enumerate() {
                 all[call * SENDERS.len() + at].push(figures);
             }

@@ -135,7 +135,7 @@ async fn serve(listener: TcpListener, sender: Sender) {
     let texts = Texts::new("Acme").expect("texts");
     let (otp, courier) =
         Otp::builder(Settings::new(Profile::Standard), secrets.expect("secrets"), texts)
-            .waiting(NonZeroU16::MAX)
+            .queue(NonZeroU16::MAX)
             .build(Memory::new().max_keys(MAX_KEYS), issuer.expect("a key"), sender)
             .expect("a login");
     tokio::spawn(courier.in_flight(IN_FLIGHT).expect("within bounds").run());
