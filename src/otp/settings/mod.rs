@@ -224,7 +224,7 @@ impl Settings {
     }
 
     /// How many digits a code has.
-    pub(crate) fn code_length(&self) -> u8 {
+    pub fn code_length(&self) -> u8 {
         self.digits
     }
 
