@@ -39,8 +39,8 @@ fn signing() -> Vec<u8> {
 fn with_key(server: &RedisServer, more: &str, key: &[u8]) -> Server {
     let folder = Folder::new();
     folder.write("pepper", SECRET);
-    folder.write("otp", &SECRET.to_lowercase());
-    folder.write("refresh", &SECRET.to_uppercase());
+    folder.write("otp", SECRET.to_lowercase());
+    folder.write("refresh", SECRET.to_uppercase());
     folder.write("signing.pem", key);
     folder.write(
         "gateway.toml",

@@ -121,7 +121,7 @@ const NAMES: [(&str, i64); 12] = [
     ("otp:devices:{", 90 * 24),
     ("otp:fingerprint:", 0),
     // Wrong codes count for an hour.
-    ("otp:{", 1),
+    ("otp:{", 24),
     ("phone_blocked:", 0),
     ("rt:", 48),
     ("sessions:", 48),

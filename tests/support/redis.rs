@@ -1,5 +1,10 @@
 //! Private redis-server processes on free loopback ports, ended with the value.
-#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(
+    dead_code,
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "each test file uses its part; the wait for a server is by the machine's clock"
+)]
 
 use std::{
     io::{Read, Write},

@@ -23,7 +23,7 @@ pub(super) struct Question<'a> {
 /// What a script can say of a key or window by its number.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Subjects {
-    pub(super) client: Option<Key>,
+    pub(super) client: Key,
     pub(super) fingerprint: Key,
     pub(super) phone: Key,
 }
@@ -40,25 +40,23 @@ impl Question<'_> {
         windows: bool,
         climb: Ladder,
     ) -> Result<(), StoreError> {
-        let Arrival { client, fingerprint } = self.arrival;
-        let arrival = || client.into_iter().chain([fingerprint]);
+        let Arrival { client, may_be_struck, fingerprint } = self.arrival;
         call.key(&schema::phone(self.phone)).key(&schema::devices(self.phone));
-        for key in [self.phone].into_iter().chain(arrival()) {
+        for key in [self.phone, client, fingerprint] {
             call.key(&schema::block(key)).key(&schema::strikes(key));
         }
         if windows {
-            client.iter().for_each(|key| _ = call.key(&schema::client_window(*key)));
-            call.key(&schema::fingerprint_window(fingerprint));
+            call.key(&schema::client_window(client)).key(&schema::fingerprint_window(fingerprint));
         }
-        call.micros(now).micros(arrival().count() as u64).text(&self.device.to_string());
+        call.micros(now).number(i64::from(may_be_struck)).text(&self.device.to_string());
         call.text(&schema::hex(&self.challenge.0)).bytes(self.code.as_bytes());
         rules(call, self.rules);
-        ladder(call, self.rules.phone_block)?;
-        arrival().try_for_each(|_| ladder(call, climb))
+        let Rules { sends_block, guesses_block, .. } = *self.rules;
+        [sends_block, guesses_block, climb, climb].into_iter().try_for_each(|it| ladder(call, it))
     }
 
     pub(super) fn subjects(&self) -> Subjects {
-        let Arrival { client, fingerprint } = self.arrival;
+        let Arrival { client, fingerprint, .. } = self.arrival;
         Subjects { client, fingerprint, phone: self.phone }
     }
 }
@@ -67,8 +65,10 @@ fn rules(call: &mut Call<'_>, rules: &Rules) {
     call.micros(span(rules.lifetime)).micros(span(rules.longest));
     call.number(rules.attempts).number(rules.resends).number(rules.live);
     call.micros(span(rules.cooldown));
+    let [phone, of_day] = rules.phone_windows();
+    let [guesses, in_day] = rules.guess_windows();
     for Window { count, within } in
-        [rules.client, rules.fingerprint, rules.phone, rules.device, rules.guesses]
+        [rules.client, rules.fingerprint, phone, of_day, rules.device, guesses, in_day]
     {
         call.number(count).micros(span(within));
     }

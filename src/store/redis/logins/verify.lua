@@ -40,7 +40,7 @@ wrong[lane] = wrong[lane] or {}
 table.insert(wrong[lane], now)
 save()
 for _, arrival in ipairs(arrivals) do
-  struck(arrival.index, arrival.block, arrival.strikes, 'otp-codes', arrival.ladder)
+  if not arrival.is_spared then struck(arrival.index, arrival.block, arrival.strikes, 'otp-codes', arrival.ladder) end
 end
 if lane == STRANGERS and spent(lane) > 0 then
   block_phone('otp-guesses', 'guesses')
