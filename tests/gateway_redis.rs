@@ -44,7 +44,7 @@ fn with_key(server: &RedisServer, more: &str, key: &[u8]) -> Server {
     folder.write("signing.pem", key);
     folder.write(
         "gateway.toml",
-        &format!(
+        format!(
             r#"
             profile = "dev"
             [store]
