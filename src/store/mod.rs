@@ -93,12 +93,20 @@ pub type SharedStore = Arc<dyn Store>;
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct StoreError {
     message: String,
+    /// Other keys are still answered for.
+    of_part: bool,
 }
 
 impl StoreError {
     /// An error that says `message`, which must not hold keys or secrets.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into() }
+        Self { message: message.into(), of_part: false }
+    }
+
+    /// Says that the store still answers for other keys.
+    #[cfg(feature = "redis")]
+    pub(crate) fn of_part(self) -> Self {
+        Self { of_part: true, ..self }
     }
 }
 

@@ -28,7 +28,8 @@ use std::{fmt, sync::Arc};
 /// * **Everything else**, such as codes and refresh tokens, is an error, which servers answer with 503: a login that cannot be
 ///   counted must not go on.
 ///
-/// Each loss and each return is one audit event.
+/// Each loss and each return is one audit event. A store of several servers that lost one of them is not lost: what is asked
+/// about that server's keys is decided as above, and everything else goes on.
 pub struct Resilient<S>(Arc<Inner<S>>);
 
 struct Inner<S> {
@@ -141,7 +142,10 @@ impl<S: Store> Inner<S> {
         }
         let inner = Arc::clone(self);
         ask(&self.store).map(move |answer| {
-            inner.settle(answer.is_ok());
+            // Whoever asks for other keys goes on as before.
+            if !answer.as_ref().is_err_and(|error| error.of_part) {
+                inner.settle(answer.is_ok());
+            }
             answer
         })
     }

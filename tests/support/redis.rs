@@ -1,15 +1,15 @@
 //! Private redis-server processes on free loopback ports, ended with the value.
 #![allow(
     dead_code,
-    clippy::disallowed_methods,
     clippy::unwrap_used,
-    reason = "each test file uses its part; the wait for a server is by the machine's clock"
+    clippy::disallowed_methods,
+    reason = "each test file uses its part; waits are bounded by the machine's clock"
 )]
 
 use std::{
     io::{Read, Write},
-    net::{TcpListener, TcpStream},
-    path::PathBuf,
+    net::{Shutdown, TcpListener, TcpStream},
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::atomic::{AtomicU32, Ordering},
     time::{Duration, Instant},
@@ -20,12 +20,18 @@ pub(crate) struct RedisServer {
     child: Child,
     folder: PathBuf,
     port: u16,
+    more: Vec<String>,
 }
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
 impl RedisServer {
     pub(crate) fn start() -> Self {
+        Self::start_with(|_, _| Vec::new())
+    }
+
+    /// With more arguments, which may depend on its folder and port.
+    pub(crate) fn start_with(more: impl Fn(&Path, u16) -> Vec<String>) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("portcullis-redis-{}-{number}", std::process::id());
@@ -33,9 +39,10 @@ impl RedisServer {
         std::fs::create_dir_all(&folder).unwrap();
         // Another process may take a port that was free: then the next one.
         for _ in 0..20 {
-            let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-            let child = Self::spawn(&folder, port);
-            let mut server = Self { child, folder: folder.clone(), port };
+            let port = free_port();
+            let more = more(&folder, port);
+            let child = Self::spawn(&folder, port, &more);
+            let mut server = Self { child, folder: folder.clone(), port, more };
             if server.comes_up() {
                 return server;
             }
@@ -60,11 +67,12 @@ impl RedisServer {
         for word in words {
             text += &format!("${}\r\n{word}\r\n", word.len());
         }
-        text += "*1\r\n$4\r\nQUIT\r\n";
         stream.write_all(text.as_bytes()).unwrap();
+        // It answers and then closes, too; sentinels know no QUIT.
+        stream.shutdown(Shutdown::Write).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
-        answer.strip_suffix("+OK\r\n").unwrap_or(&answer).to_owned()
+        answer
     }
 
     /// Ends the server at once, as a crash would.
@@ -76,7 +84,7 @@ impl RedisServer {
     /// Starts it again on its port, empty.
     pub(crate) fn restart(&mut self) {
         self.kill();
-        self.child = Self::spawn(&self.folder, self.port);
+        self.child = Self::spawn(&self.folder, self.port, &self.more);
         assert!(self.comes_up());
     }
 
@@ -93,11 +101,14 @@ impl RedisServer {
         assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
     }
 
-    fn spawn(folder: &PathBuf, port: u16) -> Child {
+    fn spawn(folder: &Path, port: u16, more: &[String]) -> Child {
         Command::new("redis-server")
+            // A file that it may write to comes first.
+            .args(more.iter().filter(|more| more.ends_with(".conf")))
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""])
             .args(["--appendonly", "no", "--daemonize", "no", "--dir"])
             .arg(folder)
+            .args(more.iter().filter(|more| !more.ends_with(".conf")))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -122,6 +133,18 @@ impl RedisServer {
             std::thread::sleep(Duration::from_millis(5));
         }
         panic!("redis-server does not answer");
+    }
+}
+
+/// A port that nobody listened on just now; cluster buses add 10000 to it.
+pub(crate) fn free_port() -> u16 {
+    loop {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        if let Some(bus) = port.checked_add(10_000)
+            && TcpListener::bind(("127.0.0.1", bus)).is_ok()
+        {
+            return port;
+        }
     }
 }
 

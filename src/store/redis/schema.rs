@@ -5,65 +5,109 @@ use crate::{
     limit::Name,
 };
 
-/// A block: the name that an operator would guess, so that one can be set by hand.
-pub(super) fn block(key: Key) -> String {
-    match key.kind() {
-        KeyKind::Ip => format!("ip_blocked:{key}"),
-        KeyKind::Phone => format!("phone_blocked:{}", hex(key.bytes())),
-        _ => format!("blocked:{key}"),
+/// How keys are named. In a cluster, in braces is what all keys of one subject share, so that they are in one slot.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Schema {
+    pub(super) has_tags: bool,
+}
+
+impl Schema {
+    /// A block: the name that an operator would guess, so that one can be set by hand.
+    pub(super) fn block(self, key: Key) -> String {
+        match key.kind() {
+            KeyKind::Ip => format!("ip_blocked:{}", self.key(key)),
+            KeyKind::Phone => format!("phone_blocked:{}", self.tag(&hex(key.bytes()))),
+            _ => format!("blocked:{}", self.key(key)),
+        }
     }
-}
 
-/// A revocation.
-pub(super) fn revocation(key: Key) -> String {
-    format!("revoked:{key}")
-}
+    /// A revocation.
+    pub(super) fn revocation(self, key: Key) -> String {
+        format!("revoked:{}", self.key(key))
+    }
 
-/// The strikes and the rung of a key.
-pub(super) fn strikes(key: Key) -> String {
-    format!("strikes:{key}")
-}
+    /// The strikes and the rung of a key.
+    pub(super) fn strikes(self, key: Key) -> String {
+        format!("strikes:{}", self.key(key))
+    }
 
-/// The cell of a limit.
-pub(super) fn limit(name: Name, key: Key) -> String {
-    format!("limit:{name}:{key}")
-}
+    /// The cell of a limit.
+    pub(super) fn limit(self, name: Name, key: Key) -> String {
+        format!("limit:{name}:{}", self.key(key))
+    }
 
-/// What passes with a phone within hours: challenges, messages, wrong codes, cooldowns. In braces is what all keys of
-/// a phone share.
-#[cfg(feature = "otp")]
-pub(super) fn phone(key: Key) -> String {
-    format!("otp:{{{}}}", hex(key.bytes()))
-}
+    /// What passes with a phone within hours: challenges, messages, wrong codes, cooldowns. In braces always, as all
+    /// keys of a phone share them.
+    #[cfg(feature = "otp")]
+    pub(super) fn phone(self, key: Key) -> String {
+        format!("otp:{{{}}}", hex(key.bytes()))
+    }
 
-/// The devices that logged in with a phone.
-#[cfg(feature = "otp")]
-pub(super) fn devices(phone: Key) -> String {
-    format!("otp:devices:{{{}}}", hex(phone.bytes()))
-}
+    /// The devices that logged in with a phone.
+    #[cfg(feature = "otp")]
+    pub(super) fn devices(self, phone: Key) -> String {
+        format!("otp:devices:{{{}}}", hex(phone.bytes()))
+    }
 
-/// When a client asked for codes.
-#[cfg(feature = "otp")]
-pub(super) fn client_window(key: Key) -> String {
-    format!("otp:client:{key}")
-}
+    /// When a client asked for codes.
+    #[cfg(feature = "otp")]
+    pub(super) fn client_window(self, key: Key) -> String {
+        format!("otp:client:{}", self.key(key))
+    }
 
-/// When a fingerprint asked for codes: `otp:fingerprint:` and the tag.
-#[cfg(feature = "otp")]
-pub(super) fn fingerprint_window(key: Key) -> String {
-    format!("otp:{key}")
-}
+    /// When a fingerprint asked for codes: `otp:fingerprint:` and the tag.
+    #[cfg(feature = "otp")]
+    pub(super) fn fingerprint_window(self, key: Key) -> String {
+        format!("otp:{}", self.key(key))
+    }
 
-/// A session, and the generation of its refresh token.
-#[cfg(feature = "otp")]
-pub(super) fn session(id: &[u8; 16]) -> String {
-    format!("rt:{}", hex(id))
-}
+    /// A session, and the generation of its refresh token.
+    #[cfg(feature = "otp")]
+    pub(super) fn session(self, id: &[u8; 16]) -> String {
+        format!("rt:{}", hex(id))
+    }
 
-/// The sessions of a subject, by their tag.
-#[cfg(feature = "otp")]
-pub(super) fn sessions(subject: Key) -> String {
-    format!("sessions:{}", hex(subject.bytes()))
+    /// The sessions of a subject, by their tag.
+    #[cfg(feature = "otp")]
+    pub(super) fn sessions(self, subject: Key) -> String {
+        format!("sessions:{}", hex(subject.bytes()))
+    }
+
+    /// Names like all that there can be.
+    pub(super) fn examples(self) -> Vec<String> {
+        let tag = |kind| Key::tag(kind, [0; 16]);
+        let (ip, phone) = (Key::ip([127, 0, 0, 1].into()), tag(KeyKind::Phone));
+        let mut names = vec![
+            self.block(ip),
+            self.block(phone),
+            self.block(tag(KeyKind::Session)),
+            self.revocation(ip),
+            self.strikes(ip),
+            self.limit("example".into(), ip),
+        ];
+        #[cfg(feature = "otp")]
+        names.extend([
+            self.phone(phone),
+            self.devices(phone),
+            self.client_window(ip),
+            self.fingerprint_window(tag(KeyKind::Fingerprint)),
+            self.session(&[0; 16]),
+            self.sessions(tag(KeyKind::Subject)),
+        ]);
+        names
+    }
+
+    /// A key as it prints, with what is its own in braces.
+    fn key(self, key: Key) -> String {
+        match key.kind() {
+            KeyKind::Ip => self.tag(&key.to_string()),
+            kind => format!("{}:{}", kind.name(), self.tag(&hex(key.bytes()))),
+        }
+    }
+
+    fn tag(self, text: &str) -> String {
+        if self.has_tags { format!("{{{text}}}") } else { text.to_owned() }
+    }
 }
 
 /// Patterns of blocks and revocations.
@@ -73,6 +117,7 @@ pub(super) const STANDING: [&str; 4] =
 /// The key of a block or revocation, and whether it is a revocation. `None` for a name that is none of ours.
 pub(super) fn parse(name: &str) -> Option<(Key, bool)> {
     let (prefix, rest) = name.split_once(':')?;
+    let rest = &rest.replace(['{', '}'], "");
     Some(match prefix {
         "ip_blocked" => (Key::parse(rest).filter(|key| key.kind() == KeyKind::Ip)?, false),
         "phone_blocked" => (Key::parse(&format!("phone:{rest}"))?, false),

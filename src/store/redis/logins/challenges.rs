@@ -5,9 +5,10 @@ use super::{
 };
 use crate::{
     eventual::Eventual,
-    otp::{Attempt, Challenges, Dispatch, Issue, Resend, Sent, Verified},
-    store::StoreError,
+    otp::{Attempt, Challenges, Dispatch, Issue, Resend, Sent, Verdict, Verified},
+    store::{Standing, StoreError},
 };
+use smallvec::SmallVec;
 use std::sync::Arc;
 
 impl Challenges for Redis {
@@ -43,34 +44,62 @@ impl Inner {
             code,
             rules,
         };
+        let client = match self.enter(&question).await? {
+            Ok(client) => client,
+            Err(refused) => return Ok(refused),
+        };
         let mut call = self.scripts.logins.issue.call();
-        question.write(&mut call, self.now(), true, rules.refusals)?;
+        question.write(self.schema, &mut call, self.now(), true, rules.refusals)?;
         call.bytes(sealed.as_bytes());
         let of = question.subjects();
-        Told::read(self.link.run(call).await?, |told| told.dispatch(of))
+        let told = Told::read(self.link.run(call).await?, |told| told.dispatch(of))?;
+        Ok(Dispatch { client: told.client.or(client), ..told })
     }
 
     async fn resend(&self, resend: &Resend) -> Result<Dispatch, StoreError> {
         let Resend { arrival, phone, challenge, device, ref code, ref rules } = *resend;
         let question = Question { arrival, phone, device, challenge, code, rules };
+        let client = match self.enter(&question).await? {
+            Ok(client) => client,
+            Err(refused) => return Ok(refused),
+        };
         let mut call = self.scripts.logins.resend.call();
-        question.write(&mut call, self.now(), true, rules.refusals)?;
+        question.write(self.schema, &mut call, self.now(), true, rules.refusals)?;
         let of = question.subjects();
-        Told::read(self.link.run(call).await?, |told| told.dispatch(of))
+        let told = Told::read(self.link.run(call).await?, |told| told.dispatch(of))?;
+        Ok(Dispatch { client: told.client.or(client), ..told })
     }
 
     async fn verify(&self, attempt: &Attempt) -> Result<Verified, StoreError> {
         let Attempt { arrival, phone, challenge, device, ref code, ref rules } = *attempt;
         let question = Question { arrival, phone, device, challenge, code, rules };
+        if self.schema.has_tags
+            && let Some((key, remaining)) = self.blocked(arrival).await?
+        {
+            let outcome = Verdict::Blocked { key, remaining };
+            return Ok(Verified { outcome, started: SmallVec::new() });
+        }
         let mut call = self.scripts.logins.verify.call();
-        question.write(&mut call, self.now(), false, rules.wrong_codes)?;
+        question.write(self.schema, &mut call, self.now(), false, rules.wrong_codes)?;
         let of = question.subjects();
-        Told::read(self.link.run(call).await?, |told| told.verified(of))
+        let mut told = Told::read(self.link.run(call).await?, |told| told.verified(of))?;
+        if self.schema.has_tags {
+            self.strike_for(arrival, rules.wrong_codes, &mut told).await?;
+        }
+        Ok(told)
+    }
+
+    /// Counts the arrival beforehand, where it is not for the script to do.
+    async fn enter(
+        &self,
+        question: &Question<'_>,
+    ) -> Result<Result<Option<Standing>, Dispatch>, StoreError> {
+        if self.schema.has_tags { self.arrive(question).await } else { Ok(Ok(None)) }
     }
 
     async fn give_back(&self, sent: Sent) -> Result<(), StoreError> {
         let mut call = self.scripts.logins.give_back.call();
-        call.key(&schema::phone(sent.phone)).micros(self.now());
+        call.key(&self.schema.phone(sent.phone)).micros(self.now());
         call.text(&schema::hex(&sent.challenge.0)).number(sent.number);
         let _given: bool = self.link.run(call).await?;
         Ok(())

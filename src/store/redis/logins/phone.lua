@@ -1,6 +1,7 @@
 -- A phone, as `issue`, `resend` and `verify` share it: otp/contract.md in another language.
 -- KEYS the phone, its devices, its block, its strikes; for each key of the arrival, the client first, its block and its
--- strikes; then for each its window, but in `verify`. ARGV now, whether the client may be struck, device, challenge, code,
+-- strikes; then for each its window, but in `verify`. ARGV now, how many keys the arrival has (none in a cluster), whether the
+-- client may be struck, device, challenge, code,
 -- the rules, the ladders of the phone, a ladder for each key of the arrival.
 local at = 1
 local function argument()
@@ -18,6 +19,7 @@ local MOST = 2 ^ 52
 local STRANGERS = 'strangers'
 local DEVICES = 5
 
+local of_arrival = number()
 local may_be_struck = number() == 1
 local device, challenge, code = argument(), argument(), argument()
 local rules = {
@@ -26,9 +28,9 @@ local rules = {
   guesses = { window(), window() }, device_memory = number(), sends_block = ladder(), guesses_block = ladder(),
 }
 local arrivals = {}
-for i = 1, 2 do
+for i = 1, of_arrival do
   -- Told as 0 for the client, 1 for the fingerprint; the phone is 2, the device 3.
-  local arrival = { index = i - 1, window = KEYS[8 + i], ladder = ladder() }
+  local arrival = { index = i - 1, window = KEYS[4 + 2 * of_arrival + i], ladder = ladder() }
   arrival.block, arrival.strikes = KEYS[3 + 2 * i], KEYS[4 + 2 * i]
   arrival.is_spared = i == 1 and not may_be_struck
   arrival.rule = arrival.index == 0 and rules.client or rules.fingerprint
@@ -81,28 +83,6 @@ table.sort(live, function(one, other) return one.order < other.order end)
 local devices = {}
 for whose, ending in string.gmatch(redis.call('GET', KEYS[2]) or '', '([^ ,]+) (%d+)') do
   if tonumber(ending) > now then devices[#devices + 1] = { device = whose, ending = tonumber(ending) } end
-end
-
--- Moments of ours decide what is past; the rest only sweeps, and must never be first.
-local function lapse(key, ending)
-  redis.call('PEXPIRE', key, whole(math.ceil((ending - now) / 1000) + 10000))
-end
-
--- How a window stands that counts moments, the oldest first. It is full if its `wait` is not zero.
-local function standing(times, rule)
-  local stands = { remaining = rule.count, full_in = 0, wait = 0 }
-  if rule.count == 0 then
-    stands.wait = math.max(rule.within, 1)
-    return stands
-  end
-  for i = #times, 1, -1 do
-    local left = times[i] + rule.within - now
-    if left <= 0 or stands.remaining == 0 then break end
-    stands.full_in = math.max(stands.full_in, left)
-    stands.remaining = stands.remaining - 1
-    if stands.remaining == 0 then stands.wait = left end
-  end
-  return stands
 end
 
 -- The moments of messages for a device, or of all.

@@ -1,6 +1,10 @@
 //! What scripts about a phone are asked.
 
-use super::super::{admit::ladder, connection::Call, schema};
+use super::super::{
+    admit::ladder,
+    connection::Call,
+    schema::{self, Schema},
+};
 use crate::{
     block::Ladder,
     clock::micros,
@@ -35,24 +39,31 @@ impl Question<'_> {
     /// Writes keys and arguments; with the windows of the arrival, if they count.
     pub(super) fn write(
         &self,
+        names: Schema,
         call: &mut Call<'_>,
         now: u64,
         windows: bool,
         climb: Ladder,
     ) -> Result<(), StoreError> {
         let Arrival { client, may_be_struck, fingerprint } = self.arrival;
-        call.key(&schema::phone(self.phone)).key(&schema::devices(self.phone));
-        for key in [self.phone, client, fingerprint] {
-            call.key(&schema::block(key)).key(&schema::strikes(key));
+        // In a cluster they are asked for where they are.
+        let arrival: &[Key] = if names.has_tags { &[] } else { &[client, fingerprint] };
+        call.key(&names.phone(self.phone)).key(&names.devices(self.phone));
+        for key in [self.phone].iter().chain(arrival) {
+            call.key(&names.block(*key)).key(&names.strikes(*key));
         }
-        if windows {
-            call.key(&schema::client_window(client)).key(&schema::fingerprint_window(fingerprint));
+        if windows && !arrival.is_empty() {
+            call.key(&names.client_window(client)).key(&names.fingerprint_window(fingerprint));
         }
-        call.micros(now).number(i64::from(may_be_struck)).text(&self.device.to_string());
+        call.micros(now)
+            .micros(arrival.len() as u64)
+            .number(i64::from(may_be_struck))
+            .text(&self.device.to_string());
         call.text(&schema::hex(&self.challenge.0)).bytes(self.code.as_bytes());
         rules(call, self.rules);
         let Rules { sends_block, guesses_block, .. } = *self.rules;
-        [sends_block, guesses_block, climb, climb].into_iter().try_for_each(|it| ladder(call, it))
+        [sends_block, guesses_block].into_iter().try_for_each(|it| ladder(call, it))?;
+        arrival.iter().try_for_each(|_| ladder(call, climb))
     }
 
     pub(super) fn subjects(&self) -> Subjects {

@@ -10,13 +10,28 @@ pub(in crate::store::redis) struct LoginScripts {
     pub(super) rotate: Script,
     pub(super) one_session: Script,
     pub(super) all_sessions: Script,
+    /// What a cluster needs besides.
+    pub(super) apart: ApartScripts,
+}
+
+/// Parts of the others, each for one slot.
+pub(in crate::store::redis) struct ApartScripts {
+    pub(super) blocked: Script,
+    pub(super) arrive: Script,
+    pub(super) leave: Script,
+    pub(super) create: Script,
+    pub(super) enlist: Script,
+    pub(super) unlist: Script,
+    pub(super) ids: Script,
 }
 
 impl LoginScripts {
     /// The scripts, each after what all of the store share.
     pub(in crate::store::redis) fn new(prelude: &str) -> Self {
         let script = |parts: &[&str]| Script::new(&[&[prelude], parts].concat().concat());
-        let (phone, dispatch) = (include_str!("phone.lua"), include_str!("dispatch.lua"));
+        let window = include_str!("window.lua");
+        let phone = &[window, include_str!("phone.lua")].concat();
+        let dispatch = include_str!("dispatch.lua");
         let session = include_str!("session.lua");
         Self {
             issue: script(&[phone, dispatch, include_str!("issue.lua")]),
@@ -27,6 +42,15 @@ impl LoginScripts {
             rotate: script(&[session, include_str!("rotate.lua")]),
             one_session: script(&[session, include_str!("one_session.lua")]),
             all_sessions: script(&[session, include_str!("all_sessions.lua")]),
+            apart: ApartScripts {
+                blocked: script(&[phone, include_str!("blocked.lua")]),
+                arrive: script(&[window, include_str!("arrive.lua")]),
+                leave: script(&[include_str!("leave.lua")]),
+                create: script(&[session, include_str!("create.lua")]),
+                enlist: script(&[session, include_str!("enlist.lua")]),
+                unlist: script(&[include_str!("unlist.lua")]),
+                ids: script(&[include_str!("ids.lua")]),
+            },
         }
     }
 }

@@ -1,0 +1,202 @@
+//! A Redis cluster of three masters keeps the contracts of a single server, and two of them go on without the third.
+#![cfg(all(feature = "redis", feature = "test-util"))]
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test that cannot go on should panic; waits are bounded by the machine's clock"
+)]
+
+#[path = "support/redis.rs"]
+mod redis;
+#[path = "support/redis_groups.rs"]
+mod redis_groups;
+
+use portcullis::{
+    Key, Limit, Pepper, Store,
+    block::Ladder,
+    clock::ManualClock,
+    store::{Answer, Asks, Block, Outcome, Redis, Resilient, Strike, conformance},
+};
+use redis::RedisServer;
+use redis_groups::{Cluster, eventually};
+use std::{
+    net::Ipv4Addr,
+    time::{Duration, Instant},
+};
+
+fn open(cluster: &Cluster) -> Redis {
+    let store = Redis::new(&cluster.url(), Pepper::new(&[7; 32]).unwrap()).unwrap();
+    store.deadline(Duration::from_secs(30))
+}
+
+fn key(number: u32) -> Key {
+    Key::ip(Ipv4Addr::from(0xC633_6400 + number).into())
+}
+
+/// A key whose limits and blocks are on this master.
+fn key_of(cluster: &Cluster, master: usize) -> Key {
+    let is_there = |key: &Key| cluster.owner(&format!("{{{key}}}")) == master;
+    (0..).map(key).find(is_there).unwrap()
+}
+
+fn limit() -> Limit {
+    Limit::per_hour(3).named("few")
+}
+
+async fn outcome(store: &impl Store, asks: Asks) -> Outcome {
+    store.admit(asks).await.unwrap().outcome
+}
+
+#[tokio::test]
+async fn a_cluster_keeps_the_contract() {
+    let cluster = Cluster::start();
+    let store = |clock: &ManualClock| {
+        cluster.flush();
+        open(&cluster).clock(clock.clone()).into()
+    };
+    conformance::check(&store, 16).await;
+}
+
+#[cfg(feature = "otp")]
+#[tokio::test]
+async fn a_cluster_keeps_the_contracts_of_codes_and_sessions() {
+    let cluster = Cluster::start();
+    let store = |clock: &ManualClock| {
+        cluster.flush();
+        open(&cluster).clock(clock.clone()).into()
+    };
+    conformance::logins::check(&store, 8).await;
+}
+
+#[tokio::test]
+async fn several_subjects_are_all_or_nothing_and_one_script_each() {
+    let cluster = Cluster::start();
+    let store = open(&cluster);
+    let [a, b, c] = [0, 1, 2].map(|master| key_of(&cluster, master));
+    let all = || {
+        let asks = Asks::new().absent(a).absent(b);
+        asks.take(limit().take(a, 1)).take(limit().take(b, 1)).take(limit().take(c, 1))
+    };
+    let scripts = || -> u32 {
+        let calls = |told: String| {
+            let line = told.lines().find_map(|line| line.strip_prefix("cmdstat_evalsha:calls="));
+            line.map_or(0, |line| line.split(',').next().unwrap().parse().unwrap())
+        };
+        cluster.masters.iter().map(|one| calls(one.command(&["INFO", "commandstats"]))).sum()
+    };
+    assert_eq!(outcome(&store, all()).await, Outcome::Admitted);
+    let before = scripts();
+    assert_eq!(outcome(&store, all()).await, Outcome::Admitted);
+    assert_eq!(scripts() - before, 3);
+    assert_eq!(outcome(&store, Asks::new().take(limit().take(b, 1))).await, Outcome::Admitted);
+    // Only the second has nothing left.
+    let answer = store.admit(all()).await.unwrap();
+    assert!(matches!(answer.outcome, Outcome::Refused { by: 1, .. }), "{answer:?}");
+    let left: Vec<_> = answer.standings.iter().map(|stands| stands.remaining).collect();
+    assert_eq!(left, [1, 0, 1]);
+    for key in [a, c] {
+        let stands = store.admit(Asks::new().take(limit().take(key, 0))).await.unwrap();
+        assert_eq!(stands.standings[0].remaining, 1, "given back");
+    }
+    cluster.masters[1].command(&["SET", &format!("ip_blocked:{{{b}}}"), "by hand", "EX", "60"]);
+    let ladder = Ladder::after(1);
+    let strike = Strike { key: c, cause: "test".into(), ladder };
+    assert!(
+        matches!(outcome(&store, all().strike(strike)).await, Outcome::Blocked { key, .. } if key == b)
+    );
+    let stands = store.admit(Asks::new().absent(c).take(limit().take(c, 0))).await.unwrap();
+    assert_eq!((stands.outcome, stands.standings[0].remaining), (Outcome::Admitted, 1));
+    assert_eq!(store.blocks(9).await.unwrap().len(), 1);
+    assert!(store.unblock(b).await.unwrap() && store.blocks(9).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn without_one_master_the_keys_of_the_others_are_as_they_were() {
+    let mut cluster = Cluster::start();
+    let redis = open(&cluster).deadline(Duration::from_millis(300));
+    let store = Resilient::new(redis.clone()).share(0.34).unwrap();
+    let [a, b, c] = [0, 1, 2].map(|master| key_of(&cluster, master));
+    for key in [a, b, c] {
+        assert_eq!(
+            outcome(&store, Asks::new().take(limit().take(key, 1))).await,
+            Outcome::Admitted
+        );
+    }
+    redis.block(b, Block::forever()).await.unwrap();
+    for is_frozen in [false, true] {
+        if is_frozen {
+            cluster.masters[0].freeze();
+        } else {
+            cluster.masters[0].kill();
+        }
+        for _ in 0..9 {
+            assert!(redis.admit(Asks::new().take(limit().take(a, 0))).await.is_err());
+        }
+        let start = Instant::now();
+        assert!(redis.admit(Asks::new().take(limit().take(a, 0))).await.is_err());
+        assert!(start.elapsed() < Duration::from_millis(250), "nobody waits for it any more");
+        assert!(redis.ready().await.is_err());
+        for _ in 0..20 {
+            assert!(store.admit(Asks::new().take(limit().take(a, 1))).await.is_ok(), "here alone");
+            assert!(matches!(
+                outcome(&store, Asks::new().absent(b)).await,
+                Outcome::Blocked { key, .. } if key == b
+            ));
+            let stands = store.admit(Asks::new().absent(c).take(limit().take(c, 0))).await.unwrap();
+            assert_eq!((stands.outcome, stands.standings[0].remaining), (Outcome::Admitted, 2));
+        }
+        assert!(!store.is_lost(), "for others it is there");
+        // What was taken where it could be is given back.
+        let both = Asks::new().take(limit().take(c, 1)).take(limit().take(a, 1));
+        assert!(redis.admit(both).await.is_err());
+        let stands = redis.admit(Asks::new().take(limit().take(c, 0))).await.unwrap();
+        assert_eq!(stands.standings[0].remaining, 2);
+        if is_frozen {
+            cluster.masters[0].thaw();
+            cluster.is_whole();
+            comes_back(&redis, a).await;
+        } else {
+            cluster.masters[0].restart();
+            eventually("it lost its slots with its memory", || {
+                cluster.masters[0].command(&["CLUSTER", "INFO"]).contains("cluster_state")
+            });
+            cluster.is_whole();
+            comes_back(&redis, a).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_slot_that_moves_is_followed_and_nothing_is_counted_twice() {
+    let cluster = Cluster::start();
+    let store = open(&cluster);
+    let [from, to] = [&cluster.masters[0], &cluster.masters[1]];
+    let key = key_of(&cluster, 0);
+    let take = |cost| store.admit(Asks::new().take(limit().take(key, cost)));
+    let left = |answer: Answer| answer.standings[0].remaining;
+    // Both know the map; a limit that is moved with a slot would be at its new home already.
+    assert_eq!(outcome(&store, Asks::new().absent(key_of(&cluster, 1))).await, Outcome::Admitted);
+    let slot = cluster.masters[0].command(&["CLUSTER", "KEYSLOT", &format!("{{{key}}}")]);
+    let slot = slot.trim().trim_start_matches(':');
+    let id = |server: &RedisServer| {
+        server.command(&["CLUSTER", "MYID"]).lines().nth(1).unwrap().to_owned()
+    };
+    let ok = |server: &RedisServer, words: &[&str]| assert_eq!(server.command(words), "+OK\r\n");
+    ok(to, &["CLUSTER", "SETSLOT", slot, "IMPORTING", &id(from)]);
+    ok(from, &["CLUSTER", "SETSLOT", slot, "MIGRATING", &id(to)]);
+    assert_eq!(left(take(1).await.unwrap()), 2, "asked where it goes");
+    assert_eq!(from.command(&["DBSIZE"]), ":0\r\n");
+    for server in [to, from, &cluster.masters[2]] {
+        ok(server, &["CLUSTER", "SETSLOT", slot, "NODE", &id(to)]);
+    }
+    assert_eq!(left(take(1).await.unwrap()), 1, "told where it went");
+    assert_eq!(left(take(1).await.unwrap()), 0);
+}
+
+async fn comes_back(store: &Redis, key: Key) {
+    let start = Instant::now();
+    while store.admit(Asks::new().take(limit().take(key, 0))).await.is_err() {
+        assert!(start.elapsed() < Duration::from_secs(30), "it is not asked again");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}

@@ -1,0 +1,135 @@
+//! Groups of private Redis servers: a master with replica and three sentinels, and a cluster of three masters.
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "each test file uses its part; waits are bounded by the machine's clock"
+)]
+
+use crate::redis::RedisServer;
+use std::time::{Duration, Instant};
+
+/// A master and a replica, which takes over soon after three sentinels have lost sight of the master.
+pub(crate) struct Sentinels {
+    pub(crate) master: RedisServer,
+    pub(crate) replica: RedisServer,
+    sentinels: Vec<RedisServer>,
+}
+
+/// Three masters that share the slots evenly, and answer for theirs while another is gone.
+pub(crate) struct Cluster {
+    pub(crate) masters: Vec<RedisServer>,
+}
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+impl Sentinels {
+    pub(crate) fn start() -> Self {
+        let master = RedisServer::start();
+        let of = master.port().to_string();
+        let replica = RedisServer::start_with(|_, _| {
+            vec!["--replicaof".into(), "127.0.0.1".into(), of.clone()]
+        });
+        eventually("the replica is in step", || {
+            replica.command(&["INFO", "replication"]).contains("master_link_status:up")
+        });
+        let rules = format!(
+            "sentinel monitor main 127.0.0.1 {of} 2\nsentinel down-after-milliseconds main 500\n\
+             sentinel failover-timeout main 3000\nsentinel parallel-syncs main 1\n"
+        );
+        let sentinel = |_| {
+            RedisServer::start_with(|folder, _| {
+                let file = folder.join("sentinel.conf");
+                std::fs::write(&file, &rules).unwrap();
+                vec![file.display().to_string(), "--sentinel".into()]
+            })
+        };
+        let this = Self { master, replica, sentinels: (0..3).map(sentinel).collect() };
+        eventually("the sentinels know each other", || {
+            this.sentinels.iter().all(|one| {
+                let told = one.command(&["SENTINEL", "MASTER", "main"]);
+                told.contains("num-other-sentinels\r\n$1\r\n2\r\n")
+                    && told.contains("num-slaves\r\n$1\r\n1\r\n")
+            })
+        });
+        this
+    }
+
+    pub(crate) fn url(&self) -> String {
+        let hosts: Vec<_> =
+            self.sentinels.iter().map(|one| format!("127.0.0.1:{}", one.port())).collect();
+        format!("redis+sentinel://{}/main", hosts.join(","))
+    }
+
+    pub(crate) fn sentinel(&mut self, index: usize) -> &mut RedisServer {
+        &mut self.sentinels[index]
+    }
+}
+
+impl Cluster {
+    pub(crate) fn start() -> Self {
+        let master = |_| {
+            RedisServer::start_with(|_, _| {
+                ["--cluster-enabled", "yes", "--cluster-node-timeout", "500"]
+                    .into_iter()
+                    .chain(["--cluster-require-full-coverage", "no"])
+                    .map(str::to_owned)
+                    .collect()
+            })
+        };
+        let masters: Vec<_> = (0..3).map(master).collect();
+        for (index, one) in masters.iter().enumerate() {
+            let (first, last) = Self::slots(index);
+            let range = [first.to_string(), last.to_string()];
+            assert_eq!(one.command(&["CLUSTER", "ADDSLOTSRANGE", &range[0], &range[1]]), "+OK\r\n");
+            let epoch = (index + 1).to_string();
+            one.command(&["CLUSTER", "SET-CONFIG-EPOCH", &epoch]);
+            one.command(&["CLUSTER", "MEET", "127.0.0.1", &masters[0].port().to_string()]);
+        }
+        let this = Self { masters };
+        this.is_whole();
+        this
+    }
+
+    /// Waits until each server knows that all slots are served.
+    pub(crate) fn is_whole(&self) {
+        eventually("the cluster is whole", || {
+            self.masters.iter().all(|one| {
+                let told = one.command(&["CLUSTER", "INFO"]);
+                told.contains("cluster_state:ok")
+                    && told.contains("cluster_slots_ok:16384")
+                    && told.contains("cluster_known_nodes:3")
+            })
+        });
+    }
+
+    /// First and last slot of a master.
+    fn slots(index: usize) -> (usize, usize) {
+        (index * 16_384 / 3, (index + 1) * 16_384 / 3 - 1)
+    }
+
+    /// Which master has a key.
+    pub(crate) fn owner(&self, key: &str) -> usize {
+        let told = self.masters[0].command(&["CLUSTER", "KEYSLOT", key]);
+        let slot: usize = told.trim().trim_start_matches(':').parse().unwrap();
+        (0..3).find(|index| slot <= Self::slots(*index).1).unwrap()
+    }
+
+    pub(crate) fn url(&self) -> String {
+        // One is enough to find the others.
+        format!("redis+cluster://127.0.0.1:{}", self.masters[2].port())
+    }
+
+    pub(crate) fn flush(&self) {
+        self.masters.iter().for_each(|one| assert_eq!(one.command(&["FLUSHALL"]), "+OK\r\n"));
+    }
+}
+
+/// Waits for what other processes do.
+pub(crate) fn eventually(what: &str, is_so: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !is_so() {
+        assert!(start.elapsed() < PATIENCE, "never: {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
