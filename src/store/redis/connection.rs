@@ -3,7 +3,7 @@
 use crate::{error::ConfigError, store::StoreError};
 use arc_swap::ArcSwapOption;
 use redis::{
-    AsyncConnectionConfig, Client, FromRedisValue, IntoConnectionInfo, RedisError,
+    AsyncConnectionConfig, Client, ErrorKind, FromRedisValue, IntoConnectionInfo, RedisError,
     aio::MultiplexedConnection, io::tcp::TcpSettings,
 };
 use std::{fmt, sync::Arc, time::Duration};
@@ -91,14 +91,21 @@ impl Link {
         }
     }
 
-    /// Whether the server answers.
-    pub(super) async fn ping(&self) -> Result<(), StoreError> {
+    /// Runs a command within the deadline.
+    pub(super) async fn command<T: FromRedisValue>(&self, words: &[&str]) -> Result<T, StoreError> {
         self.within(async {
             let mut connection = self.connection().await?;
-            let answer = redis::cmd("PING").query_async(&mut connection).await;
+            let mut command = redis::Cmd::new();
+            words.iter().for_each(|word| _ = command.arg(*word));
+            let answer = command.query_async(&mut connection).await;
             self.settled(&connection, answer)
         })
         .await
+    }
+
+    /// Whether the server answers.
+    pub(super) async fn ping(&self) -> Result<(), StoreError> {
+        self.command(&["PING"]).await
     }
 
     async fn within<T>(
@@ -188,5 +195,10 @@ impl fmt::Debug for Link {
 
 /// What went wrong, without what was sent.
 fn told(error: &RedisError) -> StoreError {
-    StoreError::new(format!("{:?}", error.kind()))
+    let what = format!("{:?}", error.kind());
+    match error.code() {
+        Some(code) => StoreError::said(code.to_owned()),
+        None if error.kind() == ErrorKind::AuthenticationFailed => StoreError::said(what),
+        None => StoreError::new(what),
+    }
 }

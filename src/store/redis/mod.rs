@@ -1,13 +1,18 @@
 mod admit;
+mod check;
 mod connection;
 #[cfg(feature = "otp")]
 mod logins;
+mod marker;
 mod schema;
 mod scripts;
 
+pub use schema::{KeyFamily, Lifetime};
+
 use self::{connection::Link, scripts::Scripts};
 use super::{
-    Adjustment, Answer, Asks, Block, Blocked, SharedStore, Standing, Store, StoreError, Take,
+    Adjustment, Answer, Asks, Block, Blocked, Marker, SharedStore, Standing, Store, StoreError,
+    Take,
 };
 #[cfg(any(test, feature = "test-util"))]
 use crate::clock::Clock;
@@ -72,6 +77,11 @@ impl Redis {
         self.edit(|inner| inner.link.set_deadline(deadline))
     }
 
+    /// All keys that it keeps on a server.
+    pub fn key_families() -> &'static [KeyFamily] {
+        schema::FAMILIES
+    }
+
     /// Goes by `clock` instead of the server's, in tests.
     #[cfg(any(test, feature = "test-util"))]
     #[must_use]
@@ -107,7 +117,8 @@ impl Inner {
         0
     }
 
-    async fn block(&self, key: Key, block: Block) -> Result<(), StoreError> {
+    /// With `keeps`, what stands already counts where it refuses more.
+    async fn put(&self, key: Key, block: Block, keeps: bool) -> Result<(), StoreError> {
         let name = match block.since {
             Some(_) => schema::revocation(key),
             None => schema::block(key),
@@ -116,7 +127,7 @@ impl Inner {
         call.key(&name).micros(self.now());
         let or_none = |micros: Option<u64>| micros.map_or(-1, |micros| micros as i64);
         call.number(or_none(block.lasting.map(micros)));
-        call.number(or_none(block.since.map(UnixTime::as_micros)));
+        call.number(or_none(block.since.map(UnixTime::as_micros))).number(i64::from(keeps));
         self.link.run(call).await
     }
 
@@ -129,8 +140,8 @@ impl Inner {
 
     async fn blocks(&self, most: usize) -> Result<Vec<Blocked>, StoreError> {
         let mut blocks = Vec::new();
-        for pattern in schema::STANDING {
-            let names = self.link.names(pattern, most).await?;
+        for family in schema::STANDING {
+            let names = self.link.names(&family.glob(), most).await?;
             for names in names.chunks(500) {
                 let known: Vec<_> =
                     names.iter().filter_map(|name| Some((name, schema::parse(name)?))).collect();
@@ -181,7 +192,7 @@ impl Store for Redis {
 
     fn block(&self, key: Key, block: Block) -> Eventual<Result<(), StoreError>> {
         let inner = Arc::clone(&self.0);
-        Eventual::later(async move { inner.block(key, block).await })
+        Eventual::later(async move { inner.put(key, block, false).await })
     }
 
     fn unblock(&self, key: Key) -> Eventual<Result<bool, StoreError>> {
@@ -202,6 +213,16 @@ impl Store for Redis {
     fn ready(&self) -> Eventual<Result<(), StoreError>> {
         let inner = Arc::clone(&self.0);
         Eventual::later(async move { inner.link.ping().await })
+    }
+
+    fn marker(&self) -> Eventual<Result<Option<Marker>, StoreError>> {
+        let inner = Arc::clone(&self.0);
+        Eventual::later(async move { inner.marker().await.map(Some) })
+    }
+
+    fn restore(&self, blocks: Vec<Blocked>) -> Eventual<Result<(), StoreError>> {
+        let inner = Arc::clone(&self.0);
+        Eventual::later(async move { inner.restore(blocks).await })
     }
 }
 
