@@ -138,11 +138,7 @@ impl<S: Store + 'static> Resilient<S> {
         &self,
         ask: impl FnOnce(&S) -> Eventual<Result<T, StoreError>> + Send + 'static,
     ) -> Eventual<Result<T, StoreError>> {
-        let inner = Arc::clone(&self.0);
-        self.0.tend().then(move |tended| match tended {
-            Ok(()) => inner.ask(ask),
-            Err(error) => Eventual::Ready(Err(error)),
-        })
+        self.0.ask_tended(ask)
     }
 
     /// Keeps blocks that have started, for the time when the store says nothing.
@@ -153,7 +149,19 @@ impl<S: Store + 'static> Resilient<S> {
     }
 }
 
-impl<S: Store> Inner<S> {
+impl<S: Store + 'static> Inner<S> {
+    /// Asks the store, once it is clear that it is the one that was asked before.
+    fn ask_tended<T: Send + 'static>(
+        self: &Arc<Self>,
+        ask: impl FnOnce(&S) -> Eventual<Result<T, StoreError>> + Send + 'static,
+    ) -> Eventual<Result<T, StoreError>> {
+        let inner = Arc::clone(self);
+        self.tend().then(move |tended| match tended {
+            Ok(()) => inner.ask(ask),
+            Err(error) => Eventual::Ready(Err(error)),
+        })
+    }
+
     /// Forgets a block that was lifted here.
     fn forget(&self, key: Key) {
         self.life.forgive(key);
@@ -164,10 +172,7 @@ impl<S: Store> Inner<S> {
     fn ask<T: Send + 'static>(
         self: &Arc<Self>,
         ask: impl FnOnce(&S) -> Eventual<Result<T, StoreError>>,
-    ) -> Eventual<Result<T, StoreError>>
-    where
-        S: 'static,
-    {
+    ) -> Eventual<Result<T, StoreError>> {
         if !self.breaker.passes() {
             return Eventual::Ready(Err(StoreError::new("it has stopped answering")));
         }
@@ -223,7 +228,7 @@ impl<S: Store + 'static> Store for Resilient<S> {
     fn block(&self, key: Key, block: Block) -> Eventual<Result<(), StoreError>> {
         self.0.keep(key, block);
         let inner = Arc::clone(&self.0);
-        self.0.ask(|store| store.block(key, block)).map(move |answer| {
+        self.0.ask_tended(move |store| store.block(key, block)).map(move |answer| {
             // A request meanwhile may have found that the store does not know of it yet.
             inner.keep(key, block);
             answer
@@ -233,18 +238,18 @@ impl<S: Store + 'static> Store for Resilient<S> {
     fn unblock(&self, key: Key) -> Eventual<Result<bool, StoreError>> {
         self.0.forget(key);
         let inner = Arc::clone(&self.0);
-        self.0.ask(|store| store.unblock(key)).map(move |answer| {
+        self.0.ask_tended(move |store| store.unblock(key)).map(move |answer| {
             inner.forget(key);
             answer
         })
     }
 
     fn blocks(&self, most: usize) -> Eventual<Result<Vec<Blocked>, StoreError>> {
-        self.0.ask(|store| store.blocks(most))
+        self.0.ask_tended(move |store| store.blocks(most))
     }
 
     fn adjust(&self, take: Take, by: Adjustment) -> Eventual<Result<Standing, StoreError>> {
-        self.0.ask(|store| store.adjust(take, by))
+        self.0.ask_tended(move |store| store.adjust(take, by))
     }
 
     fn ready(&self) -> Eventual<Result<(), StoreError>> {
