@@ -24,7 +24,7 @@ impl<S: Store + 'static> Inner<S> {
     /// Looks whether everything was lost.
     pub(super) fn look(self: &Arc<Self>) -> Eventual<Result<(), StoreError>> {
         let inner = Arc::clone(self);
-        self.ask(Store::marker).then(move |marker| match marker {
+        self.aside(self.store.marker()).then(move |marker| match marker {
             Ok(Some(marker)) => {
                 if inner.life.meet(marker, || inner.known()) {
                     audit::record(inner.sink.as_deref(), Event::new(Act::StoreEmptied));
@@ -32,10 +32,7 @@ impl<S: Store + 'static> Inner<S> {
                 inner.put_back()
             }
             Ok(None) => Eventual::Ready(Ok(())),
-            Err(error) => {
-                inner.life.hurry();
-                Eventual::Ready(Err(error))
-            }
+            Err(error) => Eventual::Ready(Err(error)),
         })
     }
 
@@ -44,7 +41,7 @@ impl<S: Store + 'static> Inner<S> {
             return Eventual::Ready(Ok(()));
         }
         let (inner, batch) = (Arc::clone(self), self.life.take_owed());
-        self.ask(|store| store.restore(batch.clone())).map(move |answer| {
+        self.aside(self.store.restore(batch.clone())).map(move |answer| {
             if answer.is_err() {
                 inner.life.owe(batch);
             }
@@ -55,10 +52,8 @@ impl<S: Store + 'static> Inner<S> {
     /// A token from before the store began to keep what it keeps: nobody can say any more whether it was revoked.
     pub(super) fn outdated(&self, asks: &Asks) -> Option<Answer> {
         let began = self.life.began().filter(|_| self.strict)?;
-        let is_from_before = |absent: &&Absent| match absent.issued_at {
-            Some(issued_at) => issued_at <= began,
-            None => is_of_token(absent.key),
-        };
+        let is_from_before =
+            |absent: &&Absent| absent.issued_at.is_some_and(|issued_at| issued_at <= began);
         let absent = asks.absent.iter().find(is_from_before)?;
         Some(blocked(Blocked { key: absent.key, remaining: None, since: Some(began) }))
     }

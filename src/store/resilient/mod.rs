@@ -17,7 +17,7 @@ use crate::{
     error::ConfigError,
     eventual::Eventual,
     key::{Key, Pepper},
-    limit::Share,
+    limit::{Limit, Share},
 };
 use std::{fmt, sync::Arc};
 
@@ -109,8 +109,14 @@ impl<S: Store + Clone + 'static> Resilient<S> {
     /// Asks the store whether it is there, unless it was asked within this second: for readiness probes, which may be the only
     /// requests there are.
     pub async fn probe(&self) {
-        // What it finds out is in `is_lost`.
-        let _ = self.0.tend().await;
+        // What they find out is in `is_lost`.
+        if self.is_lost() {
+            // It is back when it does what requests need: run a script and write.
+            let limit = Limit::per_second(1_000).named("store-probe");
+            let _ = self.admit(Asks::new().take(limit.take(Key::EVERYONE, 1))).await;
+        } else {
+            let _ = self.0.tend().await;
+        }
     }
 
     /// Whether the store has stopped answering.
@@ -138,7 +144,7 @@ impl<S: Store + 'static> Resilient<S> {
         &self,
         ask: impl FnOnce(&S) -> Eventual<Result<T, StoreError>> + Send + 'static,
     ) -> Eventual<Result<T, StoreError>> {
-        self.0.ask_tended(ask)
+        self.0.ask(ask)
     }
 
     /// Keeps blocks that have started, for the time when the store says nothing.
@@ -150,15 +156,49 @@ impl<S: Store + 'static> Resilient<S> {
 }
 
 impl<S: Store + 'static> Inner<S> {
-    /// Asks the store, once it is clear that it is the one that was asked before.
-    fn ask_tended<T: Send + 'static>(
+    /// Asks the store, unless it is known to be gone, and once it is clear that it is the one that was asked before.
+    fn ask<T: Send + 'static>(
         self: &Arc<Self>,
         ask: impl FnOnce(&S) -> Eventual<Result<T, StoreError>> + Send + 'static,
     ) -> Eventual<Result<T, StoreError>> {
         let inner = Arc::clone(self);
-        self.tend().then(move |tended| match tended {
-            Ok(()) => inner.ask(ask),
+        self.tend_if_there().then(move |tended| match tended {
+            Ok(()) => inner.decided(ask(&inner.store)),
             Err(error) => Eventual::Ready(Err(error)),
+        })
+    }
+
+    fn tend_if_there(self: &Arc<Self>) -> Eventual<Result<(), StoreError>> {
+        if self.breaker.passes() {
+            return self.tend();
+        }
+        Eventual::Ready(Err(StoreError::new("it has stopped answering")))
+    }
+
+    /// Takes note of whether the store answered.
+    fn decided<T: 'static>(
+        self: &Arc<Self>,
+        answer: Eventual<Result<T, StoreError>>,
+    ) -> Eventual<Result<T, StoreError>> {
+        let inner = Arc::clone(self);
+        answer.map(move |answer| {
+            inner.settle(answer.is_ok());
+            answer
+        })
+    }
+
+    /// Takes note only that the store did not answer. A full server still lets itself be read, and one that runs no scripts
+    /// still answers a ping: neither says that it is back.
+    fn aside<T: 'static>(
+        self: &Arc<Self>,
+        answer: Eventual<Result<T, StoreError>>,
+    ) -> Eventual<Result<T, StoreError>> {
+        let inner = Arc::clone(self);
+        answer.map(move |answer| {
+            if answer.is_err() {
+                inner.settle(false);
+            }
+            answer
         })
     }
 
@@ -166,21 +206,6 @@ impl<S: Store + 'static> Inner<S> {
     fn forget(&self, key: Key) {
         self.life.forgive(key);
         drop(self.local.unblock(key));
-    }
-
-    /// Asks the store, unless it is known to be gone.
-    fn ask<T: Send + 'static>(
-        self: &Arc<Self>,
-        ask: impl FnOnce(&S) -> Eventual<Result<T, StoreError>>,
-    ) -> Eventual<Result<T, StoreError>> {
-        if !self.breaker.passes() {
-            return Eventual::Ready(Err(StoreError::new("it has stopped answering")));
-        }
-        let inner = Arc::clone(self);
-        ask(&self.store).map(move |answer| {
-            inner.settle(answer.is_ok());
-            answer
-        })
     }
 
     fn settle(&self, answered: bool) {
@@ -200,7 +225,7 @@ impl<S: Store + 'static> Inner<S> {
 impl<S: Store + 'static> Store for Resilient<S> {
     fn admit(&self, asks: Asks) -> Eventual<Result<Answer, StoreError>> {
         let inner = Arc::clone(&self.0);
-        self.0.tend().then(move |tended| {
+        self.0.tend_if_there().then(move |tended| {
             if tended.is_err() {
                 return inner.alone(asks);
             }
@@ -208,7 +233,8 @@ impl<S: Store + 'static> Store for Resilient<S> {
                 return Eventual::Ready(Ok(answer));
             }
             let losses = inner.life.losses();
-            inner.ask(|store| store.admit(asks.clone())).then(move |answer| match answer {
+            let asked = inner.decided(inner.store.admit(asks.clone()));
+            asked.then(move |answer| match answer {
                 Ok(answer) => inner.heed(asks, answer, losses),
                 Err(_) => inner.alone(asks),
             })
@@ -228,7 +254,7 @@ impl<S: Store + 'static> Store for Resilient<S> {
     fn block(&self, key: Key, block: Block) -> Eventual<Result<(), StoreError>> {
         self.0.keep(key, block);
         let inner = Arc::clone(&self.0);
-        self.0.ask_tended(move |store| store.block(key, block)).map(move |answer| {
+        self.0.ask(move |store| store.block(key, block)).map(move |answer| {
             // A request meanwhile may have found that the store does not know of it yet.
             inner.keep(key, block);
             answer
@@ -238,30 +264,30 @@ impl<S: Store + 'static> Store for Resilient<S> {
     fn unblock(&self, key: Key) -> Eventual<Result<bool, StoreError>> {
         self.0.forget(key);
         let inner = Arc::clone(&self.0);
-        self.0.ask_tended(move |store| store.unblock(key)).map(move |answer| {
+        self.0.ask(move |store| store.unblock(key)).map(move |answer| {
             inner.forget(key);
             answer
         })
     }
 
     fn blocks(&self, most: usize) -> Eventual<Result<Vec<Blocked>, StoreError>> {
-        self.0.ask_tended(move |store| store.blocks(most))
+        self.0.ask(move |store| store.blocks(most))
     }
 
     fn adjust(&self, take: Take, by: Adjustment) -> Eventual<Result<Standing, StoreError>> {
-        self.0.ask_tended(move |store| store.adjust(take, by))
+        self.0.ask(move |store| store.adjust(take, by))
     }
 
     fn ready(&self) -> Eventual<Result<(), StoreError>> {
-        self.0.ask(Store::ready)
+        self.0.aside(self.0.store.ready())
     }
 
     fn marker(&self) -> Eventual<Result<Option<Marker>, StoreError>> {
-        self.0.ask(Store::marker)
+        self.0.aside(self.0.store.marker())
     }
 
     fn restore(&self, blocks: Vec<Blocked>) -> Eventual<Result<(), StoreError>> {
-        self.0.ask(|store| store.restore(blocks))
+        self.0.ask(move |store| store.restore(blocks))
     }
 }
 
