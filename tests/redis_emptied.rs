@@ -200,8 +200,12 @@ async fn a_strict_store_refuses_tokens_from_before_it_was_emptied() {
     let since = Some(UnixTime::from_micros(micros));
     assert_eq!(refused, Outcome::Blocked { key: session(), remaining: None, since });
     assert_eq!(outcome("lax", began - 9).await, Ok(Outcome::Admitted));
-    let without_token = Asks::new().absent(session()).absent(address(1));
-    assert_eq!(strict.outcome(without_token).await, Ok(Outcome::Admitted));
+    let mut with_address = with_token(address(1), began - 9);
+    with_address.absent.extend(with_token(session(), began - 9).absent);
+    let refused = strict.outcome(with_address).await;
+    assert!(matches!(refused, Ok(Outcome::Blocked { key, .. }) if key == session()), "{refused:?}");
+    let without_token = Asks::new().absent(pepper().tag(KeyKind::Session, &[b"a"]));
+    assert_eq!(strict.outcome(without_token.absent(address(1))).await, Ok(Outcome::Admitted));
 
     // Emptied later: tokens that were good are not any more, newer ones are.
     let later = (began + 100) * 1_000_000;

@@ -52,8 +52,10 @@ impl<S: Store + 'static> Inner<S> {
     /// A token from before the store began to keep what it keeps: nobody can say any more whether it was revoked.
     pub(super) fn outdated(&self, asks: &Asks) -> Option<Answer> {
         let began = self.life.began().filter(|_| self.strict)?;
-        let is_from_before =
-            |absent: &&Absent| absent.issued_at.is_some_and(|issued_at| issued_at <= began);
+        // Of the address too it is said when the token was issued; but it is not the address that is refused.
+        let is_from_before = |absent: &&Absent| {
+            is_of_token(absent.key) && absent.issued_at.is_some_and(|issued_at| issued_at <= began)
+        };
         let absent = asks.absent.iter().find(is_from_before)?;
         Some(blocked(Blocked { key: absent.key, remaining: None, since: Some(began) }))
     }
