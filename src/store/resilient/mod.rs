@@ -1,5 +1,6 @@
 //! A store that may be gone, and what holds while it is.
 
+mod asking;
 mod keeping;
 mod life;
 
@@ -8,11 +9,10 @@ use self::life::Life;
 use super::Started;
 use super::{
     Adjustment, Answer, Asks, Block, Blocked, Marker, Memory, SharedStore, Standing, Store,
-    StoreError, Take,
-    breaker::{Breaker, Change},
+    StoreError, Take, breaker::Breaker,
 };
 use crate::{
-    audit::{self, Act, Event, Sink},
+    audit::Sink,
     clock::{Clock, SystemClock},
     error::ConfigError,
     eventual::Eventual,
@@ -152,73 +152,6 @@ impl<S: Store + 'static> Resilient<S> {
         for started in started {
             self.0.keep(started.key, Block::lasting(started.lasting));
         }
-    }
-}
-
-impl<S: Store + 'static> Inner<S> {
-    /// Asks the store, unless it is known to be gone, and once it is clear that it is the one that was asked before.
-    fn ask<T: Send + 'static>(
-        self: &Arc<Self>,
-        ask: impl FnOnce(&S) -> Eventual<Result<T, StoreError>> + Send + 'static,
-    ) -> Eventual<Result<T, StoreError>> {
-        let inner = Arc::clone(self);
-        self.tend_if_there().then(move |tended| match tended {
-            Ok(()) => inner.decided(ask(&inner.store)),
-            Err(error) => Eventual::Ready(Err(error)),
-        })
-    }
-
-    fn tend_if_there(self: &Arc<Self>) -> Eventual<Result<(), StoreError>> {
-        if self.breaker.passes() {
-            return self.tend();
-        }
-        Eventual::Ready(Err(StoreError::new("it has stopped answering")))
-    }
-
-    /// Takes note of whether the store answered.
-    fn decided<T: 'static>(
-        self: &Arc<Self>,
-        answer: Eventual<Result<T, StoreError>>,
-    ) -> Eventual<Result<T, StoreError>> {
-        let inner = Arc::clone(self);
-        answer.map(move |answer| {
-            inner.settle(answer.is_ok());
-            answer
-        })
-    }
-
-    /// Takes note only that the store did not answer. A full server still lets itself be read, and one that runs no scripts
-    /// still answers a ping: neither says that it is back.
-    fn aside<T: 'static>(
-        self: &Arc<Self>,
-        answer: Eventual<Result<T, StoreError>>,
-    ) -> Eventual<Result<T, StoreError>> {
-        let inner = Arc::clone(self);
-        answer.map(move |answer| {
-            if answer.is_err() {
-                inner.settle(false);
-            }
-            answer
-        })
-    }
-
-    /// Forgets a block that was lifted here.
-    fn forget(&self, key: Key) {
-        self.life.forgive(key);
-        drop(self.local.unblock(key));
-    }
-
-    fn settle(&self, answered: bool) {
-        let change = if answered { self.breaker.succeeded() } else { self.breaker.failed() };
-        if !answered {
-            self.life.hurry();
-        }
-        let act = match change {
-            Some(Change::Opened) => Act::StoreLost,
-            Some(Change::Closed) => Act::StoreBack,
-            None => return,
-        };
-        audit::record(self.sink.as_deref(), Event::new(act));
     }
 }
 
