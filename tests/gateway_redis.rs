@@ -224,12 +224,12 @@ fn a_server_that_cannot_be_used_refuses_the_start_and_one_that_is_away_does_not(
         assert!(told.contains("portcullis: [store]: ") && told.contains(why), "{told}");
     };
     server.command(&["CONFIG", "SET", "requirepass", "a password"]);
-    refused("are the user and the password right?");
+    refused("the server refuses the user or the password");
     server.restart();
     for denied in ["-eval", "-evalsha", "-script"] {
         server.command(&["ACL", "SETUSER", "default", denied]);
     }
-    refused("it runs no scripts");
+    refused("it must run Lua scripts");
     server.restart();
     // What evicts is for `banking` to refuse; whoever may not ask is told in other words.
     let warned = |words: &str| {

@@ -62,7 +62,7 @@ async fn who_is_not_let_in_is_told_so_without_the_password() {
     for given in ["", ":wrong-one@", "nobody:wrong-one@"] {
         let url = server.url().replace("://", &format!("://{given}"));
         let error = store(&url).check().await.unwrap_err().to_string();
-        assert!(error.starts_with("it does not let us in"), "{error}");
+        assert!(error.contains("the server refuses the user or the password"), "{error}");
         assert!(!error.contains("wrong-one"), "{error}");
     }
     let url = server.url().replace("://", "://:the%20right%20one@");
@@ -73,10 +73,10 @@ async fn who_is_not_let_in_is_told_so_without_the_password() {
 async fn an_old_server_and_one_without_scripts_are_refused() {
     for (version, wants) in [
         ("6.2.14", "the server is version 6.2.14: 7 or later is needed"),
-        ("7.4.1", "it runs no scripts"),
+        ("7.4.1", "it must run Lua scripts"),
     ] {
         let error = store(&without_scripts(version)).check().await.unwrap_err().to_string();
-        assert!(error.starts_with(wants), "{error}");
+        assert!(error.contains(wants), "{error}");
     }
 }
 

@@ -111,30 +111,28 @@ pub type SharedStore = Arc<dyn Store>;
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct StoreError {
     message: String,
-    /// Whether this is what the store said, and not that it said nothing.
-    #[cfg(feature = "redis")]
+    /// Other keys are still answered for.
+    of_part: bool,
+    /// This is what the store said, and not that it said nothing.
     said: bool,
 }
 
 impl StoreError {
     /// An error that says `message`, which must not hold keys or secrets.
     pub fn new(message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            #[cfg(feature = "redis")]
-            said: false,
-        }
+        Self { message: message.into(), of_part: false, said: false }
     }
 
+    /// Says that the store still answers for other keys.
     #[cfg(feature = "redis")]
-    pub(crate) fn was_said(&self) -> bool {
-        self.said
+    pub(crate) fn of_part(self) -> Self {
+        Self { of_part: true, ..self }
     }
 
-    /// What the store itself said.
+    /// Says that the store answered, and this is what.
     #[cfg(feature = "redis")]
-    pub(crate) fn said(message: String) -> Self {
-        Self { message, said: true }
+    pub(crate) fn said(self) -> Self {
+        Self { said: true, ..self }
     }
 }
 

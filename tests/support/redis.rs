@@ -4,7 +4,7 @@
 use std::{
     io::{Read, Write},
     net::{TcpListener, TcpStream},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::atomic::{AtomicU32, Ordering},
     time::{Duration, Instant},
@@ -15,12 +15,18 @@ pub(crate) struct RedisServer {
     child: Child,
     folder: PathBuf,
     port: u16,
+    more: Vec<String>,
 }
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
 impl RedisServer {
     pub(crate) fn start() -> Self {
+        Self::start_with(|_, _| Vec::new())
+    }
+
+    /// With more arguments, which may depend on its folder and port.
+    pub(crate) fn start_with(more: impl Fn(&Path, u16) -> Vec<String>) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("portcullis-redis-{}-{number}", std::process::id());
@@ -28,9 +34,10 @@ impl RedisServer {
         std::fs::create_dir_all(&folder).unwrap();
         // Another process may take a port that was free: then the next one.
         for _ in 0..20 {
-            let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-            let child = Self::spawn(&folder, port);
-            let mut server = Self { child, folder: folder.clone(), port };
+            let port = free_port();
+            let more = more(&folder, port);
+            let child = Self::spawn(&folder, port, &more);
+            let mut server = Self { child, folder: folder.clone(), port, more };
             if server.comes_up() {
                 return server;
             }
@@ -82,7 +89,7 @@ impl RedisServer {
     /// Starts it again on its port, empty.
     pub(crate) fn restart(&mut self) {
         self.kill();
-        self.child = Self::spawn(&self.folder, self.port);
+        self.child = Self::spawn(&self.folder, self.port, &self.more);
         assert!(self.comes_up());
     }
 
@@ -99,11 +106,14 @@ impl RedisServer {
         assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
     }
 
-    fn spawn(folder: &PathBuf, port: u16) -> Child {
+    fn spawn(folder: &Path, port: u16, more: &[String]) -> Child {
         Command::new("redis-server")
+            // A file that it may write to comes first.
+            .args(more.iter().filter(|more| more.ends_with(".conf")))
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""])
             .args(["--appendonly", "no", "--daemonize", "no", "--dir"])
             .arg(folder)
+            .args(more.iter().filter(|more| !more.ends_with(".conf")))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -128,6 +138,18 @@ impl RedisServer {
             std::thread::sleep(Duration::from_millis(5));
         }
         panic!("redis-server does not answer");
+    }
+}
+
+/// A port that nobody listened on just now; cluster buses add 10000 to it.
+pub(crate) fn free_port() -> u16 {
+    loop {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        if let Some(bus) = port.checked_add(10_000)
+            && TcpListener::bind(("127.0.0.1", bus)).is_ok()
+        {
+            return port;
+        }
     }
 }
 

@@ -20,6 +20,9 @@ pub(super) struct StoreSection {
     #[serde(default)]
     backend: Backend,
     url: Option<String>,
+    password: Option<SecretRef>,
+    /// The authority that signed the server's certificate.
+    ca: Option<SecretRef>,
     pepper: Option<SecretRef>,
     deadline: Option<DurationText>,
     outage_share: Option<f64>,
@@ -52,6 +55,8 @@ impl StoreSection {
         if self.backend == Backend::Memory {
             let unused = [
                 ("url", self.url.is_some()),
+                ("password", self.password.is_some()),
+                ("ca", self.ca.is_some()),
                 ("pepper", self.pepper.is_some()),
                 ("deadline", self.deadline.is_some()),
                 ("outage_share", self.outage_share.is_some()),
@@ -63,14 +68,6 @@ impl StoreSection {
                 None => Ok(StoreConfig::Memory),
             };
         }
-        let url = self.url(sources)?;
-        if profile != Profile::Dev && !is_private(&url) {
-            return Err(ConfigError::new(format!(
-                "url: profile \"{}\" sends nothing unencrypted to another machine: use an encrypted tunnel that \
-                 ends on loopback",
-                profile.name()
-            )));
-        }
         let pepper = self.pepper.as_ref().ok_or_else(|| {
             ConfigError::new(
                 "`pepper` is missing: 32 random bytes or more, the same on every instance, like pepper = \
@@ -78,7 +75,13 @@ impl StoreSection {
             )
         })?;
         let pepper = Pepper::new(&pepper.strong(sources).map_err(|error| error.within("pepper"))?)?;
-        let mut redis = Redis::new(&url, pepper).map_err(|error| error.within("url"))?;
+        let mut redis = self.redis(pepper, sources)?;
+        if profile != Profile::Dev && !redis.is_private() {
+            return Err(ConfigError::new(format!(
+                "url: profile \"{}\" sends nothing unencrypted to another machine: begin it with rediss",
+                profile.name()
+            )));
+        }
         if let Some(DurationText(deadline)) = self.deadline {
             if !DEADLINES.contains(&deadline) {
                 return Err(ConfigError::new("deadline: 5ms to 2s"));
@@ -92,11 +95,28 @@ impl StoreSection {
         Ok(StoreConfig::Redis(if profile == Profile::Banking { store.strict() } else { store }))
     }
 
+    /// The server or servers that are named, with the password and the authority that stand beside.
+    fn redis(&self, pepper: Pepper, sources: Sources<'_>) -> Result<Redis, ConfigError> {
+        let mut redis =
+            Redis::new(&self.url(sources)?, pepper).map_err(|error| error.within("url"))?;
+        if let Some(secret) = &self.password {
+            let password = String::from_utf8(secret.text(sources)?)
+                .map_err(|_| ConfigError::new("not text").within(secret).within("password"))?;
+            redis = redis.password(&password).map_err(|error| error.within("password"))?;
+        }
+        if let Some(file) = &self.ca {
+            let pem = file.text(sources).map_err(|error| error.within("ca"))?;
+            redis = redis.ca(&pem).map_err(|error| error.within("ca"))?;
+        }
+        Ok(redis)
+    }
+
     fn url(&self, sources: Sources<'_>) -> Result<String, ConfigError> {
         let text = self.url.as_deref().ok_or_else(|| {
             ConfigError::new("`url` is missing, like url = \"redis://127.0.0.1:6379\"")
         })?;
-        if !text.starts_with("redis:") {
+        // What names a secret has no slashes: `file:` is not followed by two.
+        if !text.contains("://") {
             let secret = SecretRef::try_from(text.to_owned()).map_err(|_| {
                 ConfigError::new("url: like redis://127.0.0.1:6379, or env:REDIS_URL")
             })?;
@@ -104,9 +124,11 @@ impl StoreSection {
             let url = String::from_utf8(bytes);
             return url.map_err(|_| ConfigError::new("not a URL").within(secret));
         }
-        if text.contains('@') {
+        let user = text.rsplit_once('@').and_then(|(user, _)| user.split_once("://"));
+        if user.is_some_and(|(_, user)| user.contains(':')) || text.contains("pass=") {
             return Err(ConfigError::new(
-                "url: a password does not belong into this file: name the whole URL, like url = \"env:REDIS_URL\"",
+                "url: a password does not belong into this file: name it, like password = \"env:REDIS_PASSWORD\", \
+                 or the whole URL, like url = \"env:REDIS_URL\"",
             ));
         }
         Ok(text.to_owned())
@@ -141,51 +163,11 @@ impl StoreConfig {
     }
 }
 
-/// Whether a URL leads no further than this machine.
-fn is_private(url: &str) -> bool {
-    let rest = url.split_once("://").map_or("", |(_, rest)| rest);
-    let host = rest.split(['/', '?']).next().unwrap_or_default();
-    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
-    let host = match host.strip_prefix('[') {
-        Some(literal) => literal.split(']').next().unwrap_or_default(),
-        None => host.split(':').next().unwrap_or_default(),
-    };
-    host == "localhost"
-        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
 impl fmt::Debug for StoreConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Memory => "Memory",
             Self::Redis(_) => "Redis",
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_this_machine_is_private() {
-        for near in [
-            "redis://127.0.0.1:6379",
-            "redis://localhost/0",
-            "redis://user:pass@127.9.9.9:1/2?protocol=resp3",
-            "redis://[::1]:6379",
-        ] {
-            assert!(is_private(near), "{near}");
-        }
-        for far in [
-            "redis://10.0.0.1",
-            "redis://redis:6379",
-            "redis://127.0.0.1@10.0.0.1:6379",
-            "redis://localhost.example",
-            "redis://[2001:db8::1]:6379",
-            "redis://",
-        ] {
-            assert!(!is_private(far), "{far}");
-        }
     }
 }

@@ -1,6 +1,6 @@
 //! One request as one script, and its answer read back.
 
-use super::{Inner, connection::Call, schema};
+use super::{Inner, connection::Call, schema::Schema};
 use crate::{
     block::Ladder,
     clock::{UnixTime, micros},
@@ -12,7 +12,7 @@ use std::time::Duration;
 impl Inner {
     pub(super) async fn admit(&self, asks: &Asks) -> Result<Answer, StoreError> {
         let mut call = self.scripts.admit.call();
-        keys(&mut call, asks);
+        keys(self.schema, &mut call, asks);
         call.micros(self.now());
         for count in [asks.absent.len(), asks.takes.len(), asks.strikes.len()] {
             call.micros(count as u64);
@@ -23,21 +23,21 @@ impl Inner {
     }
 }
 
-fn keys(call: &mut Call<'_>, asks: &Asks) {
+fn keys(schema: Schema, call: &mut Call<'_>, asks: &Asks) {
     for absent in &asks.absent {
-        call.key(&schema::block(absent.key)).key(&schema::revocation(absent.key));
+        call.key(&schema.block(absent.key)).key(&schema.revocation(absent.key));
     }
     for take in &asks.takes {
-        call.key(&schema::limit(take.limit, take.key));
+        call.key(&schema.limit(take.limit, take.key));
         if take.ladder.is_some() {
-            struck(call, take.key);
+            struck(schema, call, take.key);
         }
     }
-    asks.strikes.iter().for_each(|strike| struck(call, strike.key));
+    asks.strikes.iter().for_each(|strike| struck(schema, call, strike.key));
 }
 
-fn struck(call: &mut Call<'_>, key: Key) {
-    call.key(&schema::block(key)).key(&schema::strikes(key));
+fn struck(schema: Schema, call: &mut Call<'_>, key: Key) {
+    call.key(&schema.block(key)).key(&schema.strikes(key));
 }
 
 fn arguments(call: &mut Call<'_>, asks: &Asks) -> Result<(), StoreError> {

@@ -1,6 +1,6 @@
 //! What a server must be, looked at once before anything is served.
 
-use super::Redis;
+use super::{Inner, Redis, connection};
 use crate::{
     error::ConfigError,
     store::{Resilient, StoreError},
@@ -12,6 +12,8 @@ use tokio::time::timeout;
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Scripts are replicated by their effects, and NX goes with GET, from here on.
 const OLDEST: u32 = 7;
+/// The policy of a server that forgets nothing it was given.
+const KEEPS: &str = "noeviction";
 
 impl Resilient<Redis> {
     /// Looks at the server before anything is served, for two seconds at most, and says what somebody should be told: that it
@@ -48,12 +50,12 @@ impl Redis {
     async fn check(&self) -> Result<Option<String>, Unfit> {
         let patient = self.clone().deadline(PATIENCE);
         let inner = &patient.0;
-        inner.link.ping().await.map_err(|error| {
-            Unfit::of(error, "it does not let us in: are the user and the password right?")
-        })?;
+        inner.link.query_everywhere::<()>(&["PING"]).await.map_err(|error| Unfit::of(error, ""))?;
         // Who may run nothing but scripts may not ask for the version; then the scripts tell.
-        if let Ok(info) = inner.link.command::<String>(&["INFO", "server"]).await {
-            let version = field(&info, "redis_version").unwrap_or_default();
+        let infos: Vec<String> =
+            inner.link.query_everywhere(&["INFO", "server"]).await.unwrap_or_default();
+        for info in &infos {
+            let version = field(info, "redis_version").unwrap_or_default();
             let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
             if major.is_some_and(|major| major < OLDEST) {
                 return Err(Unfit::Wrong(format!(
@@ -61,28 +63,56 @@ impl Redis {
                 )));
             }
         }
-        inner.marker_by_script().await.map_err(|error| {
-            let wrong = "it runs no scripts: is Lua there, and may the user run EVALSHA, SCRIPT LOAD and what they use?";
-            Unfit::of(error, wrong)
+        let ready = inner.ready().await;
+        ready.map_err(|error| {
+            Unfit::of(
+                error,
+                "; it must run Lua scripts, and the user may use EVALSHA and SCRIPT LOAD",
+            )
         })?;
-        let told = inner.link.command::<Vec<String>>(&["CONFIG", "GET", "maxmemory-policy"]).await;
-        if let Ok([_, policy]) = told.as_deref() {
-            return Ok(Some(policy.clone()));
+        let mut policies = inner.policies().await;
+        // Of several servers the one that forgets counts.
+        policies.sort_by_key(|policy| policy.as_deref() == Some(KEEPS));
+        Ok(policies.into_iter().next().flatten())
+    }
+}
+
+impl Inner {
+    /// Whether the server answers, is new enough, and lets this user do what scripts do.
+    pub(super) async fn ready(&self) -> Result<(), StoreError> {
+        let mut call = self.scripts.ready.call();
+        self.schema.examples().iter().for_each(|name| _ = call.text(name));
+        let told: Vec<i64> = self.link.run_everywhere(&call).await?;
+        match told.into_iter().min() {
+            Some(0) => Err(StoreError::new("the server is older than Redis 7").said()),
+            Some(1) => Err(StoreError::new(connection::LACKS_RIGHTS).said()),
+            _ => Ok(()),
         }
-        let info = inner.link.command::<String>(&["INFO", "memory"]).await.unwrap_or_default();
-        Ok(field(&info, "maxmemory_policy").map(str::to_owned))
+    }
+
+    /// What each server does when it is full; `None` for one that does not tell.
+    async fn policies(&self) -> Vec<Option<String>> {
+        let told =
+            self.link.query_everywhere::<Vec<String>>(&["CONFIG", "GET", "maxmemory-policy"]);
+        if let Ok(told) = told.await {
+            return told.into_iter().map(|mut pair| pair.pop()).collect();
+        }
+        // Managed servers let nobody read their settings, but say this one.
+        let told = self.link.query_everywhere::<String>(&["INFO", "memory"]).await;
+        let told = told.unwrap_or_default().into_iter();
+        told.map(|info| field(&info, "maxmemory_policy").map(str::to_owned)).collect()
     }
 }
 
 impl Unfit {
-    fn of(error: StoreError, wrong: &str) -> Self {
-        if error.was_said() { Self::Wrong(format!("{wrong} ({error})")) } else { Self::Gone(error) }
+    fn of(error: StoreError, hint: &str) -> Self {
+        if error.said { Self::Wrong(format!("{error}{hint}")) } else { Self::Gone(error) }
     }
 }
 
 fn judge(policy: Option<&str>, strict: bool) -> Result<Option<String>, ConfigError> {
     let what = match policy {
-        Some("noeviction") => return Ok(None),
+        Some(KEEPS) => return Ok(None),
         Some(policy) => format!("`maxmemory-policy` of the server is {policy}"),
         None => "the server does not tell its `maxmemory-policy`".to_owned(),
     };

@@ -1,6 +1,6 @@
 //! What tells whether the server lost everything, and what puts back what others know.
 
-use super::{Inner, schema};
+use super::Inner;
 use crate::{
     clock::UnixTime,
     store::{Block, Blocked, Marker, StoreError},
@@ -10,9 +10,8 @@ use futures_util::future::try_join_all;
 impl Inner {
     /// A read in nearly all cases, so that it is no script among those of requests.
     pub(super) async fn marker(&self) -> Result<Marker, StoreError> {
-        let name = schema::marker();
-        let known: Option<String> = self.link.command(&["GET", &name]).await?;
-        let text = match known {
+        let name = self.schema.marker();
+        let text = match self.link.read(&name).await? {
             Some(text) => text,
             None => self.begin(&name).await?,
         };
@@ -28,11 +27,6 @@ impl Inner {
         let mut call = self.scripts.marker.call();
         call.key(name).micros(self.now()).text(&format!("{id:016x}"));
         self.link.run(call).await
-    }
-
-    /// The marker by way of the script.
-    pub(super) async fn marker_by_script(&self) -> Result<(), StoreError> {
-        self.begin(&schema::marker()).await.map(|_| ())
     }
 
     pub(super) async fn restore(&self, blocks: Vec<Blocked>) -> Result<(), StoreError> {

@@ -1,15 +1,16 @@
 mod admit;
 mod check;
 mod connection;
+mod families;
 #[cfg(feature = "otp")]
 mod logins;
 mod marker;
 mod schema;
 mod scripts;
 
-pub use schema::{KeyFamily, Lifetime};
+pub use families::{KeyFamily, Lifetime};
 
-use self::{connection::Link, scripts::Scripts};
+use self::{connection::Link, schema::Schema, scripts::Scripts};
 use super::{
     Adjustment, Answer, Asks, Block, Blocked, Marker, SharedStore, Standing, Store, StoreError,
     Take,
@@ -40,11 +41,14 @@ use std::{fmt, sync::Arc, time::Duration};
 ///
 /// All instances need the same pepper. Keys are literal: an operator who sets `ip_blocked:203.0.113.9` by hand blocks
 /// that address at the next request, for as long as the key lives.
+///
+#[doc = include_str!("servers.md")]
 #[derive(Clone)]
 pub struct Redis(Arc<Inner>);
 
 struct Inner {
     link: Link,
+    schema: Schema,
     scripts: Scripts,
     pepper: Pepper,
     #[cfg(any(test, feature = "test-util"))]
@@ -54,19 +58,40 @@ struct Inner {
 const DEADLINE: Duration = Duration::from_millis(25);
 
 impl Redis {
-    /// The server at a URL, such as `redis://user:password@host:6379/0`. It need not be there yet.
+    /// The server or servers at a URL of one of the [forms above](Self#urls). They need not be there yet.
     ///
     /// # Errors
     ///
-    /// When the URL is none.
+    /// When the URL is none. The error does not repeat it, as it may hold the password.
     pub fn new(url: &str, pepper: Pepper) -> Result<Self, ConfigError> {
+        let link = Link::new(url, DEADLINE)?;
         Ok(Self(Arc::new(Inner {
-            link: Link::new(url, DEADLINE)?,
+            schema: Schema { has_tags: link.is_cluster() },
+            link,
             scripts: Scripts::new(),
             pepper,
             #[cfg(any(test, feature = "test-util"))]
             clock: None,
         })))
+    }
+
+    /// The password, where the URL is written down without one.
+    ///
+    /// # Errors
+    ///
+    /// When the URL has one already.
+    pub fn password(self, password: &str) -> Result<Self, ConfigError> {
+        self.try_edit(|inner| inner.link.set_password(password))
+    }
+
+    /// Trusts servers with certificates of this authority, in PEM, and no others. Without it those count that the
+    /// system trusts.
+    ///
+    /// # Errors
+    ///
+    /// When it is no certificate, or the URL does not begin with `rediss`.
+    pub fn ca(self, pem: &[u8]) -> Result<Self, ConfigError> {
+        self.try_edit(|inner| inner.link.set_ca(pem))
     }
 
     /// How long a question may take, 25 ms by default; after that it is an error.
@@ -79,7 +104,7 @@ impl Redis {
 
     /// All keys that it keeps on a server.
     pub fn key_families() -> &'static [KeyFamily] {
-        schema::FAMILIES
+        families::FAMILIES
     }
 
     /// Goes by `clock` instead of the server's, in tests.
@@ -89,10 +114,25 @@ impl Redis {
         self.edit(|inner| inner.clock = Some(Arc::new(clock)))
     }
 
+    /// Whether nobody else can listen: all is encrypted, or stays on this machine.
+    #[cfg(feature = "gateway")]
+    pub(crate) fn is_private(&self) -> bool {
+        self.0.link.is_private()
+    }
+
     fn edit(self, edit: impl FnOnce(&mut Inner)) -> Self {
         let mut inner = Arc::try_unwrap(self.0).unwrap_or_else(|shared| shared.again());
         edit(&mut inner);
         Self(Arc::new(inner))
+    }
+
+    fn try_edit(
+        self,
+        edit: impl FnOnce(&mut Inner) -> Result<(), ConfigError>,
+    ) -> Result<Self, ConfigError> {
+        let mut done = Ok(());
+        let edited = self.edit(|inner| done = edit(inner));
+        done.map(|()| edited)
     }
 }
 
@@ -101,6 +141,7 @@ impl Inner {
     fn again(&self) -> Self {
         Self {
             link: self.link.again(),
+            schema: self.schema,
             scripts: Scripts::new(),
             pepper: self.pepper.clone(),
             #[cfg(any(test, feature = "test-util"))]
@@ -120,8 +161,8 @@ impl Inner {
     /// With `keeps`, what stands already counts where it refuses more.
     async fn put(&self, key: Key, block: Block, keeps: bool) -> Result<(), StoreError> {
         let name = match block.since {
-            Some(_) => schema::revocation(key),
-            None => schema::block(key),
+            Some(_) => self.schema.revocation(key),
+            None => self.schema.block(key),
         };
         let mut call = self.scripts.block.call();
         call.key(&name).micros(self.now());
@@ -133,14 +174,16 @@ impl Inner {
 
     async fn unblock(&self, key: Key) -> Result<bool, StoreError> {
         let mut call = self.scripts.unblock.call();
-        call.key(&schema::block(key)).key(&schema::revocation(key)).key(&schema::strikes(key));
+        call.key(&self.schema.block(key))
+            .key(&self.schema.revocation(key))
+            .key(&self.schema.strikes(key));
         call.micros(self.now());
         self.link.run(call).await
     }
 
     async fn blocks(&self, most: usize) -> Result<Vec<Blocked>, StoreError> {
         let mut blocks = Vec::new();
-        for family in schema::STANDING {
+        for family in families::STANDING {
             let names = self.link.names(&family.glob(), most).await?;
             for names in names.chunks(500) {
                 let known: Vec<_> =
@@ -172,7 +215,7 @@ impl Inner {
             Adjustment::Refund(cells) => (cells, false),
         };
         let mut call = self.scripts.adjust.call();
-        call.key(&schema::limit(take.limit, take.key)).micros(self.now());
+        call.key(&self.schema.limit(take.limit, take.key)).micros(self.now());
         call.micros(take.quota.emission_micros()).number(take.quota.burst());
         call.number(cells).number(i64::from(charge));
         let (remaining, full_in): (u32, u64) = self.link.run(call).await?;
@@ -212,7 +255,7 @@ impl Store for Redis {
 
     fn ready(&self) -> Eventual<Result<(), StoreError>> {
         let inner = Arc::clone(&self.0);
-        Eventual::later(async move { inner.link.ping().await })
+        Eventual::later(async move { inner.ready().await })
     }
 
     fn marker(&self) -> Eventual<Result<Option<Marker>, StoreError>> {

@@ -12,6 +12,7 @@ pub(super) struct Scripts {
     pub(super) unblock: Script,
     pub(super) look: Script,
     pub(super) marker: Script,
+    pub(super) ready: Script,
     #[cfg(feature = "otp")]
     pub(super) logins: LoginScripts,
 }
@@ -28,6 +29,8 @@ impl Scripts {
             unblock: script(include_str!("unblock.lua")),
             look: script(include_str!("look.lua")),
             marker: script(include_str!("marker.lua")),
+            // Without the prelude, which needs rights.
+            ready: Script::new(include_str!("ready.lua")),
             #[cfg(feature = "otp")]
             logins: LoginScripts::new(PRELUDE),
         }

@@ -36,7 +36,10 @@ impl<S: Store + 'static> Inner<S> {
     ) -> Eventual<Result<T, StoreError>> {
         let inner = Arc::clone(self);
         answer.map(move |answer| {
-            inner.settle(answer.is_ok());
+            // Whoever asks for other keys goes on as before.
+            if !answer.as_ref().is_err_and(|error| error.of_part) {
+                inner.settle(answer.is_ok());
+            }
             answer
         })
     }
@@ -49,7 +52,7 @@ impl<S: Store + 'static> Inner<S> {
     ) -> Eventual<Result<T, StoreError>> {
         let inner = Arc::clone(self);
         answer.map(move |answer| {
-            if answer.is_err() {
+            if answer.as_ref().is_err_and(|error| !error.of_part) {
                 inner.settle(false);
             }
             answer

@@ -44,7 +44,7 @@ impl Inner {
             rules,
         };
         let mut call = self.scripts.logins.issue.call();
-        question.write(&mut call, self.now(), true, rules.refusals)?;
+        question.write(self.schema, &mut call, self.now(), true, rules.refusals)?;
         call.bytes(sealed.as_bytes());
         let of = question.subjects();
         Told::read(self.link.run(call).await?, |told| told.dispatch(of))
@@ -54,7 +54,7 @@ impl Inner {
         let Resend { arrival, phone, challenge, device, ref code, ref rules } = *resend;
         let question = Question { arrival, phone, device, challenge, code, rules };
         let mut call = self.scripts.logins.resend.call();
-        question.write(&mut call, self.now(), true, rules.refusals)?;
+        question.write(self.schema, &mut call, self.now(), true, rules.refusals)?;
         let of = question.subjects();
         Told::read(self.link.run(call).await?, |told| told.dispatch(of))
     }
@@ -63,14 +63,14 @@ impl Inner {
         let Attempt { arrival, phone, challenge, device, ref code, ref rules } = *attempt;
         let question = Question { arrival, phone, device, challenge, code, rules };
         let mut call = self.scripts.logins.verify.call();
-        question.write(&mut call, self.now(), false, rules.wrong_codes)?;
+        question.write(self.schema, &mut call, self.now(), false, rules.wrong_codes)?;
         let of = question.subjects();
         Told::read(self.link.run(call).await?, |told| told.verified(of))
     }
 
     async fn give_back(&self, sent: Sent) -> Result<(), StoreError> {
         let mut call = self.scripts.logins.give_back.call();
-        call.key(&schema::phone(sent.phone)).micros(self.now());
+        call.key(&self.schema.phone(sent.phone)).micros(self.now());
         call.text(&schema::hex(&sent.challenge.0)).number(sent.number);
         let _given: bool = self.link.run(call).await?;
         Ok(())

@@ -1,6 +1,10 @@
 //! What scripts about a phone are asked.
 
-use super::super::{admit::ladder, connection::Call, schema};
+use super::super::{
+    admit::ladder,
+    connection::Call,
+    schema::{self, Schema},
+};
 use crate::{
     block::Ladder,
     clock::micros,
@@ -35,6 +39,7 @@ impl Question<'_> {
     /// Writes keys and arguments; with the windows of the arrival, if they count.
     pub(super) fn write(
         &self,
+        names: Schema,
         call: &mut Call<'_>,
         now: u64,
         windows: bool,
@@ -42,13 +47,13 @@ impl Question<'_> {
     ) -> Result<(), StoreError> {
         let Arrival { client, fingerprint } = self.arrival;
         let arrival = || client.into_iter().chain([fingerprint]);
-        call.key(&schema::phone(self.phone)).key(&schema::devices(self.phone));
+        call.key(&names.phone(self.phone)).key(&names.devices(self.phone));
         for key in [self.phone].into_iter().chain(arrival()) {
-            call.key(&schema::block(key)).key(&schema::strikes(key));
+            call.key(&names.block(key)).key(&names.strikes(key));
         }
         if windows {
-            client.iter().for_each(|key| _ = call.key(&schema::client_window(*key)));
-            call.key(&schema::fingerprint_window(fingerprint));
+            client.iter().for_each(|key| _ = call.key(&names.client_window(*key)));
+            call.key(&names.fingerprint_window(fingerprint));
         }
         call.micros(now).micros(arrival().count() as u64).text(&self.device.to_string());
         call.text(&schema::hex(&self.challenge.0)).bytes(self.code.as_bytes());

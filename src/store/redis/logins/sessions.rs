@@ -52,8 +52,8 @@ impl Inner {
         let list = self.list(subject);
         let told = self.of_subject(|ids| {
             let mut call = self.scripts.logins.open.call();
-            call.key(&list).key(&schema::session(id.as_bytes()));
-            keys(&mut call, ids);
+            call.key(&list).key(&self.schema.session(id.as_bytes()));
+            self.keys(&mut call, ids);
             call.micros(self.now()).micros(span(*idle)).micros(span(*longest)).number(*most);
             call.text(&schema::hex(id.as_bytes())).text(subject).text(&device.to_string());
             arguments(&mut call, ids);
@@ -72,7 +72,7 @@ impl Inner {
     async fn rotate(&self, rotation: Rotation) -> Result<Rotated, StoreError> {
         let Rotation { id, generation, idle, grace } = rotation;
         let mut call = self.scripts.logins.rotate.call();
-        call.key(&schema::session(id.as_bytes())).micros(self.now());
+        call.key(&self.schema.session(id.as_bytes())).micros(self.now());
         call.text(&schema::hex(id.as_bytes())).number(generation);
         call.micros(span(idle)).micros(span(grace));
         Told::read(self.link.run(call).await?, |told| {
@@ -88,7 +88,7 @@ impl Inner {
 
     async fn one_session(&self, id: SessionId, ends: bool) -> Result<Option<Session>, StoreError> {
         let mut call = self.scripts.logins.one_session.call();
-        call.key(&schema::session(id.as_bytes())).micros(self.now());
+        call.key(&self.schema.session(id.as_bytes())).micros(self.now());
         call.text(&schema::hex(id.as_bytes())).number(i64::from(ends));
         let mut sessions = Told::read(self.link.run(call).await?, Told::sessions)?;
         Ok(sessions.pop())
@@ -99,7 +99,7 @@ impl Inner {
         let told = self.of_subject(|ids| {
             let mut call = self.scripts.logins.all_sessions.call();
             call.key(&list);
-            keys(&mut call, ids);
+            self.keys(&mut call, ids);
             call.micros(self.now()).number(i64::from(end)).text(subject);
             arguments(&mut call, ids);
             call
@@ -127,15 +127,15 @@ impl Inner {
         Err(StoreError::new("the sessions of the subject change all the time"))
     }
 
+    fn keys(&self, call: &mut Call<'_>, ids: &[SessionId]) {
+        ids.iter().for_each(|id| _ = call.key(&self.schema.session(id.as_bytes())));
+    }
+
     /// The list of the sessions of a subject.
     fn list(&self, subject: &str) -> String {
         let tag: Key = self.pepper.tag(KeyKind::Subject, &[subject.as_bytes()]);
-        schema::sessions(tag)
+        self.schema.sessions(tag)
     }
-}
-
-fn keys(call: &mut Call<'_>, ids: &[SessionId]) {
-    ids.iter().for_each(|id| _ = call.key(&schema::session(id.as_bytes())));
 }
 
 fn arguments(call: &mut Call<'_>, ids: &[SessionId]) {

@@ -1,0 +1,222 @@
+//! The connection to the server: the one folder that names the `redis` crate.
+
+mod cluster;
+mod line;
+mod script;
+mod sentinel;
+mod slot;
+mod target;
+mod told;
+
+pub(super) use script::{Call, Script};
+pub(super) use told::LACKS_RIGHTS;
+
+use self::{
+    cluster::Cluster,
+    line::Line,
+    target::{Form, Target},
+    told::told,
+};
+use crate::{error::ConfigError, store::StoreError};
+use futures_util::future::join_all;
+use redis::{Cmd, FromRedisValue, RedisError, RedisResult, cmd};
+use std::{fmt, sync::Arc, time::Duration};
+use tokio::time::timeout;
+
+/// The way to the server or servers that a URL leads to. Connections are made at the first call.
+pub(super) struct Link {
+    target: Arc<Target>,
+    way: Way,
+    deadline: Duration,
+}
+
+enum Way {
+    /// To the one server, or to whoever is master.
+    One(Line),
+    Cluster(Cluster),
+}
+
+impl Link {
+    /// Checks the URL; nothing is sent yet.
+    pub(super) fn new(url: &str, deadline: Duration) -> Result<Self, ConfigError> {
+        Ok(Self::to(Target::parse(url)?, deadline))
+    }
+
+    pub(super) fn set_deadline(&mut self, deadline: Duration) {
+        self.deadline = deadline;
+    }
+
+    pub(super) fn set_password(&mut self, password: &str) -> Result<(), ConfigError> {
+        *self = Self::to(Target::clone(&self.target).password(password)?, self.deadline);
+        Ok(())
+    }
+
+    pub(super) fn set_ca(&mut self, pem: &[u8]) -> Result<(), ConfigError> {
+        *self = Self::to(Target::clone(&self.target).ca(pem)?, self.deadline);
+        Ok(())
+    }
+
+    /// Whether nobody else can listen: all is encrypted, or stays on this machine.
+    pub(super) fn is_private(&self) -> bool {
+        self.target.is_private()
+    }
+
+    pub(super) fn is_cluster(&self) -> bool {
+        matches!(self.way, Way::Cluster(_))
+    }
+
+    /// One to the same server, with a connection of its own.
+    pub(super) fn again(&self) -> Self {
+        Self::to(Target::clone(&self.target), self.deadline)
+    }
+
+    fn to(target: Target, deadline: Duration) -> Self {
+        let target = Arc::new(target);
+        let way = match &target.form {
+            Form::Single => Way::One(Line::to(target.single())),
+            Form::Sentinel(master) => Way::One(Line::new(sentinel::dialer(&target, master))),
+            Form::Cluster => Way::Cluster(Cluster::new(&target)),
+        };
+        Self { target, way, deadline }
+    }
+
+    /// Runs a script within the deadline. It is not repeated after a time-out or a broken connection: it may have
+    /// run, and would charge twice.
+    pub(super) async fn run<T: FromRedisValue>(&self, call: Call<'_>) -> Result<T, StoreError> {
+        self.within(async {
+            match &self.way {
+                Way::One(line) => line.run(&call).await,
+                Way::Cluster(cluster) => cluster.run(&call).await,
+            }
+        })
+        .await
+    }
+
+    /// Runs a script without keys on every server that has some.
+    pub(super) async fn run_everywhere<T: FromRedisValue>(
+        &self,
+        call: &Call<'_>,
+    ) -> Result<Vec<T>, StoreError> {
+        self.within(async {
+            match &self.way {
+                Way::One(line) => Ok(vec![line.run(call).await?]),
+                Way::Cluster(cluster) => {
+                    let masters = cluster.masters().await?;
+                    let runs = join_all(masters.iter().map(|master| master.run(call)));
+                    runs.await.into_iter().collect()
+                }
+            }
+        })
+        .await
+    }
+
+    /// Sends a command without keys to every server that has some.
+    pub(super) async fn query_everywhere<T: FromRedisValue>(
+        &self,
+        words: &[&str],
+    ) -> Result<Vec<T>, StoreError> {
+        let command = command(words);
+        self.within(async {
+            match &self.way {
+                Way::One(line) => Ok(vec![line.query(&command).await?]),
+                Way::Cluster(cluster) => {
+                    let masters = cluster.masters().await?;
+                    let answers = join_all(masters.iter().map(|master| master.query(&command)));
+                    answers.await.into_iter().collect()
+                }
+            }
+        })
+        .await
+    }
+
+    /// Reads a text without a script, where there is one server; `None` in a cluster.
+    pub(super) async fn read(&self, name: &str) -> Result<Option<String>, StoreError> {
+        let command = command(&["GET", name]);
+        self.within(async {
+            match &self.way {
+                Way::One(line) => line.query(&command).await,
+                Way::Cluster(_) => Ok(None),
+            }
+        })
+        .await
+    }
+
+    /// The names of keys that match a pattern, at most `most`.
+    pub(super) async fn names(
+        &self,
+        pattern: &str,
+        most: usize,
+    ) -> Result<Vec<String>, StoreError> {
+        let mut names = Vec::new();
+        match &self.way {
+            Way::One(line) => {
+                let query = |command: Cmd| async move { line.query(&command).await };
+                self.scan(query, pattern, most, &mut names).await?;
+            }
+            Way::Cluster(cluster) => {
+                for master in self.within(cluster.masters()).await? {
+                    let query = |command: Cmd| {
+                        let master = Arc::clone(&master);
+                        async move { master.query(&command).await }
+                    };
+                    self.scan(query, pattern, most, &mut names).await?;
+                }
+            }
+        }
+        // A name can come twice while the table grows.
+        names.sort_unstable();
+        names.dedup();
+        names.truncate(most);
+        Ok(names)
+    }
+
+    async fn scan<F: Future<Output = RedisResult<(u64, Vec<String>)>>>(
+        &self,
+        query: impl Fn(Cmd) -> F,
+        pattern: &str,
+        most: usize,
+        names: &mut Vec<String>,
+    ) -> Result<(), StoreError> {
+        let mut cursor = 0;
+        loop {
+            let mut scan = cmd("SCAN");
+            scan.arg(cursor).arg("MATCH").arg(pattern).arg("COUNT").arg(1_000);
+            let (next, found) = self.within(query(scan)).await?;
+            names.extend(found);
+            if next == 0 || names.len() >= most {
+                return Ok(());
+            }
+            cursor = next;
+        }
+    }
+
+    async fn within<T>(
+        &self,
+        work: impl Future<Output = Result<T, RedisError>>,
+    ) -> Result<T, StoreError> {
+        let (error, is_silent) = match timeout(self.deadline, work).await {
+            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Err(error)) => (told(&error), error.is_io_error()),
+            Err(_) => (StoreError::new("no answer within the deadline"), true),
+        };
+        Err(match &self.way {
+            Way::Cluster(cluster) if is_silent && cluster.is_lost_in_part() => error.of_part(),
+            _ => error,
+        })
+    }
+}
+
+fn command(words: &[&str]) -> Cmd {
+    let mut command = Cmd::new();
+    words.iter().for_each(|word| _ = command.arg(*word));
+    command
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Link")
+            .field("form", &self.target.form)
+            .field("deadline", &self.deadline)
+            .finish_non_exhaustive()
+    }
+}

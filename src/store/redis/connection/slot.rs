@@ -1,0 +1,36 @@
+//! Which slot of a cluster a key is in: CRC-16/XMODEM of its hash tag, by the Redis Cluster specification.
+
+const SLOTS: u16 = 16_384;
+
+/// The slot of a key: of what is between its first pair of braces, or of all of it.
+pub(super) fn of(key: &str) -> u16 {
+    let tag = key
+        .split_once('{')
+        .and_then(|(_, rest)| rest.split_once('}'))
+        .map_or(key, |(tag, _)| if tag.is_empty() { key } else { tag });
+    crc16(tag.as_bytes()) % SLOTS
+}
+
+fn crc16(bytes: &[u8]) -> u16 {
+    bytes.iter().fold(0, |crc, byte| {
+        (0..8).fold(crc ^ u16::from(*byte) << 8, |crc, _| {
+            if crc & 0x8000 == 0 { crc << 1 } else { crc << 1 ^ 0x1021 }
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_are_those_of_the_specification() {
+        assert_eq!(crc16(b"123456789"), 0x31C3);
+        assert_eq!(of("foo"), 12_182);
+        assert_eq!(of("{user1000}.following"), of("user1000"));
+        assert_eq!(of("foo{{bar}}zap"), crc16(b"{bar") % SLOTS);
+        assert_eq!(of("foo{bar}{zap}"), of("bar"));
+        assert_eq!(of("foo{}{bar}"), crc16(b"foo{}{bar}") % SLOTS);
+        assert_eq!(of("{open"), crc16(b"{open") % SLOTS);
+    }
+}

@@ -1,0 +1,39 @@
+use crate::store::StoreError;
+use redis::{ErrorKind, RedisError, ServerErrorKind};
+
+/// What went wrong, in words for operators: without what was sent, and without what the server said about that.
+pub(super) fn told(error: &RedisError) -> StoreError {
+    let kind = error.kind();
+    let says = |words| error.detail().is_some_and(|detail| detail.contains(words));
+    let told = StoreError::new(match (kind, error.code()) {
+        // The second is what a broken handshake of TLS is.
+        (ErrorKind::Io | ErrorKind::Client, _) => {
+            return StoreError::new(broken(&error.to_string()));
+        }
+        (ErrorKind::AuthenticationFailed, _) | (_, Some("WRONGPASS" | "NOAUTH")) => {
+            "the server refuses the user or the password"
+        }
+        (ErrorKind::Server(ServerErrorKind::NoPerm), _) => LACKS_RIGHTS,
+        _ if says("ACL failure") => LACKS_RIGHTS,
+        (ErrorKind::Server(ServerErrorKind::ReadOnly), _) => "the server is a replica",
+        (ErrorKind::MasterNameNotFoundBySentinel, _) => {
+            "no sentinel names a server that is master; is the name in the URL right?"
+        }
+        (_, Some("OOM")) => "the server has no memory left",
+        (_, Some(code)) => return StoreError::new(format!("the server answers {code}")).said(),
+        _ => return StoreError::new(format!("{kind:?}")),
+    });
+    told.said()
+}
+
+pub(in crate::store::redis) const LACKS_RIGHTS: &str =
+    "the user lacks rights to the commands or keys of the store";
+
+/// Errors of connections name neither what was sent nor to whom.
+fn broken(text: &str) -> String {
+    if text.contains("certificate") {
+        return "the certificate of the server is not trusted; is its CA named, and its host the one in the URL?"
+            .to_owned();
+    }
+    format!("no connection: {text}")
+}
