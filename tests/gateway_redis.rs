@@ -43,12 +43,12 @@ fn with_key(server: &RedisServer, more: &str, key: &[u8]) -> Server {
 fn configured(server: &RedisServer, more: &str, key: &[u8]) -> Folder {
     let folder = Folder::new();
     folder.write("pepper", SECRET);
-    folder.write("otp", &SECRET.to_lowercase());
-    folder.write("refresh", &SECRET.to_uppercase());
+    folder.write("otp", SECRET.to_lowercase());
+    folder.write("refresh", SECRET.to_uppercase());
     folder.write("signing.pem", key);
     folder.write(
         "gateway.toml",
-        &format!(
+        format!(
             r#"
             profile = "dev"
             [store]

@@ -1,5 +1,9 @@
 //! Private redis-server processes on free loopback ports, ended with the value.
-#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(
+    dead_code,
+    clippy::disallowed_methods,
+    reason = "each test file uses its part; waits are bounded by the machine's clock"
+)]
 
 use std::{
     io::{Read, Write},
