@@ -1,5 +1,5 @@
 //! Tower layers that guard any hyper, axum or tonic service: rate limits, temporary blocks, JWT
-//! verification, security headers.
+//! verification, security headers; and a login by codes sent to a phone.
 //!
 //! Start with [`Portcullis`], which is all of them in one layer:
 //!
@@ -26,6 +26,7 @@
 //! | [`SecurityHeadersLayer`] | [`security_headers`] | presets, typed CSP, nonces |
 //! | [`Clients`] | [`client`] | the client's address over trusted proxies |
 //! | [`GateLayer`] | [`gate`] | a rule of your own |
+//! | `Otp`, `OtpService` | `otp` | login by a code sent to a phone: functions, and a service |
 //!
 //! All of them keep the request body, the response body and the error type of the service inside. What
 //! they refuse is answered with a problem document (RFC 9457), a gRPC status, or what a
@@ -38,7 +39,7 @@
 //!
 //! # Features
 //!
-//! `memory` (default): the in-memory store. `jwt`: tokens, links OpenSSL. `axum`, `tonic`: their connect info,
+//! `memory` (default): the in-memory store. `jwt`: tokens, links OpenSSL. `otp`: the login. `axum`, `tonic`: their connect info,
 //! extractors, service names. `tracing`: audit events. `gateway`: the program. `full`: all of these.
 //! `vendored-openssl`: OpenSSL from source. `test-util`: a manual clock and the conformance suite.
 #![cfg_attr(docsrs, feature(doc_cfg))]

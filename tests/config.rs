@@ -48,7 +48,7 @@ fn unknown_keys_are_named_with_the_nearest_known_one_and_the_line() {
         unknown("\n\n[[routes]]\n", "line 3: unknown key `routes`; did you mean `route`?"),
         unknown("[[limits]]\n", "unknown key `limits`; did you mean `limit`?"),
         unknown("[[issuers]]\n", "unknown key `issuers`; did you mean `issuer`?"),
-        unknown("[store]\nbackend = \"redis\"", "line 1: unknown key `store`"),
+        unknown("[cors]\norigins = []", "line 1: unknown key `cors`"),
         unknown(
             "[listen]\nadress = \"127.0.0.1:1\"",
             "line 2: unknown key `adress`; did you mean `address`?",
@@ -88,6 +88,11 @@ fn values_of_another_kind_are_refused() {
         (limit("quota = 10"), "a string is needed here, not: integer"),
         (limit("quota = \"1/s\"\nburst = -1"), "invalid value: integer `-1`"),
         (limit("quota = \"1/s\"\nshadow = \"yes\""), "a boolean is needed here, not: string"),
+        (
+            limit("quota = \"1/s\"\non_outage = { local = 1.5 }"),
+            "on_outage: share of a quota during an outage: more than 0, at most 1",
+        ),
+        (limit("quota = \"1/s\"\non_outage = \"wait\""), "wait"),
         (
             route("auth = \"maybe\"").replace("auth = \"none\"\n", ""),
             "expected one of `none`, `optional`, `required`",
@@ -251,6 +256,7 @@ fn routes_must_lead_somewhere_and_be_guarded() {
         (path("\"/healthz\""), "it is built in"),
         (path("\"/healthz/\""), "it is built in"),
         (path("\"/healthz/deep\""), "it is built in"),
+        (path("\"/readyz\""), "it is built in"),
         (
             "profile = \"dev\"\n".to_owned() + &token("") + &path("\"/.well-known/jwks.json\""),
             "it is built in",

@@ -116,7 +116,7 @@ async fn requirement_4_profiles_differ_in_what_is_not_written() {
     // A login outside `dev` has no sender yet, so the profile is looked at where it is refused last.
     let folder = Folder::new();
     for profile in ["standard", "banking"] {
-        let text = format!("profile = \"{profile}\"\n{}", served(&login(NUMBER, "")));
+        let text = format!("profile = \"{profile}\"\n{}", served(&login("", "")));
         let error = folder.parse(&text).unwrap_err();
         assert!(error.contains("sender: \"log\""), "{error}");
     }
@@ -127,7 +127,7 @@ async fn requirement_4_profiles_differ_in_what_is_not_written() {
     ] {
         let rules = portcullis::otp::Settings::new(profile).rules();
         assert_eq!(rules.lifetime.as_secs(), lifetime, "{profile:?}");
-        assert_eq!(rules.attempts, 5);
+        assert_eq!((rules.attempts, rules.guesses_per_day, rules.phone_per_day), (5, 30, 10));
     }
 }
 
@@ -152,8 +152,11 @@ async fn times_and_digits_show_in_the_answer() {
 
 #[tokio::test]
 async fn windows_show_in_the_headers_and_are_kept() {
-    let login =
-        Login::with("client = \"2/20m\"\ndevice = \"1/2m\"\nphone = \"9/40m\"\nresends = 1", "");
+    let login = Login::with(
+        "client = \"2/20m\"\ndevice = \"1/2m\"\nphone = \"9/40m\"\nphone_per_day = 9\n\
+         fingerprint = \"7/3m\"\nguesses_per_day = 44\nresends = 1",
+        "",
+    );
     let challenge = login.request().await;
     assert_eq!(
         challenge.headers["ratelimit-policy"],
@@ -165,6 +168,9 @@ async fn windows_show_in_the_headers_and_are_kept() {
     let third = login.post("/v1/otp/request", other(5)).await;
     assert_eq!((third.status.as_u16(), &third.body["slug"]), (429, &json!("rate-limited")));
     login.shows("phone: Window { count: 9, within: 2400s }");
+    login.shows("fingerprint: Window { count: 7, within: 180s }");
+    login.shows("phone_per_day: 9");
+    login.shows("guesses_per_day: 44");
     login.shows("resends: 1");
 }
 

@@ -6,11 +6,11 @@ mod support;
 
 use support::{Folder, check, dev, login, served};
 
-/// Each bound of a login: the section, the key, what is just good, what is just wrong with what is said.
 type Bound =
     (&'static str, &'static str, [&'static str; 2], &'static [(&'static str, &'static str)]);
 
-const BOUNDS: [Bound; 10] = [
+/// Each bound of a login: the section, the key, what is just good, what is just wrong with what is said.
+const BOUNDS: [Bound; 11] = [
     (
         "otp",
         "lifetime",
@@ -30,10 +30,11 @@ const BOUNDS: [Bound; 10] = [
     (
         "otp",
         "cooldown",
-        ["10s", "5m"],
+        ["10s", "299s"],
         &[
             ("9s", "cooldown: 10 to 300 seconds, not 9 (messages take seconds to arrive)"),
             ("301s", "cooldown: 10 to 300 seconds, not 301 (messages take seconds to arrive)"),
+            ("5m", "[otp]: the cooldown must be shorter than the lifetime of a code"),
         ],
     ),
     (
@@ -47,6 +48,18 @@ const BOUNDS: [Bound; 10] = [
             (
                 "10/61m",
                 "client: requests of a client: 60 to 3600 seconds, not 3660 (the checklists)",
+            ),
+        ],
+    ),
+    (
+        "otp",
+        "fingerprint",
+        ["1/1m", "100/60m"],
+        &[
+            ("0/10m", "fingerprint: requests of a fingerprint: 1 to 100, not 0 (the checklists)"),
+            (
+                "5/61m",
+                "fingerprint: requests of a fingerprint: 60 to 3600 seconds, not 3660 (the checklists)",
             ),
         ],
     ),
@@ -125,13 +138,14 @@ const BOUNDS: [Bound; 10] = [
         ["7d", "90d"],
         &[
             (
-                "6d",
-                "session: session: 604800 to 7776000 seconds, not 518400 (ASVS 7.3.2: an absolute lifetime)",
+                "23h",
+                "session: session: 86400 to 7776000 seconds, not 82800 (ASVS 7.3.2: an absolute lifetime)",
             ),
             (
                 "91d",
-                "session: session: 604800 to 7776000 seconds, not 7862400 (ASVS 7.3.2: an absolute lifetime)",
+                "session: session: 86400 to 7776000 seconds, not 7862400 (ASVS 7.3.2: an absolute lifetime)",
             ),
+            ("6d", "[token]: a session must last as long as a refresh token"),
         ],
     ),
     (
@@ -161,7 +175,7 @@ fn requirement_4_times_and_windows_have_bounds_at_both_ends() {
         }
         cases.extend(wrong.iter().map(|(value, told)| (written(value), *told)));
     }
-    assert_eq!(cases.len(), 28);
+    assert_eq!(cases.len(), 32);
     check(&cases);
     let long_block = (login("block = \"899s\"", ""), "block: 900 to 86400 seconds, not 899");
     check(&[long_block]);
@@ -179,6 +193,12 @@ fn counts_have_bounds_at_both_ends_and_short_codes_a_price() {
         "attempts = 10",
         "resends = 0",
         "resends = 5",
+        "guesses_per_day = 10",
+        "guesses_per_day = 100",
+        "phone_per_day = 3",
+        "phone_per_day = 50",
+        "guesses = \"20/1h\"\nguesses_per_day = 20",
+        "phone_per_day = 10\nphone = \"10/1h\"",
         "allow_short_codes = true\ndigits = 4",
         "digits = 5\nattempts = 3\nlifetime = \"120s\"\nallow_short_codes = true",
     ] {
@@ -212,6 +232,28 @@ fn counts_have_bounds_at_both_ends_and_short_codes_a_price() {
         otp(
             "attempts = 11",
             "attempts for a code: 3 to 10, not 11 (NIST SP 800-63B-4 section 3.2.2)",
+        ),
+        otp(
+            "guesses_per_day = 9",
+            "guesses_per_day: wrong codes for a phone in a day: 10 to 100, not 9 (NIST SP 800-63B-4 section 3.2.2)",
+        ),
+        otp("guesses_per_day = 101", "wrong codes for a phone in a day: 10 to 100, not 101"),
+        otp(
+            "guesses_per_day = 19\nguesses = \"20/1h\"",
+            "[otp]: wrong codes for a phone: 19 in a day are less than 20 at once",
+        ),
+        otp(
+            "guesses_per_day = 11\nallow_short_codes = true\ndigits = 5",
+            "[otp]: codes of less than 6 digits allow at most 10 wrong ones in a day, not 11",
+        ),
+        otp(
+            "phone_per_day = 2",
+            "phone_per_day: messages to a phone in a day: 3 to 50, not 2 (each is a paid message)",
+        ),
+        otp("phone_per_day = 51", "messages to a phone in a day: 3 to 50, not 51"),
+        otp(
+            "phone_per_day = 3\nphone = \"4/1h\"",
+            "[otp]: messages to a phone: 3 in a day are less than 4 at once",
         ),
         otp("resends = 6", "resends of a code: 0 to 5, not 6 (each is a paid message)"),
         otp("resends = -1", "invalid value: integer `-1`"),

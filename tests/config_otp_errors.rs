@@ -111,7 +111,7 @@ fn requirement_95_what_dev_may_do_production_may_not() {
     let number = "[[otp.test_number]]\nphone = \"+12025550123\"\ncode = \"file:code\"";
     let until = |more: &str| login(&format!("{number}\n{more}"), "");
     let banking = |text: &str| format!("profile = \"banking\"\n{text}");
-    let other = |from: &str, to: &str| until("until = 2030-01-31").replace(from, to);
+    let other = |from: &str, to: &str| until("until = 2020-01-31").replace(from, to);
     check(&[
         (
             login("", ""),
@@ -123,6 +123,14 @@ fn requirement_95_what_dev_may_do_production_may_not() {
             "[[otp.test_number]] +1******0123: until: an end is needed outside profile \"dev\", like 2027-01-31",
         ),
         (banking(&until("")), "until: an end is needed outside profile \"dev\""),
+        (
+            until("until = 9999-12-31"),
+            "[otp]: test number +1******0123: its end is more than 366 days ahead, which only the profile `dev` takes",
+        ),
+        (
+            dev(&until("").replace("+12025550123", "+911111111111")),
+            "[otp]: test number +91******1111: no network has a use for this number",
+        ),
         (until("until = \"2030-01-31\""), "is needed here, not: string"),
         (
             until("until = 2030-01-31T00:00:00Z"),

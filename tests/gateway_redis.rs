@@ -14,8 +14,8 @@ use openssl::{
 };
 use redis::RedisServer;
 use serde_json::json;
-use std::thread;
-use support::{Answer, Folder, Server, poll};
+use std::{io::Write, thread};
+use support::{Answer, Folder, Server, poll, program, run};
 
 const PHONE: &str = "+919876543210";
 const SECRET: &str = "mZ4qJ8w1Rk6tYb3nVx7cPd0sLf5hGu2a";
@@ -37,14 +37,18 @@ fn signing() -> Vec<u8> {
 }
 
 fn with_key(server: &RedisServer, more: &str, key: &[u8]) -> Server {
+    configured(server, more, key).serve("gateway.toml", &[])
+}
+
+fn configured(server: &RedisServer, more: &str, key: &[u8]) -> Folder {
     let folder = Folder::new();
     folder.write("pepper", SECRET);
-    folder.write("otp", &SECRET.to_lowercase());
-    folder.write("refresh", &SECRET.to_uppercase());
+    folder.write("otp", SECRET.to_lowercase());
+    folder.write("refresh", SECRET.to_uppercase());
     folder.write("signing.pem", key);
     folder.write(
         "gateway.toml",
-        &format!(
+        format!(
             r#"
             profile = "dev"
             [store]
@@ -74,7 +78,7 @@ fn with_key(server: &RedisServer, more: &str, key: &[u8]) -> Server {
             server.url()
         ),
     );
-    folder.serve("gateway.toml", &[])
+    folder
 }
 
 fn text(answer: &Answer, member: &str) -> String {
@@ -167,4 +171,95 @@ fn requirement_35_without_the_store_routes_go_on_and_no_login_does() {
         let asked = one.post("/v1/otp/request", &[], &json!({ "phone": "+12025550123" }));
         (asked.status == 202).then_some(())
     });
+}
+
+#[test]
+fn readiness_tells_of_the_store_and_never_sends_everybody_away() {
+    let mut server = RedisServer::start();
+    let one = start(&server, "");
+    let ready = || {
+        let answer = one.get("/readyz");
+        assert_eq!((answer.status, answer.header("cache-control")), (200, Some("no-store")));
+        answer.body
+    };
+    assert_eq!(ready(), r#"{"status":"ready"}"#);
+    server.freeze();
+    // No other request comes: the probes alone find out.
+    let degraded = r#"{"status":"degraded","reasons":["store"]}"#;
+    poll("the loss", || (ready() == degraded).then_some(()));
+    assert_eq!(one.get("/open").status, 200, "it is served");
+    server.thaw();
+    poll("the return", || (ready() == r#"{"status":"ready"}"#).then_some(()));
+    server.kill();
+    poll("the loss", || (ready() == degraded).then_some(()));
+    server.restart();
+    poll("the return", || (ready() == r#"{"status":"ready"}"#).then_some(()));
+    assert_eq!(one.ask("POST", "/readyz", &[]).status, 405);
+    assert_eq!(one.ask("HEAD", "/readyz", &[]).body, "");
+}
+
+#[test]
+fn who_asks_while_the_process_ends_is_sent_away() {
+    let server = RedisServer::start();
+    let mut one = start(&server, "");
+    // The head is on its way when the process is told to end.
+    let mut asking = one.connect();
+    asking.write_all(b"GET /readyz HTTP/1.1\r\nhost: a\r\n").unwrap();
+    assert_eq!(one.get("/readyz").status, 200);
+    one.terminate();
+    poll("the end of listening", || std::net::TcpStream::connect(one.address).err());
+    asking.write_all(b"\r\n").unwrap();
+    let answer = Answer::read(&mut asking);
+    assert_eq!((answer.status, &*answer.body), (503, r#"{"status":"draining"}"#));
+    one.ended();
+}
+
+#[test]
+fn a_server_that_cannot_be_used_refuses_the_start_and_one_that_is_away_does_not() {
+    let mut server = RedisServer::start();
+    let folder = configured(&server, "", &signing());
+    let refused = |why: &str| {
+        let told = run(&["--config", &folder.file("gateway.toml"), "--listen", "127.0.0.1:0"]);
+        let told = String::from_utf8(told.stderr).unwrap();
+        assert!(told.contains("portcullis: [store]: ") && told.contains(why), "{told}");
+    };
+    server.command(&["CONFIG", "SET", "requirepass", "a password"]);
+    refused("the server refuses the user or the password");
+    server.restart();
+    for denied in ["-eval", "-evalsha", "-script"] {
+        server.command(&["ACL", "SETUSER", "default", denied]);
+    }
+    refused("it must run Lua scripts");
+    server.restart();
+    // What evicts is for `banking` to refuse; whoever may not ask is told in other words.
+    let warned = |words: &str| {
+        let mut command = program();
+        let file = folder.file("gateway.toml");
+        let log = std::fs::File::create(folder.file("log")).unwrap();
+        command.args(["--config", &file, "--listen", "127.0.0.1:0"]).stderr(log);
+        let started = Server::start(&mut command);
+        assert_eq!(started.get("/open").status, 200);
+        let log = std::fs::read_to_string(folder.file("log")).unwrap();
+        assert_eq!(log.matches("[store]: ").count(), usize::from(!words.is_empty()), "{log}");
+        assert!(log.contains(words), "{log}");
+    };
+    warned("");
+    server.command(&["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"]);
+    warned("`maxmemory-policy` of the server is allkeys-lru");
+    server.command(&["ACL", "SETUSER", "default", "-config"]);
+    warned("`maxmemory-policy` of the server is allkeys-lru");
+    server.command(&["ACL", "SETUSER", "default", "-info"]);
+    warned("does not tell its `maxmemory-policy`");
+    server.kill();
+    warned("until it answers");
+}
+
+#[test]
+fn keys_are_explained() {
+    let told = String::from_utf8(run(&["keys", "--explain"]).stdout).unwrap();
+    for family in portcullis::store::Redis::key_families() {
+        let line = told.lines().find(|line| line.starts_with(family.pattern)).unwrap();
+        assert!(line.contains(family.kind) && line.contains(family.holds), "{line}");
+    }
+    assert!(!run(&["keys"]).status.success());
 }

@@ -8,9 +8,10 @@ mod login;
 use http::Method;
 use login::{Ask, Login, PHONE, address, device, phone, wrong};
 use portcullis::{
-    Key,
+    Key, Profile,
     audit::Act,
     key::KeyKind,
+    otp::Settings,
     store::{Block, Blocked},
 };
 use std::time::Duration;
@@ -31,9 +32,9 @@ async fn hammer(login: &Login, from: &str) -> u64 {
     blocked.retry_after()
 }
 
-/// Four messages to a phone, each from elsewhere. The fourth starts a block; says how long it lasts.
+/// Four messages to a phone for two devices, each from elsewhere. The fourth starts a block; says how long it lasts.
 async fn flood(login: &Login, phone: &str) -> u64 {
-    let ask = |number| Ask::code(phone).device(&device(number)).from(&address(number));
+    let ask = |number| Ask::code(phone).device(&device(number % 2)).from(&address(number));
     for number in 0..3 {
         assert_eq!(login.ask(ask(number)).await.status, 202);
         login.pass(30);
@@ -192,15 +193,42 @@ async fn requirement_29_a_block_set_by_hand_holds_at_once_and_can_be_lifted() {
 }
 
 #[tokio::test]
-async fn requirement_38_each_block_of_a_phone_lasts_twice_as_long_up_to_a_day() {
-    let login = Login::new();
+async fn requirement_38_each_block_for_messages_lasts_twice_as_long_up_to_an_hour() {
+    let login = Login::with(Settings::new(Profile::Dev).phone_per_day(50).unwrap());
     let mut lasted = Vec::new();
-    for _ in 0..10 {
+    for _ in 0..8 {
         let seconds = flood(&login, PHONE).await;
         login.pass(seconds);
         lasted.push(seconds);
     }
-    // Later ones are up to a tenth longer, so that their end cannot be foretold.
+    // The second is up to a tenth longer, so that its end cannot be foretold.
+    assert!(lasted[0] == 900 && (1800..=1980).contains(&lasted[1]), "{lasted:?}");
+    assert_eq!(lasted[2..], [3600; 6]);
+    // Clean hours bring it down again.
+    login.pass(6 * 3600);
+    assert_eq!(flood(&login, PHONE).await, 900);
+}
+
+#[tokio::test]
+async fn requirement_38_each_block_for_guesses_lasts_twice_as_long_up_to_a_day() {
+    // All are past when the first block ends, so that it can be led to again at once.
+    let settings = Settings::new(Profile::Dev).guesses(5, Duration::from_secs(900));
+    let settings = settings.and_then(|it| it.guesses_per_day(100)).unwrap();
+    let login = Login::with(settings);
+    let mut lasted = Vec::new();
+    for number in 0..10 {
+        let (device, address) = (device(number), address(number));
+        let elsewhere = |ask: Ask| ask.device(&device).from(&address);
+        let (challenge, code) = login.challenge(elsewhere(Ask::code(PHONE))).await;
+        for _ in 0..5 {
+            login.ask(elsewhere(Ask::verify(&challenge, &wrong(&code)))).await;
+        }
+        let blocked = login.request().await;
+        blocked.assert(429, "blocked");
+        let seconds = blocked.retry_after();
+        lasted.push(seconds);
+        login.pass(seconds);
+    }
     assert_eq!(lasted[0], 900);
     for (level, seconds) in lasted.iter().enumerate() {
         let least = (900 << level).min(86_400);

@@ -23,7 +23,8 @@ fn issue(login: &Login, phone: &str, id: u8) -> Issue {
     let pepper = login.store.pepper();
     Issue {
         arrival: Arrival {
-            client: Some(Key::ip(address(0).parse().unwrap())),
+            client: Key::ip(address(0).parse().unwrap()),
+            may_be_struck: true,
             fingerprint: pepper.tag(KeyKind::Fingerprint, &[phone.as_bytes()]),
         },
         phone: login.blocks().phone(&phone.parse().unwrap()),

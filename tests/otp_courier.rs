@@ -151,12 +151,13 @@ async fn a_message_that_may_have_left_counts() {
     let (login, courier) = Login::sending(Settings::new(Profile::Dev), |it| it, failing.clone());
     spawn(courier);
     for number in 0..3 {
-        let ask = || Ask::code(PHONE).device(&device(number)).from(&address(number));
+        let ask = || Ask::code(PHONE).device(&device(number % 2)).from(&address(number));
         assert_eq!(login.ask(ask()).await.status, 202);
         assert_eq!(failing.settled().await, number + 1);
         login.ask(ask()).await.assert(429, "cooldown");
         login.pass(30);
     }
-    login.ask(Ask::code(PHONE).from(&address(9))).await.assert(429, "blocked");
+    let fourth = Ask::code(PHONE).device(&device(1)).from(&address(9));
+    login.ask(fourth).await.assert(429, "blocked");
     assert!(login.told.acts().contains(&"code-not-sent"));
 }

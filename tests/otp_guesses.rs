@@ -122,13 +122,18 @@ async fn requirement_9_the_window_of_guesses_slides_and_is_exact() {
 }
 
 #[tokio::test]
-async fn requirement_9_guesses_that_are_spread_out_never_add_up() {
+async fn requirement_9_guesses_that_are_spread_out_add_up_to_thirty_in_a_day() {
     let login = Login::new();
-    for _ in 0..4 {
+    for _ in 0..6 {
         let (challenge, code) = login.challenge(Ask::code(PHONE)).await;
         exhaust(&login, &challenge, &code, |ask| ask).await;
         login.pass(3600);
     }
+    // The block is over, the first five were six hours ago.
+    let spent = login.ask(Ask::code(PHONE).device(&device(1)).from(&address(1))).await;
+    spent.assert(429, "rate-limited");
+    assert_eq!(spent.retry_after(), 18 * 3600);
+    login.pass(18 * 3600);
     login.login().await;
 }
 

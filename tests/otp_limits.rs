@@ -97,11 +97,11 @@ async fn requirement_26_resends_are_messages_to_the_phone_too() {
 async fn requirement_26_the_fourth_message_to_a_phone_in_10_minutes_blocks_it() {
     let login = Login::new();
     for number in 0..3 {
-        let ask = Ask::code(PHONE).device(&device(number)).from(&address(number));
+        let ask = Ask::code(PHONE).device(&device(number % 2)).from(&address(number));
         assert_eq!(login.ask(ask).await.status, 202);
         login.pass(30);
     }
-    let fourth = login.ask(Ask::code(PHONE).device(&device(4)).from(&address(4))).await;
+    let fourth = login.ask(Ask::code(PHONE).device(&device(0)).from(&address(4))).await;
     fourth.assert(429, "blocked");
     assert_eq!(fourth.retry_after(), 900);
     assert_eq!(login.sent.settled().await, 3);
@@ -299,21 +299,70 @@ async fn requirement_37_a_forwarding_header_counts_only_from_a_trusted_proxy() {
 }
 
 #[tokio::test]
-async fn an_address_that_is_allowed_always_is_neither_counted_nor_blocked() {
+async fn an_address_that_is_allowed_always_is_counted_and_refused_but_never_blocked() {
     let login = Login::new();
     let rules = AddressRules::new().allow(["203.0.113.0/24"]).unwrap();
     let service = login.service.clone().addresses(rules);
-    for number in 0..40 {
+    for number in 0..10 {
         let allowed = answer(service.clone(), Ask::code(&phone(number))).await;
         assert_eq!(allowed.status, 202, "{allowed:?}");
-        assert_eq!(window(&allowed, "otp-client"), None);
+        assert_eq!(window(&allowed, "otp-client"), Some((9 - number as u64, 600)));
     }
-    // Phones are counted all the same.
-    answer(service.clone(), Ask::code(&phone(0))).await.assert(429, "cooldown");
+    // It does not send a message to each of 200 phones; nor is it blocked for trying, and each refusal says so.
+    for number in 10..200 {
+        let refused = answer(service.clone(), Ask::code(&phone(number))).await;
+        refused.assert(429, "rate-limited");
+        assert_eq!(refused.retry_after(), 600);
+    }
+    assert_eq!(login.sent.settled().await, 10);
+    login.pass(600);
+    assert_eq!(answer(service.clone(), Ask::code(&phone(10))).await.status, 202);
+    // What is wrong there strikes no address.
+    for number in 0..4 {
+        let agent = format!("agent {number}");
+        let challenge = answer(service.clone(), Ask::code(&phone(20 + number))).await;
+        for _ in 0..6 {
+            let ask = Ask::verify(&challenge.str("challenge_id"), "000000");
+            answer(service.clone(), ask.header("user-agent", &agent)).await;
+        }
+    }
+    let ask = Ask::code(&phone(11)).header("user-agent", "another");
+    assert_eq!(answer(service.clone(), ask).await.status, 202);
+    assert!(login.blocks().list(9).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_proxy_of_our_own_that_names_no_client_is_counted_too() {
+    let login = Login::new();
+    let clients = Clients::behind(["10.0.0.0/8"], Forwarding::XForwardedFor).unwrap();
+    let service = login.service.clone().clients(clients);
+    let ask = |number| Ask::code(&phone(number)).from("10.0.0.1");
     for number in 0..10 {
-        let other = Ask::code(&phone(100 + number)).from(&address(1));
-        assert_eq!(answer(service.clone(), other).await.status, 202);
+        assert_eq!(answer(service.clone(), ask(number)).await.status, 202);
     }
-    let other = Ask::code(&phone(110)).from(&address(1));
-    answer(service, other).await.assert(429, "rate-limited");
+    for number in 10..30 {
+        answer(service.clone(), ask(number)).await.assert(429, "rate-limited");
+    }
+    assert!(login.blocks().list(9).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn requirement_26_the_eleventh_message_to_a_phone_in_a_day_blocks_it() {
+    let login = Login::new();
+    // Never three in ten minutes, and each from elsewhere.
+    for number in 0..10 {
+        let ask = Ask::code(PHONE).device(&device(number)).from(&address(number));
+        assert_eq!(login.ask(ask).await.status, 202);
+        login.pass(3600);
+    }
+    let ask = |number| Ask::code(PHONE).device(&device(number)).from(&address(number));
+    let refused = login.ask(ask(10)).await;
+    refused.assert(429, "blocked");
+    assert_eq!(refused.retry_after(), 900);
+    assert_eq!(login.sent.settled().await, 10);
+    // The first was ten hours ago: in fourteen it is a day.
+    login.pass(14 * 3600 - 1);
+    login.ask(ask(11)).await.assert(429, "blocked");
+    login.pass(3600);
+    assert_eq!(login.ask(ask(12)).await.status, 202);
 }

@@ -93,7 +93,8 @@ impl Stage {
             None,
         );
         let withheld: Phone = WITHHELD.parse().unwrap();
-        let mut builder = Otp::builder(Settings::new(Profile::Dev), secrets(), texts())
+        let settings = Settings::new(Profile::Dev).phone_per_day(50).unwrap();
+        let mut builder = Otp::builder(settings, secrets(), texts())
             .withhold(move |phone| *phone == withheld)
             .test_numbers(numbers);
         if with_sink {

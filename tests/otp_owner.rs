@@ -6,7 +6,7 @@
 mod login;
 
 use login::{Ask, DEVICE, Login, PHONE, address, device, wrong};
-use portcullis::store::Block;
+use portcullis::{Profile, otp::Settings, store::Block};
 use std::time::Duration;
 
 /// Spends all that strangers have: messages first, then guesses at the challenges they got, then requests and
@@ -18,7 +18,7 @@ async fn attack(login: &Login, known: Option<&str>) {
         ask.device(&device(number)).from(&address(number)).header("user-agent", &agent)
     };
     let mut challenges = Vec::new();
-    for number in 0..3 {
+    for number in [0, 1, 0] {
         let answer = login.ask(as_stranger(Ask::code(PHONE), number)).await;
         if answer.status == 202 {
             challenges.push((number, answer.str("challenge_id")));
@@ -93,18 +93,38 @@ async fn strangers_do_not_cancel_the_challenge_of_the_bound_owner() {
 }
 
 #[tokio::test]
-async fn one_stranger_does_not_cancel_a_first_login() {
+async fn strangers_do_not_cancel_a_first_login() {
+    let settings = Settings::new(Profile::Dev).phone_window(10, Duration::from_secs(600)).unwrap();
+    let login = Login::with(settings);
+    let (challenge, code) = login.challenge(Ask::code(PHONE)).await;
+    login.pass(30);
+    let stranger = |number| Ask::code(PHONE).device(&device(number)).from(&address(number));
+    assert_eq!(login.ask(stranger(1)).await.status, 202);
+    login.pass(30);
+    // No place is left: each other device waits until the first of the two codes has ended.
+    for number in 2..30 {
+        let refused = login.ask(stranger(number)).await;
+        refused.assert(429, "rate-limited");
+        assert_eq!(refused.retry_after(), 240);
+    }
+    assert!(login.blocks().list(9).await.unwrap().is_empty());
+    assert_eq!(login.sent.settled().await, 2);
+    assert_eq!(login.ask(Ask::verify(&challenge, &code)).await.status, 200);
+    // Its place is free.
+    assert_eq!(login.ask(stranger(30)).await.status, 202);
+}
+
+#[tokio::test]
+async fn a_first_login_goes_on_when_strangers_have_spent_the_messages() {
     let login = Login::new();
     let (challenge, code) = login.challenge(Ask::code(PHONE)).await;
     login.pass(30);
+    let stranger = || Ask::code(PHONE).device(&device(1)).from(&address(1));
     for _ in 0..2 {
-        let stranger = Ask::code(PHONE).device(&device(1)).from(&address(1));
-        assert_eq!(login.ask(stranger).await.status, 202);
+        assert_eq!(login.ask(stranger()).await.status, 202);
         login.pass(30);
     }
-    // Not even when the messages have run out and the phone is blocked for requests.
-    let stranger = Ask::code(PHONE).device(&device(2)).from(&address(2));
-    login.ask(stranger).await.assert(429, "blocked");
+    login.ask(stranger()).await.assert(429, "blocked");
     login.request().await.assert(429, "blocked");
     assert_eq!(login.ask(Ask::verify(&challenge, &code)).await.status, 200);
 }
@@ -115,7 +135,7 @@ async fn the_owner_on_a_new_device_waits_as_long_as_the_messages_blocked_it_and_
     login.login().await;
     login.pass(600);
     for number in 0..4 {
-        login.ask(Ask::code(PHONE).device(&device(number)).from(&address(number))).await;
+        login.ask(Ask::code(PHONE).device(&device(number % 2)).from(&address(number))).await;
         login.pass(30);
     }
     let new = |ask: Ask| ask.device("a-new-device-of-the-owner");
@@ -171,7 +191,7 @@ async fn a_block_set_by_hand_stops_owner_and_stranger() {
     let key = blocks.phone(&PHONE.parse().unwrap());
     // It replaces the block that strangers led to, which would let the owner pass.
     for number in 0..4 {
-        login.ask(Ask::code(PHONE).device(&device(number)).from(&address(number))).await;
+        login.ask(Ask::code(PHONE).device(&device(number % 2)).from(&address(number))).await;
         login.pass(30);
     }
     assert!(blocks.check(key).await.unwrap().is_some());

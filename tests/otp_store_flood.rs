@@ -96,7 +96,39 @@ async fn a_flood_of_phones_stays_in_bounds_and_loses_nothing_live() {
 }
 
 #[tokio::test]
-async fn phones_and_windows_are_swept_when_all_of_them_is_past() {
+async fn where_there_is_no_room_messages_of_the_day_give_way_and_wrong_codes_do_not() {
+    let (memory, mut scene) = scene();
+    scene.rules.phone_per_day = 3;
+    let caller = |address, phone| Caller {
+        device: Caller::new(0, 0, 0).device,
+        ..Caller::new(address, phone, 0)
+    };
+    const PHONES: u32 = 200;
+    // The day of each is full; every other has a wrong code besides.
+    for challenge in 0..3 {
+        for phone in 0..PHONES {
+            scene.allowed(&caller(challenge * 1_000 + phone, phone), challenge, 1).await;
+            if challenge == 2 && phone % 2 == 1 {
+                scene.verify(&caller(phone, phone), challenge, 9).await;
+            }
+        }
+        scene.wait(scene.rules.phone.within);
+    }
+    for phone in 1_000..60_000 {
+        let _ = memory.issue(scene.to_issue(&caller(phone, phone), phone, 1));
+    }
+    scene.wait(scene.rules.phone.within);
+    let mut forgotten = [0, 0];
+    for phone in 0..PHONES {
+        let told = scene.issue(&caller(100_000 + phone, phone), 9, 1).await.outcome;
+        forgotten[phone as usize % 2] += u32::from(matches!(told, Dispatched::Allowed { .. }));
+    }
+    assert!(forgotten[0] > 0, "{forgotten:?}");
+    assert_eq!(forgotten[1], 0, "a guess would be forgotten");
+}
+
+#[tokio::test]
+async fn requirement_13_phones_and_windows_are_swept_when_all_of_them_is_past() {
     let (memory, scene) = scene();
     let fill = async |from: u32| {
         for number in from..from + 2_000 {
@@ -114,15 +146,19 @@ async fn phones_and_windows_are_swept_when_all_of_them_is_past() {
     scene.wait(scene.rules.phone.within - Duration::from_micros(1));
     fill(10_000).await;
     assert_eq!((memory.stats().phones, memory.stats().windows), (4_000, 8_000), "not too early");
-    // The second fill is live; of the first, those with a wrong code within the hour, and the bound.
-    scene.wait(scene.rules.lifetime);
+    // Messages and wrong codes count for a day, arrivals for ten minutes.
+    scene.wait(scene.rules.client.within);
     fill(20_000).await;
-    assert_eq!((memory.stats().phones, memory.stats().windows), (4_600, 8_000));
-    scene.wait(scene.rules.guesses.within);
+    assert_eq!((memory.stats().phones, memory.stats().windows), (6_000, 4_000));
+    // Of the first fill the bound are left.
+    scene.wait(DAY - scene.rules.client.within);
     fill(30_000).await;
+    assert_eq!((memory.stats().phones, memory.stats().windows), (4_100, 4_000));
+    scene.wait(DAY);
+    fill(40_000).await;
     assert_eq!((memory.stats().phones, memory.stats().windows), (2_100, 4_000));
     scene.wait(scene.rules.device_memory);
-    fill(40_000).await;
+    fill(50_000).await;
     assert_eq!((memory.stats().phones, memory.stats().windows), (2_000, 4_000));
 }
 

@@ -69,6 +69,7 @@ impl Folder {
         let old = PKey::from_ec_key(EcKey::generate(&curve).unwrap()).unwrap();
         fs::write(path.join("old.pem"), old.private_key_to_pem_pkcs8().unwrap()).unwrap();
         let env = "OTP_PEPPER=V0r9xTz3JmB2nKc5LdY8sHf1GaPuE4iO\n\
+                   STORE_PEPPER=Hf1GaPuE4iOV0r9xTz3JmB2nKc5LdY8s\n\
                    JWT_REFRESH_SECRET=q7Vw0r9xTz3JmB2nKc5LdY8sHf1GaPuE\nREVIEW_CODE=407193\n";
         fs::write(path.join(".env"), env).unwrap();
         #[cfg(unix)]

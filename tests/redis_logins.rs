@@ -121,7 +121,7 @@ const NAMES: [(&str, i64); 12] = [
     ("otp:devices:{", 90 * 24),
     ("otp:fingerprint:", 0),
     // Wrong codes count for an hour.
-    ("otp:{", 1),
+    ("otp:{", 24),
     ("phone_blocked:", 0),
     ("rt:", 48),
     ("sessions:", 48),
@@ -258,6 +258,14 @@ async fn a_value_that_is_not_ours_is_an_error_and_stays_as_it_is() {
         server.command(&["SET", &phone, value]);
         assert!(verify().await.is_err(), "another type");
     }
+    // Not even a fault in what comes later makes a guess free.
+    server.command(&["FLUSHALL"]);
+    scene.allowed(&one, 1, 1).await;
+    server.command(&["SET", "strikes:10.0.0.1", "junk"]);
+    assert!(scene.store.verify(scene.to_verify(&one, 1, 9)).await.is_err());
+    server.command(&["DEL", "strikes:10.0.0.1"]);
+    let told = scene.verify(&one, 1, 9).await.outcome;
+    assert_eq!(told, Verdict::Wrong { attempt: 2, left: 3 });
     open(&scene, 1, 5).await;
     let [session] = keys(&server, "rt:*").try_into().unwrap();
     for (field, value) in [("idle", "soon"), ("device", "a phone")] {
@@ -265,6 +273,22 @@ async fn a_value_that_is_not_ours_is_an_error_and_stays_as_it_is() {
         assert!(scene.store.session(id(1)).await.is_err(), "{field}");
         assert!(scene.store.sessions("a").await.is_err(), "{field}");
     }
+}
+
+#[tokio::test]
+async fn a_session_whose_id_was_anothers_is_not_the_others() {
+    let server = RedisServer::start();
+    let scene = hasty(&server);
+    open(&scene, 1, 5).await;
+    assert!(scene.store.end(id(1)).await.unwrap().is_some());
+    let device = Caller::new(1, 1, 1).device;
+    let subject = "b".into();
+    let opening = Opening { id: id(1), subject, device, idle: DAY, longest: DAY, most: 1 };
+    scene.store.open(opening).await.unwrap();
+    assert!(scene.store.sessions("a").await.unwrap().is_empty());
+    assert_eq!(open(&scene, 2, 1).await, 0, "nothing of theirs gives way");
+    assert_eq!(scene.store.end_all("a").await.unwrap().len(), 1);
+    assert_eq!(scene.store.sessions("b").await.unwrap().len(), 1);
 }
 
 #[tokio::test]

@@ -95,7 +95,10 @@ impl Pair {
             Ladder::try_new(strikes, 10 * MINUTE, block, block).unwrap()
         };
         let rules = &mut memory.rules;
-        rules.phone_block = flat(1, 15 * MINUTE);
+        rules.sends_block = flat(1, 15 * MINUTE);
+        rules.guesses_block = flat(1, 20 * MINUTE);
+        rules.phone_per_day = 10 + pair.below(20) as u8;
+        rules.guesses_per_day = 10 + pair.below(20) as u8;
         rules.refusals = flat(5, 20 * MINUTE);
         rules.wrong_codes = flat(8, 7 * MINUTE);
         let window = |count: u64, minutes| Window { count: count as u8, within: MINUTE * minutes };
@@ -253,7 +256,7 @@ impl Pair {
     fn caller(&mut self) -> Caller {
         let [address, phone, device] = [60, 2, 8].map(|bound| self.below(bound) as u32);
         let caller = Caller::new(address / 2, phone, device);
-        if address == 0 { Caller { client: None, ..caller } } else { caller }
+        Caller { may_be_struck: address > 0, ..caller }
     }
 
     /// Mostly the right one.
@@ -265,7 +268,7 @@ impl Pair {
         let caller = self.caller();
         match self.below(4) {
             0 => caller.fingerprint,
-            1 => caller.client.unwrap_or(caller.phone),
+            1 => caller.client,
             _ => caller.phone,
         }
     }

@@ -116,7 +116,7 @@ async fn a_server_that_is_killed_and_comes_back_empty_is_used_again() {
     scene.server.restart();
     scene.comes_back().await;
     assert_eq!(scene.crowd(key(5)).await, 40);
-    assert_eq!(*scene.told.0.lock().unwrap(), ["store-lost", "store-back"]);
+    assert_eq!(*scene.told.0.lock().unwrap(), ["store-lost", "store-emptied", "store-back"]);
 }
 
 #[tokio::test]

@@ -132,7 +132,9 @@ impl Walk {
         let seen = Seen { client, identity, parts, pepper };
         let may_block = |by: &KeyBy| !(*spared && by.is_of_client(seen));
         // Whatever the key, a block "of tokens until now" spares who shows a newer one.
-        let issued_at = identity.claims().and_then(|claims| claims.registered().issued_at);
+        // One that does not say when it was issued counts as old.
+        let issued_at =
+            identity.claims().map(|claims| claims.registered().issued_at.unwrap_or_default());
         let mut asks = Asks::new();
         let keys = self.absent.iter().filter(|by| may_block(by)).filter_map(|by| by.key(seen));
         for key in keys {

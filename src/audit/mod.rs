@@ -115,6 +115,8 @@ pub enum Act {
     StoreLost,
     /// A store answers again.
     StoreBack,
+    /// A store lost everything it kept, such as blocks and revocations; those known here are put back.
+    StoreEmptied,
     /// A login went a step on, or failed to.
     Login {
         /// Which step.
@@ -141,6 +143,7 @@ impl Act {
             Self::Unblocked(_) => "unblocked",
             Self::StoreLost => "store-lost",
             Self::StoreBack => "store-back",
+            Self::StoreEmptied => "store-emptied",
             Self::Login { step, .. } => step.name(),
             Self::UntrustedProxy => "untrusted-proxy",
             Self::ProxySilent => "proxy-silent",
@@ -204,6 +207,11 @@ impl Sink for Tracing {
             }
             Act::StoreLost => tracing::error!(target: TARGET, act, "the store does not answer"),
             Act::StoreBack => tracing::warn!(target: TARGET, act, "the store answers again"),
+            Act::StoreEmptied => tracing::error!(
+                target: TARGET, act,
+                "the store lost what it kept: blocks and revocations that are known here are put back, codes and \
+                 sessions are gone"
+            ),
             Act::Unblocked(key) => tracing::info!(target: TARGET, act, %key),
             Act::UntrustedProxy => tracing::warn!(
                 target: TARGET, act, client,

@@ -4,6 +4,7 @@ use clap::{Args, Parser, Subcommand};
 use portcullis::{
     ConfigError,
     gateway::{Config, Demo, EnvFile, Gateway, LOOPBACK, Profile},
+    store::{Lifetime, Redis},
     token::Grant,
 };
 use std::{
@@ -46,6 +47,12 @@ struct Serve {
 enum Command {
     /// Prints an access token of the configured issuer, for tests.
     Token(Token),
+    /// Tells of the keys that it keeps on a Redis server.
+    Keys {
+        /// Prints their patterns, types, times to live and what they hold.
+        #[arg(long, required = true)]
+        explain: bool,
+    },
 }
 
 #[derive(Args)]
@@ -73,6 +80,7 @@ async fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.command {
         Some(Command::Token(token)) => mint(token),
+        Some(Command::Keys { .. }) => explain(),
         None => serve(cli.serve).await,
     };
     match done {
@@ -94,6 +102,7 @@ async fn serve(Serve { config, env_file, listen }: Serve) -> Result<(), Box<dyn 
     }
     log(config.profile());
     let gateway = Gateway::new(&config)?;
+    gateway.check().await?;
     let listener = bind(config.address()).await?;
     let stop = stop()?;
     say(&format!("listening on http://{}\n", listener.local_addr()?));
@@ -131,6 +140,21 @@ fn mint(Token { config, env_file, subject, scopes, session }: Token) -> Result<(
         grant = grant.session(session);
     }
     writeln!(io::stdout(), "{}", issuer.mint(&grant)?)?;
+    Ok(())
+}
+
+fn explain() -> Result<(), Box<dyn Error>> {
+    let mut out = io::stdout();
+    writeln!(out, "{:<24}{:<8}HOLDS, AND LIVES UNTIL", "KEY", "TYPE")?;
+    for family in Redis::key_families() {
+        let until = match family.lifetime {
+            Lifetime::Ends(until) => until.to_owned(),
+            Lifetime::MayStay(until) => format!("{until}; without a time to live if it has none"),
+            _ => "it is deleted: no time to live".to_owned(),
+        };
+        writeln!(out, "{:<24}{:<8}{}", family.pattern, family.kind, family.holds)?;
+        writeln!(out, "{:<32}until {until}", "")?;
+    }
     Ok(())
 }
 

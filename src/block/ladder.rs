@@ -27,6 +27,12 @@ impl Ladder {
         Self { strikes, within: 600, first: 900, cap: 86_400 }
     }
 
+    /// Like this one, but no block lasts longer than an hour. The first must not either.
+    #[cfg(feature = "otp")]
+    pub(crate) const fn up_to_an_hour(self) -> Self {
+        Self { cap: 3_600, ..self }
+    }
+
     /// Blocks at this many strikes within `within`, for `first` at first and at most `cap`. Times
     /// are counted in whole seconds, rounded up.
     ///

@@ -34,15 +34,23 @@ pub(super) enum Answers {
 }
 
 impl Answers {
+    /// The refusal of what is not read, where there is nothing but to be read.
+    pub(super) fn only_read(request: &Parts) -> Option<Response<Bytes>> {
+        if matches!(request.method, Method::GET | Method::HEAD) {
+            return None;
+        }
+        let mut rejection = Rejection::new(Reason::MethodNotAllowed);
+        rejection.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+        Some(Door::new().refuse(request, rejection))
+    }
+
     fn answer(&self, request: &Parts) -> Response<Bytes> {
         let door = Door::new();
         if matches!(self, Self::NotFound) {
             return door.refuse(request, Reason::NotFound);
         }
-        if !matches!(request.method, Method::GET | Method::HEAD) {
-            let mut rejection = Rejection::new(Reason::MethodNotAllowed);
-            rejection.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
-            return door.refuse(request, rejection);
+        if let Some(refusal) = Self::only_read(request) {
+            return refusal;
         }
         match self {
             Self::Hello => json_answer(hello(request).into(), "no-store"),
@@ -74,7 +82,7 @@ fn hello(request: &Parts) -> String {
     json!({ "message": "hello", "subject": claims.and_then(Claims::subject) }).to_string()
 }
 
-fn json_answer(body: Bytes, cache: &'static str) -> Response<Bytes> {
+pub(super) fn json_answer(body: Bytes, cache: &'static str) -> Response<Bytes> {
     let mut response = Response::new(body);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -31,6 +31,7 @@ app = "Portcullis"
 cooldown = "10s"
 client = "10/1m"
 phone = "3/1m"
+phone_per_day = 50
 device = "3/1m"
 block = "30s"
 

@@ -9,6 +9,7 @@
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 //! let config = Config::load("portcullis.toml")?;
 //! let gateway = Gateway::new(&config)?;
+//! gateway.check().await?;
 //! let listener = tokio::net::TcpListener::bind(config.address()).await?;
 //! gateway.serve(listener, async { tokio::signal::ctrl_c().await.unwrap_or_default() }).await;
 //! # Ok(()) }
@@ -21,8 +22,11 @@
 //! [`Portcullis`](crate::Portcullis) over one store. A path that no route names is 404, after the limits
 //! that all routes share, or after all limits if they share none.
 //!
-//! `GET /healthz` and, with a `[token]` section, `GET /.well-known/jwks.json` are always there and are not
+//! `GET /healthz`, `GET /readyz` and, with a `[token]` section, `GET /.well-known/jwks.json` are always there and are not
 //! limited. So is the page at `/` of a [`Demo`], which has security headers of its own.
+//!
+//! `/readyz` is 200 while this instance should get requests: `ready`, or `degraded` while the store does not answer, which no
+//! other instance can help. It is 503 while the process ends.
 //!
 //! # Bounds
 //!
@@ -40,6 +44,7 @@ mod login;
 mod page;
 mod path;
 mod places;
+mod readiness;
 mod routes;
 mod server;
 

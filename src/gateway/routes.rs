@@ -2,8 +2,10 @@ use super::{
     answers::Answers,
     config::{Auth, Config, HEALTH, KEYS, RouteConfig, is_within},
     login,
+    readiness::Readiness,
 };
 use crate::{
+    body::ResponseBody,
     eventual::BoxFuture,
     gate::{Gated, ResponseFuture},
     jwt::{JwtLayer, Mode, RequireScope, TokenSource},
@@ -33,6 +35,7 @@ struct Table {
     /// The longest paths first.
     routes: Vec<Route>,
     fallback: Guarded,
+    readiness: Readiness,
     login: Option<OtpService>,
 }
 
@@ -49,7 +52,12 @@ type Guard = (Option<SecurityHeadersLayer>, Option<(Portcullis, Option<RequireSc
 type Guarded = Gated<Answers, Arc<Guard>>;
 
 impl Routes {
-    pub(super) fn new(config: &Config, store: &SharedStore, login: Option<OtpService>) -> Self {
+    pub(super) fn new(
+        config: &Config,
+        store: &SharedStore,
+        readiness: Readiness,
+        login: Option<OtpService>,
+    ) -> Self {
         let guarded = |answers, guard: Guard| Gated::new(answers, Arc::new(guard));
         let mut routes: Vec<Route> = config
             .routes
@@ -77,6 +85,7 @@ impl Routes {
         Self(Arc::new(Table {
             routes,
             fallback: guarded(Answers::NotFound, (None, Some((nowhere, None)))),
+            readiness,
             login,
         }))
     }
@@ -96,6 +105,12 @@ impl<B: Body<Data: Send> + Send + 'static> Service<Request<B>> for Routes {
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let path = request.uri().path();
+        if Readiness::is_at(path) {
+            let (readiness, (head, _)) = (self.0.readiness.clone(), request.into_parts());
+            return Either::Right(Box::pin(async move {
+                Ok(readiness.answer(&head).await.map(ResponseBody::ours))
+            }));
+        }
         if let Some(service) = &self.0.login
             && OtpService::PATHS.into_iter().any(|of_login| is_within(path, of_login))
         {

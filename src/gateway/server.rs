@@ -1,4 +1,10 @@
-use super::{config::Config, connection, login, path, places::Places, routes::Routes};
+use super::{
+    config::{Config, StoreConfig},
+    connection, login, path,
+    places::Places,
+    readiness::Readiness,
+    routes::Routes,
+};
 use crate::{
     client::{Clients, PeerAddr},
     error::ConfigError,
@@ -29,6 +35,8 @@ pub struct Gateway {
     /// Whose pages may use the cookies, where tokens are in cookies.
     origins: Option<Origins>,
     courier: Option<Courier>,
+    store: StoreConfig,
+    readiness: Readiness,
 }
 
 const MAX_CONNECTIONS: usize = 10_000;
@@ -47,6 +55,7 @@ impl Gateway {
     /// When the system does not do its part, such as random bytes. What the configuration says was checked.
     pub fn new(config: &Config) -> Result<Self, ConfigError> {
         let store = config.store.open();
+        let readiness = Readiness::new(config.store.clone());
         let (login, courier) = match &config.login {
             Some(login) => login::build(config, login, store.clone())
                 .map(|(login, courier)| (Some(login), Some(courier)))?,
@@ -55,10 +64,25 @@ impl Gateway {
         Ok(Self {
             clients: config.clients.clone(),
             headers: config.headers.clone(),
-            routes: Routes::new(config, &(store as SharedStore), login),
+            routes: Routes::new(config, &(store as SharedStore), readiness.clone(), login),
             origins: config.login.as_ref().and_then(|login| Some(login.cookies.clone()?.1)),
             courier,
+            store: config.store.clone(),
+            readiness,
         })
+    }
+
+    /// Looks at the store before anything is served, for two seconds at most. A store that does not answer is no reason not to
+    /// start, and neither is one that may forget what it is given outside the profile `banking`: both are warnings in the log.
+    ///
+    /// # Errors
+    ///
+    /// When the store answers and cannot be used, such as a server that is too old or refuses the password.
+    pub async fn check(&self) -> Result<(), ConfigError> {
+        if let Some(warning) = self.store.check().await.map_err(|error| error.within("[store]"))? {
+            tracing::warn!("[store]: {warning}");
+        }
+        Ok(())
     }
 
     /// What sends the codes of a login, to be spawned by a server of your own; [`serve`](Self::serve) does that by itself.
@@ -102,6 +126,7 @@ impl Gateway {
                 drop(place);
             });
         }
+        self.readiness.drain();
         drop((listener, stopped, service, self));
         stop.send_replace(());
         // With the last connection the last handle of the login is gone, and the courier ends with what it has.

@@ -43,6 +43,7 @@ mod decision;
 mod headers;
 mod layer;
 mod name;
+mod outage;
 mod quota;
 
 pub use decision::Decision;
@@ -50,6 +51,7 @@ pub use headers::Headers;
 pub(crate) use headers::{Encoded, Encoder};
 pub use layer::RateLimitLayer;
 pub use name::Name;
+pub use outage::{Outage, Share};
 pub use quota::Quota;
 
 use crate::{
@@ -71,6 +73,7 @@ pub struct Limit {
     cost: Cost,
     ladder: Option<Ladder>,
     shadow: bool,
+    outage: Option<Outage>,
 }
 
 #[derive(Clone)]
@@ -89,6 +92,7 @@ impl Limit {
             cost: Cost::Fixed(1),
             ladder: None,
             shadow: false,
+            outage: None,
         }
     }
 
@@ -176,6 +180,13 @@ impl Limit {
         self
     }
 
+    /// What happens while the store that instances share does not answer. Without it, each instance goes on alone with the
+    /// share of its [`Resilient`](crate::store::Resilient). A store in memory is always there.
+    pub fn on_outage(mut self, outage: Outage) -> Self {
+        self.outage = Some(outage);
+        self
+    }
+
     /// The name, made of the quota if none was given: `60-per-1m`.
     pub fn name(&self) -> Name {
         self.name.unwrap_or_else(|| {
@@ -206,8 +217,8 @@ impl Limit {
 
     /// Like [`take`](Self::take) by one who keeps the name ready.
     pub(crate) fn take_named(&self, limit: Name, key: Key, cost: u32) -> Take {
-        let Self { quota, ladder, shadow, .. } = *self;
-        Take { key, limit, quota, cost, shadow, ladder }
+        let Self { quota, ladder, shadow, outage, .. } = *self;
+        Take { key, limit, quota, cost, shadow, ladder, outage }
     }
 
     pub(crate) const fn key_by(&self) -> &KeyBy {

@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     audit::{self, Act, Event, Sink, Step},
+    clock::Clock,
     error::ConfigError,
     jwt::Verifier,
     limit::Headers,
@@ -90,8 +91,8 @@ impl OtpBuilder {
     ///
     /// # Errors
     ///
-    /// When the profile is not `dev` and the sender reveals codes, the secrets were made up, or a test number
-    /// has no end; and when test numbers or settings contradict each other.
+    /// When the profile is not `dev` and the sender reveals codes, the secrets were made up, or a test number has no end
+    /// within 366 days; when a test number cannot be assigned; and when test numbers or settings contradict each other.
     pub fn build(
         self,
         store: impl LoginStore + 'static,
@@ -128,7 +129,7 @@ impl OtpBuilder {
                 )));
             }
         }
-        self.test_numbers.check(profile, settings.digits)?;
+        self.test_numbers.check(profile, settings.digits, issuer.time().wall())?;
         let windows = Windows::new(&settings.rules, Headers::default());
         number::warm_up();
         let verifier = Verifier::new([issuer.trusted()])?.clock(Arc::clone(issuer.time()));

@@ -13,7 +13,7 @@ pub struct Caller {
     pub(super) device: DeviceId,
     pub(super) language: Option<Box<str>>,
     agent: Box<[u8]>,
-    spared: bool,
+    may_be_struck: bool,
 }
 
 /// More of a user agent tells no more browsers apart.
@@ -23,8 +23,8 @@ impl Caller {
     /// A caller at an address, with the id of its device.
     pub fn new(client: impl Into<Client>, device: DeviceId) -> Self {
         let client = client.into();
-        let spared = client.is_trusted();
-        Self { client, device, language: None, agent: Box::default(), spared }
+        let may_be_struck = !client.is_trusted();
+        Self { client, device, language: None, agent: Box::default(), may_be_struck }
     }
 
     /// Names the software, such as the header `User-Agent`; the first 512 bytes count.
@@ -39,9 +39,10 @@ impl Caller {
         self
     }
 
-    /// Neither counts nor blocks the address: it is one of our own.
-    pub fn spared(mut self) -> Self {
-        self.spared = true;
+    /// Never strikes or blocks the address, because it is one of our own or allowed always. Its window still counts
+    /// and refuses: one office with a list of numbers must not send a message to each.
+    pub fn never_struck(mut self) -> Self {
+        self.may_be_struck = false;
         self
     }
 
@@ -50,7 +51,8 @@ impl Caller {
         let address = self.client.key();
         let parts: [&[u8]; 3] = [address.bytes(), phone.bytes(), &self.agent];
         Arrival {
-            client: (!self.spared).then_some(address),
+            client: address,
+            may_be_struck: self.may_be_struck,
             fingerprint: pepper.tag(KeyKind::Fingerprint, &parts),
         }
     }

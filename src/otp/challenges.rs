@@ -26,6 +26,8 @@ pub trait Challenges: fmt::Debug + Send + Sync {
     fn give_back(&self, sent: Sent) -> Eventual<Result<(), StoreError>>;
 }
 
+const DAY: Duration = Duration::from_secs(86_400);
+
 /// Names a challenge: 16 random bytes.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct ChallengeId(pub [u8; 16]);
@@ -33,9 +35,10 @@ pub struct ChallengeId(pub [u8; 16]);
 /// Where a call comes from.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Arrival {
-    /// The address of the client; `None` where it must not be counted, struck or blocked, because it is one
-    /// of our own proxies or allowed always.
-    pub client: Option<Key>,
+    /// The address of the client. It is counted, whoever it is.
+    pub client: Key,
+    /// Whether the client may be struck and blocked: not if it is one of our own proxies or allowed always.
+    pub may_be_struck: bool,
     /// Address, phone and user agent together.
     pub fingerprint: Key,
 }
@@ -236,7 +239,7 @@ pub struct Rules {
     pub attempts: u8,
     /// Resends of one challenge.
     pub resends: u8,
-    /// Live challenges of one phone.
+    /// Live challenges of strangers' devices for one phone.
     pub live: u8,
     /// Before the first resend or the next challenge; twice as long for each further resend.
     pub cooldown: Duration,
@@ -246,16 +249,34 @@ pub struct Rules {
     pub fingerprint: Window,
     /// Messages to one phone.
     pub phone: Window,
+    /// Messages to one phone in 24 hours, which `phone` cannot bound.
+    pub phone_per_day: u8,
     /// Messages to one phone for one device.
     pub device: Window,
     /// Wrong codes for one phone, over all challenges.
     pub guesses: Window,
-    /// What a full window of the phone, or all guesses used, leads to.
-    pub phone_block: Ladder,
+    /// Wrong codes for one phone in 24 hours, which `guesses` cannot bound.
+    pub guesses_per_day: u8,
+    /// What a full window of the phone leads to.
+    pub sends_block: Ladder,
+    /// What all guesses used lead to.
+    pub guesses_block: Ladder,
     /// What full windows of the client or fingerprint lead to, as strikes.
     pub refusals: Ladder,
     /// What wrong codes lead to for the client and the fingerprint, as strikes.
     pub wrong_codes: Ladder,
     /// How long a device that logged in is remembered as the owner's.
     pub device_memory: Duration,
+}
+
+impl Rules {
+    /// The windows of messages to a phone, the short one and that of a day: full in either is full.
+    pub fn phone_windows(&self) -> [Window; 2] {
+        [self.phone, Window { count: self.phone_per_day, within: DAY }]
+    }
+
+    /// The windows of wrong codes, the short one and that of a day: full in either is full.
+    pub fn guess_windows(&self) -> [Window; 2] {
+        [self.guesses, Window { count: self.guesses_per_day, within: DAY }]
+    }
 }

@@ -84,6 +84,8 @@
 //! * Guard your API with a [`Portcullis`](crate::Portcullis) over the *same* store, or with its blocks in another way: that
 //!   is where ended sessions are denied.
 //! * A body may take its time to arrive: put a timeout around the service, as servers do.
+//! * The crate `rlibphonenumber` writes numbers to the facade `log` at the level trace. Where a logger of yours listens to
+//!   that facade, turn the target `rlibphonenumber` off.
 //! * A text message can be read by whoever takes over the phone number. Offer a second factor for what is worth it
 //!   (NIST SP 800-63B-4 calls the telephone network a restricted authenticator).
 

@@ -1,4 +1,4 @@
-use super::code::Code;
+use super::{code::Code, number::is_assignable};
 use crate::{
     clock::UnixTime,
     error::ConfigError,
@@ -6,11 +6,12 @@ use crate::{
     phone::Phone,
     profile::Profile,
 };
+use std::time::Duration;
 
 /// Numbers with a fixed code, for those who review an app in a store and get no messages.
 ///
-/// Whoever knows a number and its code is in, so there are at most 20, each needs an end outside the profile `dev`,
-/// and its code must not be one that people try first.
+/// Whoever knows a number and its code is in, so there are at most 20. Outside the profile `dev` each needs an end, at
+/// most 366 days from the start of the program, and a code that is not one that people try first.
 ///
 /// ```
 /// use portcullis::{clock::UnixTime, otp::{Code, TestNumbers}};
@@ -33,6 +34,8 @@ struct Entry {
 }
 
 const MOST: usize = 20;
+/// How far ahead an end may be: a year, whichever.
+const LONGEST: Duration = Duration::from_secs(366 * 86_400);
 
 impl TestNumbers {
     /// No numbers.
@@ -54,7 +57,12 @@ impl TestNumbers {
         entry.until.is_none_or(|until| now < until).then(|| entry.code.clone())
     }
 
-    pub(crate) fn check(&self, profile: Profile, digits: u8) -> Result<(), ConfigError> {
+    pub(crate) fn check(
+        &self,
+        profile: Profile,
+        digits: u8,
+        now: UnixTime,
+    ) -> Result<(), ConfigError> {
         if self.0.len() > MOST {
             let count = self.0.len();
             return Err(ConfigError::new(format!("test numbers: at most {MOST}, not {count}")));
@@ -66,17 +74,28 @@ impl TestNumbers {
             if self.0[..place].iter().any(|earlier| earlier.phone == entry.phone) {
                 return wrong("it is there twice".into());
             }
+            if !is_assignable(&entry.phone) {
+                return wrong(
+                    "no network has a use for this number: a request for it is refused".into(),
+                );
+            }
             if entry.code.as_digits().len() != usize::from(digits) {
                 return wrong(format!("its code must have {digits} digits"));
             }
             if profile == Profile::Dev {
                 continue;
             }
-            if entry.until.is_none() {
-                return wrong(format!("it needs an end in the profile `{}`", profile.name()));
-            }
             if is_pattern(entry.code.as_digits().as_bytes()) {
                 return wrong("its code is a pattern that is guessed first".into());
+            }
+            let Some(until) = entry.until else {
+                return wrong(format!("it needs an end in the profile `{}`", profile.name()));
+            };
+            if until > now.plus(LONGEST) {
+                return wrong(format!(
+                    "its end is more than 366 days ahead, which only the profile `dev` takes, not `{}`",
+                    profile.name()
+                ));
             }
         }
         Ok(())
@@ -96,6 +115,7 @@ fn is_pattern(digits: &[u8]) -> bool {
 mod tests {
     use super::*;
 
+    const NOW: UnixTime = UnixTime::from_secs(1_000);
     const END: UnixTime = UnixTime::from_secs(2_000);
 
     fn phone(last: usize) -> Phone {
@@ -128,8 +148,8 @@ mod tests {
     #[test]
     fn production_wants_an_end_and_a_code_that_is_not_guessed_first() {
         for profile in [Profile::Standard, Profile::Banking] {
-            assert_eq!(one("407193", Some(END)).check(profile, 6), Ok(()));
-            let error = one("407193", None).check(profile, 6).unwrap_err().to_string();
+            assert_eq!(one("407193", Some(END)).check(profile, 6, NOW), Ok(()));
+            let error = one("407193", None).check(profile, 6, NOW).unwrap_err().to_string();
             assert_eq!(
                 error,
                 format!(
@@ -140,26 +160,48 @@ mod tests {
             for pattern in
                 ["000000", "777777", "123456", "654321", "567890", "024680", "121212", "407407"]
             {
-                let error = one(pattern, Some(END)).check(profile, 6).unwrap_err().to_string();
+                let error = one(pattern, Some(END)).check(profile, 6, NOW).unwrap_err().to_string();
                 assert!(!error.contains(pattern), "{error}");
             }
         }
-        assert_eq!(one("000000", None).check(Profile::Dev, 6), Ok(()));
+        assert_eq!(one("000000", None).check(Profile::Dev, 6, NOW), Ok(()));
     }
 
     #[test]
     fn a_code_of_other_length_a_number_twice_and_too_many_are_refused_everywhere() {
         for profile in [Profile::Dev, Profile::Standard] {
-            assert!(one("4071938", Some(END)).check(profile, 6).is_err());
+            assert!(one("4071938", Some(END)).check(profile, 6, NOW).is_err());
             let twice = one("407193", Some(END)).number(phone(1), code("913704"), Some(END));
-            assert!(twice.check(profile, 6).is_err());
+            assert!(twice.check(profile, 6, NOW).is_err());
             let many = |count| {
                 (0..count).fold(TestNumbers::new(), |numbers, place| {
                     numbers.number(phone(place), code("407193"), Some(END))
                 })
             };
-            assert_eq!(many(20).check(profile, 6), Ok(()));
-            assert!(many(21).check(profile, 6).is_err());
+            assert_eq!(many(20).check(profile, 6, NOW), Ok(()));
+            assert!(many(21).check(profile, 6, NOW).is_err());
+        }
+    }
+
+    #[test]
+    fn production_wants_an_end_within_a_year() {
+        let last = NOW.plus(LONGEST);
+        let late = last.plus(Duration::from_micros(1));
+        for profile in [Profile::Standard, Profile::Banking] {
+            assert_eq!(one("407193", Some(last)).check(profile, 6, NOW), Ok(()));
+            let error = one("407193", Some(late)).check(profile, 6, NOW).unwrap_err().to_string();
+            assert!(error.starts_with("test number +1******0101: its end is more than 366 days"));
+        }
+        assert_eq!(one("407193", Some(late)).check(Profile::Dev, 6, NOW), Ok(()));
+    }
+
+    #[test]
+    fn a_number_that_would_be_refused_is_refused_at_start() {
+        for profile in [Profile::Dev, Profile::Standard] {
+            let nobody = "+911111111111".parse().unwrap();
+            let numbers = TestNumbers::new().number(nobody, code("407193"), Some(END));
+            let error = numbers.check(profile, 6, NOW).unwrap_err().to_string();
+            assert!(error.contains("no network has a use for this number"), "{error}");
         }
     }
 

@@ -59,6 +59,15 @@ impl Standing {
     }
 }
 
+/// How long a store has kept what it was given: another marker says that everything from before is lost.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Marker {
+    /// Drawn at random when it began.
+    pub id: String,
+    /// When it began, by the clock of the store.
+    pub since: UnixTime,
+}
+
 /// A block that a request started.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Started {

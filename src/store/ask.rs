@@ -2,7 +2,7 @@ use crate::{
     block::Ladder,
     clock::UnixTime,
     key::Key,
-    limit::{Name, Quota},
+    limit::{Name, Outage, Quota},
 };
 use smallvec::SmallVec;
 use std::time::Duration;
@@ -75,6 +75,8 @@ pub struct Take {
     pub shadow: bool,
     /// What refusals lead to.
     pub ladder: Option<Ladder>,
+    /// What counts while the store does not answer, for [`Resilient`](super::Resilient): a store itself ignores it.
+    pub outage: Option<Outage>,
 }
 
 /// A strike against a key.

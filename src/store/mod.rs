@@ -37,13 +37,17 @@ mod through;
 #[doc = include_str!("contract.md")]
 pub mod contract {}
 
-pub use answer::{Answer, Outcome, Standing, Started};
+pub use answer::{Answer, Marker, Outcome, Standing, Started};
 pub use ask::{Absent, Adjustment, Asks, Block, Blocked, Strike, Take};
 #[cfg(feature = "memory")]
 pub use memory::{Memory, MemoryStats};
 #[cfg(feature = "redis")]
 #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
-pub use {near::Near, redis::Redis, resilient::Resilient};
+pub use {
+    near::Near,
+    redis::{KeyFamily, Lifetime, Redis},
+    resilient::Resilient,
+};
 
 use crate::{
     eventual::Eventual,
@@ -84,6 +88,20 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// Whether the store can be reached: for readiness probes and at start.
     fn ready(&self) -> Eventual<Result<(), StoreError>>;
+
+    /// Since when it keeps what it was given, for [`Resilient`]. A store that cannot lose everything while it goes on has
+    /// none.
+    fn marker(&self) -> Eventual<Result<Option<Marker>, StoreError>> {
+        Eventual::Ready(Ok(None))
+    }
+
+    /// Puts back blocks that it lost. Where one stands already, what refuses more counts.
+    ///
+    /// Only asked of a store that has a [`marker`](Self::marker).
+    fn restore(&self, blocks: Vec<Blocked>) -> Eventual<Result<(), StoreError>> {
+        let _ = blocks;
+        Eventual::Ready(Err(StoreError::new("it puts nothing back")))
+    }
 }
 
 /// A store as the layers share it.
@@ -95,18 +113,26 @@ pub struct StoreError {
     message: String,
     /// Other keys are still answered for.
     of_part: bool,
+    /// This is what the store said, and not that it said nothing.
+    said: bool,
 }
 
 impl StoreError {
     /// An error that says `message`, which must not hold keys or secrets.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), of_part: false }
+        Self { message: message.into(), of_part: false, said: false }
     }
 
     /// Says that the store still answers for other keys.
     #[cfg(feature = "redis")]
     pub(crate) fn of_part(self) -> Self {
         Self { of_part: true, ..self }
+    }
+
+    /// Says that the store answered, and this is what.
+    #[cfg(feature = "redis")]
+    pub(crate) fn said(self) -> Self {
+        Self { said: true, ..self }
     }
 }
 

@@ -1,8 +1,8 @@
 //! Refusals that are still running are answered without asking the store again.
 
 use super::{
-    Absent, Adjustment, Answer, Asks, Block, Blocked, Outcome, SharedStore, Standing, Store,
-    StoreError, Take,
+    Absent, Adjustment, Answer, Asks, Block, Blocked, Marker, Outcome, SharedStore, Standing,
+    Store, StoreError, Take,
     memory::{Mortal, Table},
 };
 use crate::{
@@ -95,9 +95,6 @@ impl<S> Inner<S> {
                     standings: SmallVec::new(),
                     started: SmallVec::new(),
                 });
-            }
-            if !asks.absent.is_empty() && asks.takes.is_empty() {
-                return None;
             }
         }
         if self.limits.len() == 0 || !asks.strikes.is_empty() {
@@ -242,6 +239,14 @@ impl<S: Store + 'static> Store for Near<S> {
 
     fn ready(&self) -> Eventual<Result<(), StoreError>> {
         self.0.store.ready()
+    }
+
+    fn marker(&self) -> Eventual<Result<Option<Marker>, StoreError>> {
+        self.0.store.marker()
+    }
+
+    fn restore(&self, blocks: Vec<Blocked>) -> Eventual<Result<(), StoreError>> {
+        self.0.store.restore(blocks)
     }
 }
 

@@ -59,7 +59,7 @@ impl<S: Sessions + 'static> Sessions for Near<S> {
 impl<S: Store + Challenges + Clone + 'static> Challenges for Resilient<S> {
     fn issue(&self, issue: Issue) -> Answer<Dispatch> {
         let this = self.clone();
-        self.ask(|store| store.issue(issue)).map(move |told| {
+        self.ask(move |store| store.issue(issue)).map(move |told| {
             this.learn_of(told.as_ref().map_or(&[], |told| &told.started));
             told
         })
@@ -67,7 +67,7 @@ impl<S: Store + Challenges + Clone + 'static> Challenges for Resilient<S> {
 
     fn resend(&self, resend: Resend) -> Answer<Dispatch> {
         let this = self.clone();
-        self.ask(|store| store.resend(resend)).map(move |told| {
+        self.ask(move |store| store.resend(resend)).map(move |told| {
             this.learn_of(told.as_ref().map_or(&[], |told| &told.started));
             told
         })
@@ -75,41 +75,43 @@ impl<S: Store + Challenges + Clone + 'static> Challenges for Resilient<S> {
 
     fn verify(&self, attempt: Attempt) -> Answer<Verified> {
         let this = self.clone();
-        self.ask(|store| store.verify(attempt)).map(move |told| {
+        self.ask(move |store| store.verify(attempt)).map(move |told| {
             this.learn_of(told.as_ref().map_or(&[], |told| &told.started));
             told
         })
     }
 
     fn give_back(&self, sent: Sent) -> Answer<()> {
-        self.ask(|store| store.give_back(sent))
+        self.ask(move |store| store.give_back(sent))
     }
 }
 
 /// Neither is a refresh token: it could be used twice.
 impl<S: Store + Sessions + Clone + 'static> Sessions for Resilient<S> {
     fn open(&self, opening: Opening) -> Answer<Opened> {
-        self.ask(|store| store.open(opening))
+        self.ask(move |store| store.open(opening))
     }
 
     fn rotate(&self, rotation: Rotation) -> Answer<Rotated> {
-        self.ask(|store| store.rotate(rotation))
+        self.ask(move |store| store.rotate(rotation))
     }
 
     fn session(&self, id: SessionId) -> Answer<Option<Session>> {
-        self.ask(|store| store.session(id))
+        self.ask(move |store| store.session(id))
     }
 
     fn end(&self, id: SessionId) -> Answer<Option<Session>> {
-        self.ask(|store| store.end(id))
+        self.ask(move |store| store.end(id))
     }
 
     fn end_all(&self, subject: &str) -> Answer<Vec<Session>> {
-        self.ask(|store| store.end_all(subject))
+        let subject = subject.to_owned();
+        self.ask(move |store| store.end_all(&subject))
     }
 
     fn sessions(&self, subject: &str) -> Answer<Vec<Session>> {
-        self.ask(|store| store.sessions(subject))
+        let subject = subject.to_owned();
+        self.ask(move |store| store.sessions(&subject))
     }
 }
 

@@ -61,11 +61,23 @@ impl RedisServer {
 
     /// Sends one command and reads what there is of the answer.
     pub(crate) fn command(&self, words: &[&str]) -> String {
+        self.send(&[words])
+    }
+
+    /// The same as a user who needs no password.
+    pub(crate) fn command_as(&self, user: &str, words: &[&str]) -> String {
+        self.send(&[&["AUTH", user, "any"], words])
+    }
+
+    fn send(&self, commands: &[&[&str]]) -> String {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        let mut text = format!("*{}\r\n", words.len());
-        for word in words {
-            text += &format!("${}\r\n{word}\r\n", word.len());
+        let mut text = String::new();
+        for words in commands.iter().chain([&&["QUIT"][..]]) {
+            text += &format!("*{}\r\n", words.len());
+            for word in *words {
+                text += &format!("${}\r\n{word}\r\n", word.len());
+            }
         }
         stream.write_all(text.as_bytes()).unwrap();
         // It answers and then closes, too; sentinels know no QUIT.

@@ -3,7 +3,7 @@ use crate::{
     block::Ladder,
     error::ConfigError,
     key::KeyBy,
-    limit::{Limit, Name, Quota},
+    limit::{Limit, Name, Outage, Quota},
 };
 use http::HeaderName;
 use serde::Deserialize;
@@ -19,6 +19,7 @@ pub(super) struct LimitSection {
     cost: Option<u32>,
     #[serde(default)]
     shadow: bool,
+    on_outage: Option<OutageSection>,
     block_after: Option<BlockAfterSection>,
 }
 
@@ -28,6 +29,15 @@ struct BlockAfterSection {
     strikes: u8,
     within: DurationText,
     r#for: DurationText,
+}
+
+/// `"admit"`, `"refuse"` or `{ local = 0.25 }`.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+enum OutageSection {
+    Local(f64),
+    Admit,
+    Refuse,
 }
 
 /// A limit, and whether it passes over requests without a good token.
@@ -90,8 +100,21 @@ impl LimitSection {
                 .map_err(|error| error.within("block_after"))?;
             limit = limit.block_after(ladder);
         }
+        if let Some(on_outage) = self.on_outage {
+            limit = limit.on_outage(on_outage.build().map_err(|error| error.within("on_outage"))?);
+        }
         let needs_token = self.by.as_deref().is_some_and(needs_token);
         Ok(Written { limit, needs_token })
+    }
+}
+
+impl OutageSection {
+    fn build(self) -> Result<Outage, ConfigError> {
+        match self {
+            Self::Local(share) => Outage::local(share),
+            Self::Admit => Ok(Outage::Admit),
+            Self::Refuse => Ok(Outage::Refuse),
+        }
     }
 }
 

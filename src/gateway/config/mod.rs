@@ -13,7 +13,7 @@ mod token;
 pub use env_file::EnvFile;
 
 pub(super) use otp::LoginConfig;
-pub(super) use routes::{Auth, HEALTH, KEYS, RouteConfig, is_within};
+pub(super) use routes::{Auth, HEALTH, KEYS, READY, RouteConfig, is_within};
 pub(super) use store::StoreConfig;
 
 use self::{keys::Sources, sections::File};

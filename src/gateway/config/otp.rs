@@ -6,7 +6,7 @@ use super::{
     token::TokenSection,
 };
 use crate::{
-    clock::UnixTime,
+    clock::{Clock, SystemClock, UnixTime},
     error::ConfigError,
     otp::{
         Code, CodeSender, Origins, Purpose, Secrets, Settings, TestNumbers, Texts,
@@ -40,8 +40,11 @@ pub(super) struct OtpSection {
     resends: Option<u8>,
     cooldown: Option<DurationText>,
     guesses: Option<WindowText>,
+    guesses_per_day: Option<u8>,
     client: Option<WindowText>,
+    fingerprint: Option<WindowText>,
     phone: Option<WindowText>,
+    phone_per_day: Option<u8>,
     device: Option<WindowText>,
     block: Option<DurationText>,
     #[serde(default)]
@@ -97,6 +100,8 @@ impl OtpSection {
         })?;
         let settings = self.settings(profile).map_err(at("[otp]"))?;
         let settings = token.sessions(settings).map_err(at("[token]"))?;
+        // All else was checked before: what is left is about sessions.
+        settings.check().map_err(at("[token]"))?;
         Ok(LoginConfig {
             cookies: token.cookies().map_err(at("[token]"))?,
             secrets: self.secrets(token, profile, sources)?,
@@ -124,11 +129,20 @@ impl OtpSection {
         if let Some(WindowText(count, time)) = self.guesses {
             settings = settings.guesses(count, time).map_err(at("guesses"))?;
         }
+        if let Some(count) = self.guesses_per_day {
+            settings = settings.guesses_per_day(count).map_err(at("guesses_per_day"))?;
+        }
         if let Some(WindowText(count, time)) = self.client {
             settings = settings.client_window(count, time).map_err(at("client"))?;
         }
+        if let Some(WindowText(count, time)) = self.fingerprint {
+            settings = settings.fingerprint_window(count, time).map_err(at("fingerprint"))?;
+        }
         if let Some(WindowText(count, time)) = self.phone {
             settings = settings.phone_window(count, time).map_err(at("phone"))?;
+        }
+        if let Some(count) = self.phone_per_day {
+            settings = settings.phone_per_day(count).map_err(at("phone_per_day"))?;
         }
         if let Some(WindowText(count, time)) = self.device {
             settings = settings.device_window(count, time).map_err(at("device"))?;
@@ -230,7 +244,8 @@ impl OtpSection {
                 .transpose()?;
             numbers = numbers.number(phone, code, until);
         }
-        let checked = numbers.check(settings.profile(), settings.code_length());
+        let now = SystemClock::new().wall();
+        let checked = numbers.check(settings.profile(), settings.code_length(), now);
         checked.map(|()| numbers).map_err(at("[otp]"))
     }
 

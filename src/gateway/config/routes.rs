@@ -52,6 +52,9 @@ pub(crate) struct RouteConfig {
 /// Whether the process is there.
 pub(crate) const HEALTH: &str = "/healthz";
 
+/// Whether requests should be sent here.
+pub(crate) const READY: &str = "/readyz";
+
 /// The public keys of the own issuer, if there is one.
 pub(crate) const KEYS: &str = "/.well-known/jwks.json";
 
@@ -193,6 +196,7 @@ fn path(text: &str, context: Context<'_>) -> Result<String, ConfigError> {
     let text = text.trim_end_matches('/');
     let of_login = OtpService::PATHS.into_iter().any(|path| is_within(text, path));
     if is_within(text, HEALTH)
+        || is_within(text, READY)
         || context.serves_keys && is_within(text, KEYS)
         || context.serves_login && of_login
     {

@@ -142,6 +142,25 @@ impl StoreConfig {
             Self::Redis(store) => Arc::new(Near::new(store.clone())),
         }
     }
+
+    /// What somebody should be told of the store before anything is served.
+    pub(in crate::gateway) async fn check(&self) -> Result<Option<String>, ConfigError> {
+        match self {
+            Self::Memory => Ok(None),
+            Self::Redis(store) => store.check().await,
+        }
+    }
+
+    /// Whether it answers. Asks it once a second at most, so that this can be told without any other request.
+    pub(in crate::gateway) async fn is_there(&self) -> bool {
+        match self {
+            Self::Memory => true,
+            Self::Redis(store) => {
+                store.probe().await;
+                !store.is_lost()
+            }
+        }
+    }
 }
 
 impl fmt::Debug for StoreConfig {

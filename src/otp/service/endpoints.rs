@@ -210,7 +210,7 @@ impl Endpoints {
             caller = caller.language(languages);
         }
         if self.addresses.standing(client.address()) == AddressStanding::Allowed {
-            caller = caller.spared();
+            caller = caller.never_struck();
         }
         Ok(caller)
     }

@@ -80,7 +80,8 @@ impl OtpService {
         self.edit(|service| service.guard = service.guard.clone().clients(clients))
     }
 
-    /// Addresses that are denied for good, and those that are never counted, struck or blocked.
+    /// Addresses that are denied for good, and those that are never struck or blocked. The windows of these count all
+    /// the same.
     pub fn addresses(self, rules: AddressRules) -> Self {
         self.edit(|service| {
             service.endpoints.addresses = rules.clone();

@@ -1,6 +1,8 @@
 mod bounds;
+mod check;
+mod windows;
 
-use self::bounds::{counted, window, within};
+use self::bounds::{counted, within};
 use super::challenges::{Rules, Window};
 use crate::{block::Ladder, error::ConfigError, profile::Profile};
 use std::time::Duration;
@@ -11,18 +13,29 @@ use std::time::Duration;
 /// |---|---|---|---|---|
 /// | code lifetime | 300 s | 120 s | 60 to 300 s | NIST SP 800-63B-4 and ASVS 6.5.5 allow 600 s |
 /// | digits | 6 | 6 | 6 to 8 | ASVS 6.5.4: 20 bits |
-/// | attempts for a challenge | 5 | 5 | 3 to 10 | NIST SP 800-63B-4: at most 100 in a row |
+/// | attempts for a challenge | 5 | 5 | 3 to 10 | |
 /// | wrong codes for a phone | 10 in an hour | 10 in an hour | 5 to 20 in 15 min to 24 h | OWASP: survives a new code |
+/// | and in a day | 30 | 30 | 10 to 100 | NIST SP 800-63B-4: at most 100 in a row |
 /// | messages to a phone | 3 in 10 min | 3 in 10 min | 1 to 10 in 1 to 60 min | |
+/// | and in a day | 10 | 10 | 3 to 50 | |
 /// | messages to a phone for a device | 3 in 5 min | 3 in 5 min | 1 to 10 in 1 to 60 min | |
 /// | requests of a client | 10 in 10 min | 10 in 10 min | 1 to 100 in 1 to 60 min | |
-/// | cooldown | 30, 60, 120 s | the same | first 10 to 300 s | |
+/// | requests of a fingerprint | 5 in 10 min | 5 in 10 min | 1 to 100 in 1 to 60 min | |
+/// | cooldown | 30, 60, 120 s | the same | first 10 to 300 s, shorter than a code lives | |
 /// | resends of a challenge | 3 | 3 | 0 to 5 | |
 /// | refresh token | 7 d | 7 d | 1 to 30 d | |
-/// | session at most | 30 d | 30 d | refresh token to 90 d | |
+/// | session at most | 30 d | 30 d | 1 to 90 d, not less than a refresh token | |
 /// | grace of a refresh token | 10 s | 10 s | 0 to 60 s | |
+/// | first block | 900 s | 900 s | 900 s (`dev` 30 s) to 24 h | |
+/// | blocks at most: a phone for its messages, all others | 1 h, 24 h | the same | not less than the first | |
+/// | devices of strangers with a live challenge | 2 | 2 | fixed | |
+/// | refused requests to a block of client or fingerprint | 5 in 10 min | the same | fixed | |
+/// | wrong codes to a block of client or fingerprint | 20 in 10 min | the same | fixed | |
+/// | a challenge with its resends | 10 min | 10 min | fixed | |
+/// | a device is remembered after a login | 90 d | 90 d | fixed | |
 ///
-/// Whatever lies outside its bounds is an error that names them.
+/// Whatever lies outside its bounds is an error that names them. What contradicts another setting is an error where the
+/// login is made, so that the order does not matter.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Settings {
@@ -38,6 +51,9 @@ pub struct Settings {
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(86_400);
+
+/// Wrong codes in a day where codes have 4 or 5 digits.
+const SHORT_GUESSES: u8 = 10;
 
 impl Settings {
     /// The defaults of a profile.
@@ -58,9 +74,12 @@ impl Settings {
                 client: window(10, 10 * MINUTE),
                 fingerprint: window(5, 10 * MINUTE),
                 phone: window(3, 10 * MINUTE),
+                phone_per_day: 10,
                 device: window(3, 5 * MINUTE),
                 guesses: window(10, HOUR),
-                phone_block: ladder(1),
+                guesses_per_day: 30,
+                sends_block: ladder(1).up_to_an_hour(),
+                guesses_block: ladder(1),
                 refusals: ladder(5),
                 wrong_codes: ladder(20),
                 device_memory: 90 * DAY,
@@ -99,7 +118,9 @@ impl Settings {
         Ok(self)
     }
 
-    /// Codes of 4 or 5 digits, which can be guessed: at most 3 attempts and 120 seconds come with them.
+    /// Codes of 4 or 5 digits, which can be guessed: at most 3 attempts, 120 seconds and 10 wrong codes in a day come with
+    /// them. Who guesses at a phone for 30 days is right with a probability of 3 % with 4 digits and 0.3 % with 5; of
+    /// 0.09 % with 6 digits and 30 wrong codes in a day.
     ///
     /// # Errors
     ///
@@ -114,6 +135,7 @@ impl Settings {
         self.digits = digits;
         self.rules.attempts = self.rules.attempts.min(3);
         self.rules.lifetime = self.rules.lifetime.min(2 * MINUTE);
+        self.rules.guesses_per_day = self.rules.guesses_per_day.min(SHORT_GUESSES);
         Ok(self)
     }
 
@@ -151,72 +173,14 @@ impl Settings {
         Ok(self)
     }
 
-    /// Requests of one client, whichever phones they name.
-    ///
-    /// # Errors
-    ///
-    /// When there are none or more than 100, or it is less than a minute or more than an hour.
-    pub fn client_window(mut self, count: u8, time: Duration) -> Result<Self, ConfigError> {
-        self.rules.client = window("requests of a client", count, time, 1..=100, MINUTE..=HOUR)?;
-        Ok(self)
-    }
-
-    /// Messages to one phone, whoever asks for them.
-    ///
-    /// # Errors
-    ///
-    /// When there are none or more than 10, or it is less than a minute or more than an hour.
-    pub fn phone_window(mut self, count: u8, time: Duration) -> Result<Self, ConfigError> {
-        self.rules.phone = window("messages to a phone", count, time, 1..=10, MINUTE..=HOUR)?;
-        Ok(self)
-    }
-
-    /// Messages to one phone for one device.
-    ///
-    /// # Errors
-    ///
-    /// When there are none or more than 10, or it is less than a minute or more than an hour.
-    pub fn device_window(mut self, count: u8, time: Duration) -> Result<Self, ConfigError> {
-        self.rules.device = window("messages for a device", count, time, 1..=10, MINUTE..=HOUR)?;
-        Ok(self)
-    }
-
-    /// Wrong codes for one phone, over all its challenges.
-    ///
-    /// # Errors
-    ///
-    /// When there are less than 5 or more than 20, or it is less than 15 minutes or more than a day.
-    pub fn guesses(mut self, count: u8, time: Duration) -> Result<Self, ConfigError> {
-        self.rules.guesses =
-            window("wrong codes for a phone", count, time, 5..=20, 15 * MINUTE..=DAY)?;
-        Ok(self)
-    }
-
-    /// How long the first block of a phone, a client or a fingerprint lasts; later ones last twice as long each, up
-    /// to a day.
-    ///
-    /// # Errors
-    ///
-    /// When it is less than 15 minutes (30 seconds in `dev`) or more than a day.
-    pub fn block(mut self, first: Duration) -> Result<Self, ConfigError> {
-        let least = if self.profile == Profile::Dev { MINUTE / 2 } else { 15 * MINUTE };
-        within("block", first, least..=DAY, "the checklists: 900 seconds")?;
-        let ladder = |old: Ladder| Ladder::try_new(old.strikes(), old.within(), first, DAY);
-        self.rules.phone_block = ladder(self.rules.phone_block)?;
-        self.rules.refusals = ladder(self.rules.refusals)?;
-        self.rules.wrong_codes = ladder(self.rules.wrong_codes)?;
-        Ok(self)
-    }
-
     /// How long a refresh token lasts from its last use.
     ///
     /// # Errors
     ///
-    /// When it is less than a day or more than 30, or more than the session.
+    /// When it is less than a day or more than 30; and where the login is made, when it is more than the session.
     pub fn refresh(mut self, lifetime: Duration) -> Result<Self, ConfigError> {
         within("refresh token", lifetime, DAY..=30 * DAY, "the checklists: 7 to 30 days")?;
         self.refresh = lifetime;
-        self.longest_session = self.longest_session.max(lifetime);
         Ok(self)
     }
 
@@ -224,9 +188,9 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// When it is less than a refresh token lasts or more than 90 days.
+    /// When it is less than a day or more than 90; and where the login is made, when it is less than a refresh token.
     pub fn longest_session(mut self, longest: Duration) -> Result<Self, ConfigError> {
-        within("session", longest, self.refresh..=90 * DAY, "ASVS 7.3.2: an absolute lifetime")?;
+        within("session", longest, DAY..=90 * DAY, "ASVS 7.3.2: an absolute lifetime")?;
         self.longest_session = longest;
         Ok(self)
     }
@@ -254,27 +218,13 @@ impl Settings {
         self
     }
 
-    /// What contradicts each other, whatever the order it was set in.
-    pub(crate) fn check(&self) -> Result<(), ConfigError> {
-        let short = self.digits < 6;
-        if short && (self.rules.attempts > 3 || self.rules.lifetime > 2 * MINUTE) {
-            return Err(ConfigError::new(
-                "codes of less than 6 digits allow at most 3 attempts and 120 seconds (ASVS 6.5.4: 20 bits)",
-            ));
-        }
-        if self.longest_session < self.refresh {
-            return Err(ConfigError::new("a session must last as long as a refresh token"));
-        }
-        Ok(())
-    }
-
     /// What a store is told to decide by.
     pub fn rules(&self) -> Rules {
         self.rules
     }
 
     /// How many digits a code has.
-    pub(crate) fn code_length(&self) -> u8 {
+    pub fn code_length(&self) -> u8 {
         self.digits
     }
 

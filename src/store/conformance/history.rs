@@ -84,6 +84,7 @@ fn take(dice: &mut Dice) -> Take {
         cost: [1, 1, 1, 1, 0, 2, 3, 9][dice.below(8) as usize],
         shadow: dice.below(8) == 0,
         ladder: (dice.below(2) == 0).then(|| ladder(dice)),
+        outage: None,
     }
 }
 

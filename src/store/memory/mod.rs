@@ -32,8 +32,8 @@ use std::{fmt, sync::Arc, time::Duration};
 /// session and a subject; at least one of each for each of its 64 shards. A phone takes some 150 bytes while only a device
 /// that logged in is remembered (90 days by default) and some 600 while a code waits, a session some 250, a client or
 /// fingerprint some 110. What is live is never forgotten: when there is no place, what is new is refused with an error
-/// until something has passed. A phone of which only devices are remembered gives way. So give it four times as many keys
-/// as you expect users in 90 days.
+/// until something has passed. A phone gives way of which only devices are remembered, and messages of the day. So give it
+/// four times as many keys as you expect users in 90 days.
 ///
 /// There is no thread and no timer: the dead are swept by the way. A clone shares what is stored.
 #[derive(Clone)]

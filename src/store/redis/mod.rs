@@ -1,14 +1,20 @@
 mod admit;
+mod check;
 mod connection;
+mod families;
 #[cfg(feature = "otp")]
 mod logins;
+mod marker;
 mod schema;
 mod scripts;
 mod split;
 
+pub use families::{KeyFamily, Lifetime};
+
 use self::{connection::Link, schema::Schema, scripts::Scripts};
 use super::{
-    Adjustment, Answer, Asks, Block, Blocked, SharedStore, Standing, Store, StoreError, Take,
+    Adjustment, Answer, Asks, Block, Blocked, Marker, SharedStore, Standing, Store, StoreError,
+    Take,
 };
 #[cfg(any(test, feature = "test-util"))]
 use crate::clock::Clock;
@@ -34,6 +40,9 @@ use std::{fmt, sync::Arc, time::Duration};
 /// let guard = Portcullis::new(store).limit(Limit::per_minute(60));
 /// # Ok(guard) }
 /// ```
+///
+/// With the feature `otp` it also keeps logins: two keys for a phone, one for a session, and one for the sessions of a
+/// user, who is named in them. A question about all sessions of a user takes two trips.
 ///
 /// All instances need the same pepper. Keys are literal: an operator who sets `ip_blocked:203.0.113.9` by hand blocks
 /// that address at the next request, for as long as the key lives.
@@ -98,6 +107,11 @@ impl Redis {
         self.edit(|inner| inner.link.set_deadline(deadline))
     }
 
+    /// All keys that it keeps on a server.
+    pub fn key_families() -> &'static [KeyFamily] {
+        families::FAMILIES
+    }
+
     /// Goes by `clock` instead of the server's, in tests.
     #[cfg(any(test, feature = "test-util"))]
     #[must_use]
@@ -149,19 +163,8 @@ impl Inner {
         0
     }
 
-    /// Whether the server answers, is new enough, and lets this user do what scripts do.
-    async fn ready(&self) -> Result<(), StoreError> {
-        let mut call = self.scripts.ready.call();
-        self.schema.examples().iter().for_each(|name| _ = call.text(name));
-        let told: Vec<i64> = self.link.run_everywhere(&call).await?;
-        match told.into_iter().min() {
-            Some(0) => Err(StoreError::new("the server is older than Redis 7")),
-            Some(1) => Err(StoreError::new(connection::LACKS_RIGHTS)),
-            _ => Ok(()),
-        }
-    }
-
-    async fn block(&self, key: Key, block: Block) -> Result<(), StoreError> {
+    /// With `keeps`, what stands already counts where it refuses more.
+    async fn put(&self, key: Key, block: Block, keeps: bool) -> Result<(), StoreError> {
         let name = match block.since {
             Some(_) => self.schema.revocation(key),
             None => self.schema.block(key),
@@ -170,7 +173,7 @@ impl Inner {
         call.key(&name).micros(self.now());
         let or_none = |micros: Option<u64>| micros.map_or(-1, |micros| micros as i64);
         call.number(or_none(block.lasting.map(micros)));
-        call.number(or_none(block.since.map(UnixTime::as_micros)));
+        call.number(or_none(block.since.map(UnixTime::as_micros))).number(i64::from(keeps));
         self.link.run(call).await
     }
 
@@ -187,8 +190,8 @@ impl Inner {
         let mut blocks = Vec::new();
         // One script for many keys, where they need not share a slot.
         let together = if self.schema.has_tags { 1 } else { 500 };
-        for pattern in schema::STANDING {
-            let names = self.link.names(pattern, most).await?;
+        for family in families::STANDING {
+            let names = self.link.names(&family.glob(), most).await?;
             let known: Vec<_> =
                 names.iter().filter_map(|name| Some((name, schema::parse(name)?))).collect();
             let looks = known.chunks(together).map(|known| async move {
@@ -240,7 +243,7 @@ impl Store for Redis {
 
     fn block(&self, key: Key, block: Block) -> Eventual<Result<(), StoreError>> {
         let inner = Arc::clone(&self.0);
-        Eventual::later(async move { inner.block(key, block).await })
+        Eventual::later(async move { inner.put(key, block, false).await })
     }
 
     fn unblock(&self, key: Key) -> Eventual<Result<bool, StoreError>> {
@@ -261,6 +264,16 @@ impl Store for Redis {
     fn ready(&self) -> Eventual<Result<(), StoreError>> {
         let inner = Arc::clone(&self.0);
         Eventual::later(async move { inner.ready().await })
+    }
+
+    fn marker(&self) -> Eventual<Result<Option<Marker>, StoreError>> {
+        let inner = Arc::clone(&self.0);
+        Eventual::later(async move { inner.marker().await.map(Some) })
+    }
+
+    fn restore(&self, blocks: Vec<Blocked>) -> Eventual<Result<(), StoreError>> {
+        let inner = Arc::clone(&self.0);
+        Eventual::later(async move { inner.restore(blocks).await })
     }
 }
 

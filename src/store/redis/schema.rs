@@ -1,5 +1,6 @@
 //! The names of keys, in one place.
 
+use super::families as of;
 use crate::{
     key::{Key, KeyKind},
     limit::Name,
@@ -15,62 +16,67 @@ impl Schema {
     /// A block: the name that an operator would guess, so that one can be set by hand.
     pub(super) fn block(self, key: Key) -> String {
         match key.kind() {
-            KeyKind::Ip => format!("ip_blocked:{}", self.key(key)),
-            KeyKind::Phone => format!("phone_blocked:{}", self.tag(&hex(key.bytes()))),
-            _ => format!("blocked:{}", self.key(key)),
+            KeyKind::Ip => of::IP_BLOCKED.name(&[&self.key(key)]),
+            KeyKind::Phone => of::PHONE_BLOCKED.name(&[&self.tag(&hex(key.bytes()))]),
+            _ => of::BLOCKED.name(&[&self.key(key)]),
         }
     }
 
     /// A revocation.
     pub(super) fn revocation(self, key: Key) -> String {
-        format!("revoked:{}", self.key(key))
+        of::REVOKED.name(&[&self.key(key)])
     }
 
     /// The strikes and the rung of a key.
     pub(super) fn strikes(self, key: Key) -> String {
-        format!("strikes:{}", self.key(key))
+        of::STRIKES.name(&[&self.key(key)])
     }
 
     /// The cell of a limit.
     pub(super) fn limit(self, name: Name, key: Key) -> String {
-        format!("limit:{name}:{}", self.key(key))
+        of::LIMIT.name(&[&name, &self.key(key)])
+    }
+
+    /// What tells whether the server lost everything.
+    pub(super) fn marker(self) -> String {
+        of::MARKER.name(&[])
     }
 
     /// What passes with a phone within hours: challenges, messages, wrong codes, cooldowns. In braces always, as all
     /// keys of a phone share them.
     #[cfg(feature = "otp")]
     pub(super) fn phone(self, key: Key) -> String {
-        format!("otp:{{{}}}", hex(key.bytes()))
+        of::PHONE.name(&[&hex(key.bytes())])
     }
 
     /// The devices that logged in with a phone.
     #[cfg(feature = "otp")]
     pub(super) fn devices(self, phone: Key) -> String {
-        format!("otp:devices:{{{}}}", hex(phone.bytes()))
+        of::DEVICES.name(&[&hex(phone.bytes())])
     }
 
     /// When a client asked for codes.
     #[cfg(feature = "otp")]
     pub(super) fn client_window(self, key: Key) -> String {
-        format!("otp:client:{}", self.key(key))
+        of::CLIENT_WINDOW.name(&[&self.key(key)])
     }
 
     /// When a fingerprint asked for codes: `otp:fingerprint:` and the tag.
     #[cfg(feature = "otp")]
     pub(super) fn fingerprint_window(self, key: Key) -> String {
-        format!("otp:{}", self.key(key))
+        of::FINGERPRINT_WINDOW.name(&[&self.key(key)])
     }
 
     /// A session, and the generation of its refresh token.
     #[cfg(feature = "otp")]
     pub(super) fn session(self, id: &[u8; 16]) -> String {
-        format!("rt:{}", hex(id))
+        of::SESSION.name(&[&hex(id)])
     }
 
     /// The sessions of a subject, by their tag.
     #[cfg(feature = "otp")]
     pub(super) fn sessions(self, subject: Key) -> String {
-        format!("sessions:{}", hex(subject.bytes()))
+        of::SESSIONS.name(&[&hex(subject.bytes())])
     }
 
     /// Names like all that there can be.
@@ -84,6 +90,7 @@ impl Schema {
             self.revocation(ip),
             self.strikes(ip),
             self.limit("example".into(), ip),
+            self.marker(),
         ];
         #[cfg(feature = "otp")]
         let names = [
@@ -113,10 +120,6 @@ impl Schema {
         if self.has_tags { format!("{{{text}}}") } else { text.to_owned() }
     }
 }
-
-/// Patterns of blocks and revocations.
-pub(super) const STANDING: [&str; 4] =
-    ["ip_blocked:*", "phone_blocked:*", "blocked:*", "revoked:*"];
 
 /// The key of a block or revocation, and whether it is a revocation. `None` for a name that is none of ours.
 pub(super) fn parse(name: &str) -> Option<(Key, bool)> {

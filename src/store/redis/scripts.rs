@@ -11,6 +11,7 @@ pub(super) struct Scripts {
     pub(super) block: Script,
     pub(super) unblock: Script,
     pub(super) look: Script,
+    pub(super) marker: Script,
     pub(super) ready: Script,
     #[cfg(feature = "otp")]
     pub(super) logins: LoginScripts,
@@ -27,6 +28,7 @@ impl Scripts {
             block: script(include_str!("block.lua")),
             unblock: script(include_str!("unblock.lua")),
             look: script(include_str!("look.lua")),
+            marker: script(include_str!("marker.lua")),
             // Without the prelude, which needs rights.
             ready: Script::new(include_str!("ready.lua")),
             #[cfg(feature = "otp")]

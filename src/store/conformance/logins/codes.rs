@@ -12,6 +12,7 @@ pub(super) async fn check(make: Make<'_>) {
     a_resend_keeps_attempts_and_kills_the_old_code(make).await;
     resends_wait_twice_as_long_each_and_end(make).await;
     a_challenge_ends_and_resends_stretch_it_to_a_bound(make).await;
+    stricter_rules_end_what_they_would_not_have_let_grow(make).await;
     the_same_device_replaces_its_challenge(make).await;
     a_message_that_did_not_leave_is_given_back_once(make).await;
 }
@@ -150,6 +151,20 @@ async fn a_challenge_ends_and_resends_stretch_it_to_a_bound(make: Make<'_>) {
     assert!(matches!(scene.verify(&one, 2, 9).await.outcome, Verdict::Wrong { .. }));
     scene.wait(MICRO);
     assert_eq!(scene.verify(&one, 2, 2).await.outcome, Verdict::NotLive);
+}
+
+async fn stricter_rules_end_what_they_would_not_have_let_grow(make: Make<'_>) {
+    let mut scene = Scene::new(make);
+    let one = Caller::new(1, 1, 1);
+    scene.allowed(&one, 1, 1).await;
+    scene.wait(scene.rules.cooldown);
+    for longest in [Duration::ZERO, SECOND, scene.rules.cooldown] {
+        scene.rules.longest = longest;
+        assert_eq!(scene.resend(&one, 1, 2).await.outcome, Dispatched::NotLive);
+    }
+    scene.rules.longest = scene.rules.cooldown + MICRO;
+    let told = scene.resend(&one, 1, 2).await.outcome;
+    assert!(matches!(told, Dispatched::Allowed { expires_in: MICRO, .. }), "{told:?}");
 }
 
 async fn the_same_device_replaces_its_challenge(make: Make<'_>) {

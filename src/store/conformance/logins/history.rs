@@ -50,6 +50,10 @@ impl Play {
             (rules.guesses, rules.cooldown) = (minutes(5, 15), Duration::from_secs(10));
             rules.device_memory = Duration::from_secs(7_200);
         }
+        if dice.below(2) == 0 {
+            (rules.guesses_per_day, rules.phone_per_day) = (12, 6);
+            rules.live = 1 + dice.below(3) as u8;
+        }
         Self { scene, model: Model::default(), dice, asked: Vec::new(), names: 0 }
     }
 
@@ -74,7 +78,10 @@ impl Play {
             }
             18..=23 => {
                 let ((number, caller), code) = (self.answering(), self.code());
-                let resend = self.scene.to_resend(&caller, number, code);
+                let mut resend = self.scene.to_resend(&caller, number, code);
+                if self.dice.below(8) == 0 {
+                    resend.rules.longest /= 8;
+                }
                 let told = answer(self.scene.store.resend(resend)).await;
                 (format!("{resend:?}"), self.model.resend(&resend, &told))
             }
@@ -125,7 +132,7 @@ impl Play {
         let [address, phone, device] = [40, 2, 7].map(|bound| self.dice.below(bound) as u32);
         // Low devices come more often, so that some are bound and seen again.
         let caller = Caller::new(address, phone, device.min(self.dice.below(7) as u32));
-        if address == 0 { Caller { client: None, ..caller } } else { caller }
+        Caller { may_be_struck: address > 1, ..caller }
     }
 
     /// A code, the same as another in one of four cases.
@@ -137,14 +144,14 @@ impl Play {
         let caller = self.caller();
         match self.dice.below(6) {
             0 => caller.fingerprint,
-            1 => caller.client.unwrap_or(caller.phone),
+            1 => caller.client,
             _ => caller.phone,
         }
     }
 
     fn time(&mut self) -> Duration {
-        let bound = [4, 4, 6, 12][self.dice.below(4) as usize];
-        let seconds = [0, 1, 10, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200]
+        let bound = [4, 4, 6, 14][self.dice.below(4) as usize];
+        let seconds = [0, 1, 10, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 40_000, 86_400]
             [self.dice.below(bound) as usize];
         // On the moment, just before or just after.
         Duration::from_micros((seconds * 1_000_000 + self.dice.below(3)).saturating_sub(1))

@@ -11,19 +11,21 @@ pub(super) async fn check(make: Make<'_>) {
     guesses_over_several_challenges_block_the_phone(make).await;
     a_stranger_who_sends_all_does_not_stop_the_owner(make).await;
     a_stranger_who_guesses_all_does_not_stop_the_owner(make).await;
-    strangers_share_two_places_and_never_take_the_owners(make).await;
+    strangers_share_two_places_and_nobody_puts_out_anothers(make).await;
+    a_place_is_free_when_there_are_few_enough(make).await;
     the_owner_has_windows_and_guesses_of_its_own(make).await;
     a_device_out_of_guesses_is_a_stranger(make).await;
+    guesses_of_a_day_run_out_however_slow(make).await;
     five_devices_are_remembered(make).await;
     wrong_codes_strike_client_and_fingerprint(make).await;
 }
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Two challenges and all ten guesses, the last of which blocks the phone.
+/// Two challenges of one device and all ten guesses, the last of which blocks the phone.
 async fn guess_all(scene: &Scene, phone: u32, first: u32) {
     for challenge in [first, first + 1] {
-        let stranger = Caller::new(challenge, phone, challenge);
+        let stranger = Caller::new(challenge, phone, first);
         scene.allowed(&stranger, challenge, 1).await;
         for attempt in 1..=5 {
             let told = scene.verify(&stranger, challenge, 9).await;
@@ -42,7 +44,6 @@ async fn guesses_over_several_challenges_block_the_phone(make: Make<'_>) {
     let (late, start) = (Caller::new(50, 1, 50), scene.rules.cooldown);
     scene.allowed(&late, 50, 1).await;
     scene.wait(start);
-    // Two places: this one goes for the second.
     guess_all(&scene, 1, 10).await;
     let block = Duration::from_secs(900) - start;
     let told = scene.verify(&late, 50, 1).await.outcome;
@@ -66,7 +67,7 @@ async fn a_stranger_who_sends_all_does_not_stop_the_owner(make: Make<'_>) {
     let owner = Caller::new(1, 1, 1);
     scene.bind(&owner, 1).await;
     scene.flood(1, 10).await;
-    let stranger = Caller::new(12, 1, 12);
+    let stranger = Caller::new(12, 1, 10);
     let told = scene.resend(&stranger, 12, 1).await.outcome;
     assert!(matches!(told, Dispatched::Blocked { key, .. } if key == owner.phone), "{told:?}");
     scene.allowed(&owner, 2, 1).await;
@@ -107,28 +108,69 @@ async fn a_stranger_who_guesses_all_does_not_stop_the_owner(make: Make<'_>) {
     );
 }
 
-async fn strangers_share_two_places_and_never_take_the_owners(make: Make<'_>) {
-    let scene = Scene::new(make);
-    let (owner, tablet) = (Caller::new(1, 1, 1), Caller::new(2, 1, 2));
+async fn strangers_share_two_places_and_nobody_puts_out_anothers(make: Make<'_>) {
+    let mut scene = Scene::new(make);
+    scene.rules.phone.count = 10;
+    let (lifetime, cooldown) = (scene.rules.lifetime, scene.rules.cooldown);
     let stranger = |number| Caller::new(number, 1, number);
-    scene.bind(&owner, 1).await;
-    scene.bind(&tablet, 2).await;
-    scene.allowed(&owner, 3, 3).await;
     scene.allowed(&stranger(10), 10, 1).await;
-    scene.wait(scene.rules.cooldown);
+    scene.wait(cooldown);
     scene.allowed(&stranger(11), 11, 1).await;
-    assert_eq!(scene.verify(&stranger(10), 10, 1).await.outcome, Verdict::NotLive);
-    scene.allowed(&tablet, 4, 4).await;
-    assert_eq!(scene.verify(&stranger(11), 11, 1).await.outcome, Verdict::NotLive);
-    scene.wait(scene.rules.phone.within);
-    // Both places are the owner's: strangers have one beside them.
-    scene.allowed(&owner, 5, 5).await;
-    scene.allowed(&tablet, 6, 6).await;
-    scene.allowed(&stranger(12), 12, 1).await;
-    for (caller, challenge, code) in [(owner, 5, 5), (tablet, 6, 6), (stranger(12), 12, 1)] {
-        let told = scene.verify(&caller, challenge, code).await.outcome;
+    scene.wait(cooldown);
+    // The third waits until the first ends. That is no offence, and counts no message.
+    for challenge in 12..40 {
+        let told = scene.issue(&stranger(challenge), challenge, 1).await;
+        let wait = lifetime - cooldown * 2;
+        assert_eq!(told.outcome, Dispatched::Limited { by: Windowed::Phone, wait });
+        assert!(told.started.is_empty() && told.device.is_none(), "{told:?}");
+    }
+    // Who has a place keeps it, with another challenge in place of its own.
+    scene.allowed(&stranger(11), 41, 1).await;
+    let gone = scene.verify(&stranger(11), 11, 1).await.outcome;
+    assert_eq!(gone, Verdict::NotLive);
+    let told = scene.verify(&stranger(10), 10, 1).await.outcome;
+    assert!(matches!(told, Verdict::Right { .. }), "as good as before: {told:?}");
+    // It is the owner's from now on, so its challenges are beside those of strangers, and theirs beside its.
+    scene.wait(cooldown);
+    scene.allowed(&stranger(12), 42, 1).await;
+    scene.allowed(&stranger(10), 43, 1).await;
+    scene.wait(cooldown);
+    let told = scene.issue(&stranger(13), 44, 1).await.outcome;
+    assert!(matches!(told, Dispatched::Limited { by: Windowed::Phone, .. }), "{told:?}");
+    for (number, challenge) in [(10, 43), (11, 41), (12, 42)] {
+        let told = scene.verify(&stranger(number), challenge, 1).await.outcome;
         assert!(matches!(told, Verdict::Right { .. }), "{challenge}: {told:?}");
     }
+}
+
+async fn a_place_is_free_when_there_are_few_enough(make: Make<'_>) {
+    let mut scene = Scene::new(make);
+    scene.rules.phone.count = 10;
+    let stranger = |number| Caller::new(number, 1, number);
+    let owner = stranger(1);
+    scene.bind(&owner, 1).await;
+    scene.allowed(&stranger(10), 10, 1).await;
+    scene.allowed(&owner, 2, 1).await;
+    // Its guesses used up, the owner's device is a stranger, whose challenge takes a place.
+    for challenge in [2, 3] {
+        for _ in 0..5 {
+            scene.verify(&owner, challenge, 9).await;
+        }
+        if challenge == 2 {
+            scene.wait(scene.rules.cooldown);
+            scene.allowed(&owner, 3, 1).await;
+        }
+    }
+    let late = stranger(12);
+    let wait = scene.rules.lifetime - scene.rules.cooldown;
+    let told = scene.issue(&late, 12, 1).await.outcome;
+    assert_eq!(told, Dispatched::Limited { by: Windowed::Phone, wait });
+    scene.wait(wait - Duration::from_micros(1));
+    let told = scene.issue(&late, 12, 1).await.outcome;
+    let wait = Duration::from_micros(1);
+    assert_eq!(told, Dispatched::Limited { by: Windowed::Phone, wait });
+    scene.wait(wait);
+    scene.allowed(&late, 12, 1).await;
 }
 
 async fn the_owner_has_windows_and_guesses_of_its_own(make: Make<'_>) {
@@ -171,8 +213,41 @@ async fn a_device_out_of_guesses_is_a_stranger(make: Make<'_>) {
     assert!(matches!(told, Dispatched::Blocked { key, .. } if key == owner.phone), "{told:?}");
 }
 
-async fn five_devices_are_remembered(make: Make<'_>) {
+async fn guesses_of_a_day_run_out_however_slow(make: Make<'_>) {
     let scene = Scene::new(make);
+    let hour = scene.rules.guesses.within;
+    let last = Caller::new(15, 1, 15);
+    // Five guesses an hour never fill the short window.
+    for challenge in 10..16 {
+        let stranger = Caller::new(challenge, 1, challenge);
+        scene.allowed(&stranger, challenge, 1).await;
+        for attempt in 1..=5 {
+            let told = scene.verify(&stranger, challenge, 9).await;
+            assert_eq!(told.outcome, Verdict::Wrong { attempt, left: 5 - attempt });
+            let thirtieth = challenge == 15 && attempt == 5;
+            assert_eq!(told.started.len(), usize::from(thirtieth), "{told:?}");
+        }
+        if challenge < 15 {
+            scene.wait(hour);
+        }
+    }
+    let remaining = Some(scene.rules.guesses_block.first());
+    let told = scene.issue(&last, 16, 1).await.outcome;
+    assert_eq!(told, Dispatched::Blocked { key: last.phone, remaining });
+    // Then they wait until the first of the thirty are a day old.
+    scene.wait(scene.rules.guesses_block.first());
+    let wait = hour * (24 - 5) - scene.rules.guesses_block.first();
+    let told = scene.issue(&last, 16, 1).await.outcome;
+    assert_eq!(told, Dispatched::Limited { by: Windowed::Phone, wait });
+    let told = scene.verify(&last, 15, 1).await.outcome;
+    assert_eq!(told, Verdict::Blocked { key: last.phone, remaining: Some(wait) });
+    scene.wait(wait);
+    scene.allowed(&last, 17, 1).await;
+}
+
+async fn five_devices_are_remembered(make: Make<'_>) {
+    let mut scene = Scene::new(make);
+    scene.rules.phone_per_day = 50;
     let device = |number| Caller::new(number, 1, number);
     // The second logs in again, so the first, then the third are the ones that did longest ago.
     for (challenge, number) in [1, 2, 3, 4, 5, 2, 6, 7].into_iter().enumerate() {
@@ -189,15 +264,16 @@ async fn five_devices_are_remembered(make: Make<'_>) {
 async fn wrong_codes_strike_client_and_fingerprint(make: Make<'_>) {
     let mut scene = Scene::new(make);
     (scene.rules.attempts, scene.rules.guesses.count) = (50, 50);
+    scene.rules.guesses_per_day = 50;
     let one = Caller::new(1, 1, 1);
     scene.allowed(&one, 1, 1).await;
     for _ in 1..20 {
         assert!(scene.verify(&one, 1, 9).await.started.is_empty());
     }
     let told = scene.verify(&one, 1, 9).await;
-    let keys: Vec<_> = told.started.iter().map(|started| Some(started.key)).collect();
-    assert_eq!(keys, [one.client, Some(one.fingerprint)]);
+    let keys: Vec<_> = told.started.iter().map(|started| started.key).collect();
+    assert_eq!(keys, [one.client, one.fingerprint]);
     assert_eq!(told.outcome, Verdict::Wrong { attempt: 20, left: 30 });
     let told = scene.verify(&one, 1, 1).await.outcome;
-    assert!(matches!(told, Verdict::Blocked { key, .. } if Some(key) == one.client), "{told:?}");
+    assert!(matches!(told, Verdict::Blocked { key, .. } if key == one.client), "{told:?}");
 }

@@ -25,7 +25,9 @@ pub struct Scene {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Caller {
     /// The address.
-    pub client: Option<Key>,
+    pub client: Key,
+    /// Whether the address may be struck and blocked.
+    pub may_be_struck: bool,
     /// Address and phone.
     pub fingerprint: Key,
     /// The phone.
@@ -40,7 +42,8 @@ impl Caller {
         let client = Key::ip(Ipv4Addr::from(0x0a00_0000 + address).into());
         let (address, number) = (address.to_be_bytes(), phone.to_be_bytes());
         Self {
-            client: Some(client),
+            client,
+            may_be_struck: true,
             fingerprint: tag(KeyKind::Fingerprint, &[&address, &number]),
             phone: tag(KeyKind::Phone, &[&number]),
             device: tag(KeyKind::Device, &[&device.to_be_bytes()]),
@@ -49,7 +52,8 @@ impl Caller {
 
     /// Where the calls come from.
     pub fn arrival(&self) -> Arrival {
-        Arrival { client: self.client, fingerprint: self.fingerprint }
+        let Self { client, may_be_struck, fingerprint, .. } = *self;
+        Arrival { client, may_be_struck, fingerprint }
     }
 }
 
@@ -147,22 +151,30 @@ impl Scene {
         self.wait(self.rules.phone.within);
     }
 
-    /// Has the phone blocked by strangers' messages, from an address for each; uses three challenges from `first`.
+    /// Has the phone blocked by messages for two devices of strangers, from an address for each; uses three challenges
+    /// from `first`.
     ///
     /// # Panics
     ///
     /// When that fails.
     pub async fn flood(&self, phone: u32, first: u32) -> Duration {
         for number in 0..3 {
-            self.allowed(&Caller::new(first + number, phone, first + number), first + number, 1)
-                .await;
+            self.allowed(&Self::stranger(phone, first, number), first + number, 1).await;
             self.wait(self.rules.cooldown);
         }
-        let blocked = self.issue(&Caller::new(first + 3, phone, first + 3), first + 3, 1).await;
+        let blocked = self.issue(&Self::stranger(phone, first, 3), first + 3, 1).await;
         let [started] = blocked.started[..] else { panic!("{blocked:?}") };
         let remaining = Some(started.lasting);
         assert_eq!(blocked.outcome, Dispatched::Blocked { key: started.key, remaining });
         started.lasting
+    }
+
+    /// One of two devices: a third would find no place.
+    fn stranger(phone: u32, first: u32, number: u32) -> Caller {
+        Caller {
+            device: Caller::new(0, phone, first + number % 2).device,
+            ..Caller::new(first + number, phone, 0)
+        }
     }
 }
 

@@ -18,9 +18,9 @@ pub(super) struct Arrivals {
 /// What the windows say to an arrival.
 #[derive(Debug)]
 pub(super) struct Arrived {
-    /// How the client's window stands, if it was looked at.
-    pub(super) client: Option<Standing>,
-    /// The window that is full: whose it is, the key to strike, and microseconds until it has room.
+    /// How the client's window stands.
+    pub(super) client: Standing,
+    /// The window that is full: whose it is, its key, and microseconds until it has room.
     pub(super) full: Option<(Windowed, Key, u64)>,
 }
 
@@ -50,12 +50,10 @@ impl Arrivals {
         now: u64,
     ) -> Result<Arrived, StoreError> {
         // The client's shard stays locked until both have passed, or two at once could take its last place.
-        let mut client = arrival.client.map(|key| (key, self.clients.lock_for(&key)));
-        let before = client.as_ref().map(|(key, shard)| look(shard, *key, rules.client, now));
-        if let (Some((key, _)), Some(standing)) = (&client, before)
-            && standing.wait > 0
-        {
-            let full = Some((Windowed::Client, *key, standing.wait));
+        let mut clients = self.clients.lock_for(&arrival.client);
+        let before = look(&clients, arrival.client, rules.client, now);
+        if before.wait > 0 {
+            let full = Some((Windowed::Client, arrival.client, before.wait));
             return Ok(Arrived { client: before, full });
         }
         let key = arrival.fingerprint;
@@ -67,10 +65,7 @@ impl Arrivals {
         }
         // When there is room for one only, that one has counted a request that fails: to the safe side.
         count(&mut fingerprints, key, rules.fingerprint, now)?;
-        let client = match &mut client {
-            Some((key, shard)) => Some(count(shard, *key, rules.client, now)?),
-            None => None,
-        };
+        let client = count(&mut clients, arrival.client, rules.client, now)?;
         Ok(Arrived { client, full: None })
     }
 }
@@ -81,9 +76,9 @@ impl Log {
         standing(window, self.times.iter().copied(), now)
     }
 
-    /// Counts one now, and forgets what is past.
-    pub(super) fn push(&mut self, window: Window, now: u64) {
-        self.within = micros(window.within);
+    /// Counts one now for as long as the longest window looks back, and forgets what is past.
+    pub(super) fn push(&mut self, windows: &[Window], now: u64) {
+        self.within = longest(windows);
         self.shed(now);
         // The clock was read before the lock was taken: another thread may have been faster.
         let at = self.times.partition_point(|time| *time <= now);
@@ -104,6 +99,11 @@ impl Mortal for Log {
         let past = self.times.partition_point(|time| time.saturating_add(self.within) <= now);
         self.times.drain(..past);
     }
+}
+
+/// How far the windows look back.
+pub(super) fn longest(windows: &[Window]) -> u64 {
+    windows.iter().map(|window| micros(window.within)).max().unwrap_or(0)
 }
 
 /// How a window stands that counts `times`, the oldest first. It is full if its `wait` is not zero.
@@ -143,11 +143,11 @@ fn count(
     now: u64,
 ) -> Result<Standing, StoreError> {
     if let Some(log) = shard.find_mut(&key) {
-        log.push(window, now);
+        log.push(&[window], now);
         return Ok(log.standing(window, now));
     }
     let mut log = Log::default();
-    log.push(window, now);
+    log.push(&[window], now);
     let standing = log.standing(window, now);
     match shard.insert(key, log, now) {
         Ok(()) => Ok(standing),
@@ -164,9 +164,9 @@ mod tests {
     fn a_log_is_dead_exactly_when_its_newest_moment_is_past() {
         let window = Window { count: 2, within: Duration::from_micros(10) };
         let mut log = Log::default();
-        log.push(window, 5);
+        log.push(&[window], 5);
         // A thread that read the clock earlier comes later.
-        log.push(window, 3);
+        log.push(&[window], 3);
         assert_eq!((log.dies_at(), &log.times[..]), (15, &[3, 5][..]));
         assert_eq!((log.standing(window, 12).wait, log.standing(window, 13).wait), (1, 0));
         log.shed(13);

@@ -52,16 +52,21 @@ impl<'a> Call<'a> {
 
     /// Blocks, and the windows of the arrival. Says whose call it is.
     pub(super) fn enter(&mut self, phone: &Phone) -> Step<Who> {
-        let who = phone.who(self.device, self.rules.guesses, self.now);
+        let who = phone.who(self.device, self.rules.guess_windows(), self.now);
         if let Some((key, remaining)) = self.blocked(phone, who, false) {
             return Err(Dispatched::Blocked { key, remaining }.into());
         }
         let arrivals = &self.store.logins.arrivals;
         let Arrived { client, full } =
             arrivals.count(self.arrival, self.rules, self.now).map_err(Stop::Failed)?;
-        self.client = client;
+        self.client = Some(client);
         let Some((by, key, wait)) = full else { return Ok(who) };
-        Err(match self.strike(key, "otp-requests", self.rules.refusals) {
+        let spared = by == Windowed::Client && !self.arrival.may_be_struck;
+        let struck = match spared {
+            true => None,
+            false => self.strike(key, "otp-requests", self.rules.refusals),
+        };
+        Err(match struck {
             Some(started) => Dispatched::Blocked { key, remaining: Some(started.lasting) },
             None => Dispatched::Limited { by, wait: Duration::from_micros(wait) },
         }
@@ -75,8 +80,7 @@ impl<'a> Call<'a> {
         who: Who,
         answers: bool,
     ) -> Option<(Key, Option<Duration>)> {
-        let Arrival { client, fingerprint } = self.arrival;
-        let mut keys = client.into_iter().chain([fingerprint, self.phone]);
+        let mut keys = self.struck().chain([self.phone]);
         keys.find_map(|key| {
             let end = self.store.blocks.end(key, self.now)?;
             let by_strangers = if key == self.phone { phone.noted(end) } else { None };
@@ -89,30 +93,45 @@ impl<'a> Call<'a> {
         })
     }
 
+    /// What is struck for this call, and stops it while it is blocked.
+    fn struck(&self) -> impl Iterator<Item = Key> + use<> {
+        let Arrival { client, may_be_struck, fingerprint } = self.arrival;
+        may_be_struck.then_some(client).into_iter().chain([fingerprint])
+    }
+
     /// Guesses and cooldown of the lane.
     pub(super) fn pause(&self, phone: &Phone, who: Who) -> Step<()> {
-        let wait = Duration::from_micros(phone.spent(who, self.rules.guesses, self.now));
-        if !wait.is_zero() {
-            return Err(Dispatched::Limited { by: Windowed::Phone, wait }.into());
+        let wait = phone.spent(who, self.rules.guess_windows(), self.now);
+        if wait > 0 {
+            return Err(limited(Windowed::Phone, wait));
         }
         let wait = Duration::from_micros(phone.cooling(who, self.now));
         if wait.is_zero() { Ok(()) } else { Err(Dispatched::Cooldown { wait }.into()) }
     }
 
+    /// A place for the challenge: strangers have few, and wait rather than put each other out.
+    pub(super) fn place(&self, phone: &Phone, who: Who) -> Step<()> {
+        let wait = match who {
+            Who::Stranger => phone.crowded(self.device, self.rules, self.now),
+            Who::Bound(_) => 0,
+        };
+        if wait > 0 { Err(limited(Windowed::Phone, wait)) } else { Ok(()) }
+    }
+
     /// The windows of the phone.
     pub(super) fn room(&mut self, phone: &mut Phone, who: Who) -> Step<()> {
         let counted = if who == Who::Stranger { None } else { Some(self.device) };
-        let standing = phone.sent(counted, self.rules.phone, self.now);
-        if standing.wait > 0 {
+        let wait = phone.full(counted, self.rules.phone_windows(), self.now);
+        if wait > 0 {
             if who == Who::Stranger
                 && let Some((key, remaining)) = self.block(phone, Spent::Sends)
             {
                 return Err(Dispatched::Blocked { key, remaining }.into());
             }
-            return Err(limited(Windowed::Phone, standing));
+            return Err(limited(Windowed::Phone, wait));
         }
         let standing = self.own(phone, self.rules.device);
-        if standing.wait > 0 { Err(limited(Windowed::Device, standing)) } else { Ok(()) }
+        if standing.wait > 0 { Err(limited(Windowed::Device, standing.wait)) } else { Ok(()) }
     }
 
     fn own(&mut self, phone: &Phone, window: Window) -> Standing {
@@ -139,22 +158,21 @@ impl<'a> Call<'a> {
     }
 
     pub(super) fn wrong(&mut self, phone: &mut Phone, who: Who) {
-        let Arrival { client, fingerprint } = self.arrival;
-        for key in client.into_iter().chain([fingerprint]) {
+        for key in self.struck() {
             self.strike(key, "otp-codes", self.rules.wrong_codes);
         }
-        if phone.wrong(who, self.rules.guesses, self.now) && who == Who::Stranger {
+        if phone.wrong(who, self.rules.guess_windows(), self.now) && who == Who::Stranger {
             self.block(phone, Spent::Guesses);
         }
     }
 
     /// Blocks the phone for strangers. Says how long it is blocked, if it is.
     fn block(&mut self, phone: &mut Phone, spent: Spent) -> Option<(Key, Option<Duration>)> {
-        let cause = match spent {
-            Spent::Sends => "otp-sends",
-            Spent::Guesses => "otp-guesses",
+        let (cause, ladder) = match spent {
+            Spent::Sends => ("otp-sends", self.rules.sends_block),
+            Spent::Guesses => ("otp-guesses", self.rules.guesses_block),
         };
-        if let Some(started) = self.strike(self.phone, cause, self.rules.phone_block) {
+        if let Some(started) = self.strike(self.phone, cause, ladder) {
             phone.note(End::after(Some(started.lasting), self.now), spent);
         }
         let end = self.store.blocks.end(self.phone, self.now)?;
@@ -177,8 +195,8 @@ impl<'a> Call<'a> {
     }
 }
 
-fn limited(by: Windowed, standing: Standing) -> Stop {
-    Dispatched::Limited { by, wait: standing.wait() }.into()
+fn limited(by: Windowed, wait: u64) -> Stop {
+    Dispatched::Limited { by, wait: Duration::from_micros(wait) }.into()
 }
 
 impl From<Dispatched> for Stop {

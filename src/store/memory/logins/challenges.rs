@@ -82,6 +82,7 @@ impl Call<'_> {
     fn issue(&mut self, phone: &mut Phone, issue: Issue) -> Step<Dispatched> {
         let who = self.enter(phone)?;
         self.pause(phone, who)?;
+        self.place(phone, who)?;
         self.room(phone, who)?;
         if phone.live(issue.challenge, self.now).is_some() {
             return Err(Dispatched::NotLive.into());
@@ -91,7 +92,7 @@ impl Call<'_> {
         let kept = sealed.clone();
         let (attempts, number) = (0, 0);
         let challenge = Challenge { id, device, code, sealed: kept, attempts, number, start, end };
-        phone.add(challenge, who, self.rules, self.now);
+        phone.add(challenge, self.now);
         let cooldown = self.sent(phone, who, id, 0);
         Ok(Dispatched::Allowed { number: 0, expires_in: self.rules.lifetime, cooldown, sealed })
     }
@@ -125,11 +126,12 @@ impl Call<'_> {
 
     fn verify(&mut self, phone: &mut Phone, attempt: &Attempt) -> Verdict {
         let (now, rules) = (self.now, self.rules);
-        let who = phone.who(self.device, rules.guesses, now);
+        let guesses = rules.guess_windows();
+        let who = phone.who(self.device, guesses, now);
         if let Some((key, remaining)) = self.blocked(phone, who, true) {
             return Verdict::Blocked { key, remaining };
         }
-        let spent = phone.spent(who, rules.guesses, now);
+        let spent = phone.spent(who, guesses, now);
         if spent > 0 {
             let remaining = Some(Duration::from_micros(spent));
             return Verdict::Blocked { key: self.phone, remaining };

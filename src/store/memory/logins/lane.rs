@@ -34,13 +34,13 @@ impl Lane {
     }
 
     /// Microseconds until there is a guess again; zero if there is one.
-    pub(super) fn spent(&self, guesses: Window, now: u64) -> u64 {
-        self.wrong.standing(guesses, now).wait
+    pub(super) fn spent(&self, guesses: [Window; 2], now: u64) -> u64 {
+        guesses.map(|window| self.wrong.standing(window, now).wait).into_iter().max().unwrap_or(0)
     }
 
     /// Counts a wrong code.
-    pub(super) fn wrong(&mut self, guesses: Window, now: u64) {
-        self.wrong.push(guesses, now);
+    pub(super) fn wrong(&mut self, guesses: [Window; 2], now: u64) {
+        self.wrong.push(&guesses, now);
     }
 
     /// Forgets the wrong codes.

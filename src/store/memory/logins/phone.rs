@@ -1,10 +1,9 @@
 use super::{
     super::{blocks::End, table::Mortal},
-    arrivals::standing,
+    arrivals::{longest, standing},
     lane::{Lane, Who},
 };
 use crate::{
-    clock::micros,
     key::Key,
     otp::{ChallengeId, CodeMac, Rules, Sealed, Sent, Window},
     store::Standing,
@@ -12,7 +11,7 @@ use crate::{
 
 /// All that is kept for a phone.
 ///
-/// Most phones are remembered for months for the sake of one device, so all that passes within the hour is in a
+/// Most phones are remembered for months for the sake of one device, so all that passes within a day is in a
 /// box of its own, which goes when it is empty.
 #[derive(Debug, Default)]
 pub(super) struct Phone {
@@ -54,8 +53,9 @@ struct Busy {
     live: Vec<Challenge>,
     /// The oldest first.
     messages: Vec<Message>,
-    /// How long messages count.
+    /// How long messages count for a day, and how long in the short windows.
     keep: u64,
+    short: u64,
     lanes: Vec<Lane>,
     /// The block that the strangers started last.
     noted: Option<(End, Spent)>,
@@ -72,9 +72,10 @@ struct Message {
 const DEVICES: usize = 5;
 
 impl Phone {
-    /// Whether devices are all that is kept: it can give way to a phone that waits for a code.
+    /// Whether devices, and messages that count for nothing but the day, are all that is kept: it can give way to a
+    /// phone that waits for a code.
     pub(super) fn is_idle(&self, now: u64) -> bool {
-        self.busy.as_ref().is_none_or(|busy| busy.dies_at() <= now)
+        self.busy.as_ref().is_none_or(|busy| busy.lasts(busy.short) <= now)
     }
 
     /// Whether the device has logged in.
@@ -83,7 +84,7 @@ impl Phone {
     }
 
     /// Whose call it is. Who has no guess left is a stranger, and guesses on at the strangers' cost.
-    pub(super) fn who(&self, device: Key, guesses: Window, now: u64) -> Who {
+    pub(super) fn who(&self, device: Key, guesses: [Window; 2], now: u64) -> Who {
         let bound = Who::Bound(device);
         if self.remembers(device, now) && self.spent(bound, guesses, now) == 0 {
             bound
@@ -93,13 +94,18 @@ impl Phone {
     }
 
     /// Microseconds until the lane has a guess again; zero if it has one.
-    pub(super) fn spent(&self, who: Who, guesses: Window, now: u64) -> u64 {
+    pub(super) fn spent(&self, who: Who, guesses: [Window; 2], now: u64) -> u64 {
         self.lane(who).map_or(0, |lane| lane.spent(guesses, now))
     }
 
     /// Microseconds until the next message of the lane may leave; zero if it may.
     pub(super) fn cooling(&self, who: Who, now: u64) -> u64 {
         self.lane(who).map_or(0, |lane| lane.cooling(now))
+    }
+
+    /// Microseconds until a message to the phone may leave; zero if it may. Counts those of a device, or of all.
+    pub(super) fn full(&self, device: Option<Key>, windows: [Window; 2], now: u64) -> u64 {
+        windows.map(|window| self.sent(device, window, now).wait).into_iter().max().unwrap_or(0)
     }
 
     /// How a window stands that counts the messages of a device, or of all.
@@ -126,23 +132,28 @@ impl Phone {
         live.iter_mut().find(|challenge| challenge.id == id && challenge.end > now)
     }
 
-    /// Adds a challenge in place of the device's own, and of another's if there are too many.
-    pub(super) fn add(&mut self, challenge: Challenge, who: Who, rules: &Rules, now: u64) {
+    /// Microseconds until there is a place for a challenge of a stranger's device besides those of others; zero if
+    /// there is one.
+    pub(super) fn crowded(&self, device: Key, rules: &Rules, now: u64) -> u64 {
+        let guesses = rules.guess_windows();
+        let live = self.busy.as_deref().map_or(&[][..], |busy| &busy.live);
+        let others = live.iter().filter(|other| {
+            let is_stranger = || self.who(other.device, guesses, now) == Who::Stranger;
+            other.end > now && other.device != device && is_stranger()
+        });
+        let mut ends: Vec<_> = others.map(|other| other.end).collect();
+        ends.sort_unstable();
+        // There may be more than there are places: those of devices that were the owner's when they asked.
+        let over = ends.len().checked_sub(rules.live.max(1).into());
+        over.and_then(|at| ends.get(at)).map_or(0, |end| end - now)
+    }
+
+    /// Adds a challenge in place of the device's own.
+    pub(super) fn add(&mut self, challenge: Challenge, now: u64) {
         self.shed(now);
-        let mut live = std::mem::take(&mut self.busy().live);
+        let live = &mut self.busy().live;
         live.retain(|other| other.device != challenge.device);
-        while live.len() >= usize::from(rules.live.max(1)) {
-            let stranger =
-                |other: &Challenge| self.who(other.device, rules.guesses, now) == Who::Stranger;
-            match (live.iter().position(stranger), who) {
-                (Some(oldest), _) => live.remove(oldest),
-                (None, Who::Bound(_)) => live.remove(0),
-                // No stranger puts out the owner's code, nor is kept out by it.
-                (None, Who::Stranger) => break,
-            };
-        }
-        push(&mut live, challenge);
-        self.busy().live = live;
+        push(live, challenge);
     }
 
     /// Takes a challenge out.
@@ -163,8 +174,9 @@ impl Phone {
         now: u64,
     ) {
         self.shed(now);
-        let busy = self.busy();
-        busy.keep = micros(rules.phone.within.max(rules.device.within));
+        let [short, day] = rules.phone_windows();
+        let (busy, windows) = (self.busy(), [short, day, rules.device]);
+        (busy.short, busy.keep) = (longest(&[rules.phone, rules.device]), longest(&windows));
         push(&mut busy.messages, Message { at: now, device, sent });
         busy.lane_mut(who).cool(until, sent);
     }
@@ -179,7 +191,7 @@ impl Phone {
     }
 
     /// Counts a wrong code. Says whether that was the last the lane had.
-    pub(super) fn wrong(&mut self, who: Who, guesses: Window, now: u64) -> bool {
+    pub(super) fn wrong(&mut self, who: Who, guesses: [Window; 2], now: u64) -> bool {
         let lane = self.busy().lane_mut(who);
         lane.wrong(guesses, now);
         lane.spent(guesses, now) > 0
@@ -233,15 +245,20 @@ impl Busy {
         });
         &mut self.lanes[at]
     }
+
+    /// When all of it is past, if messages count for `keep`.
+    fn lasts(&self, keep: u64) -> u64 {
+        let live = self.live.iter().map(|challenge| challenge.end);
+        let sent = self.messages.last().map(|message| message.at.saturating_add(keep));
+        let lanes = self.lanes.iter().map(Mortal::dies_at);
+        let noted = self.noted.map(|(end, _)| end.moment());
+        live.chain(sent).chain(lanes).chain(noted).max().unwrap_or(0)
+    }
 }
 
 impl Mortal for Busy {
     fn dies_at(&self) -> u64 {
-        let live = self.live.iter().map(|challenge| challenge.end);
-        let sent = self.messages.last().map(|message| message.at.saturating_add(self.keep));
-        let lanes = self.lanes.iter().map(Mortal::dies_at);
-        let noted = self.noted.map(|(end, _)| end.moment());
-        live.chain(sent).chain(lanes).chain(noted).max().unwrap_or(0)
+        self.lasts(self.keep)
     }
 
     fn shed(&mut self, now: u64) {

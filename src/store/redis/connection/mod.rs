@@ -111,6 +111,37 @@ impl Link {
         .await
     }
 
+    /// Sends a command without keys to every server that has some.
+    pub(super) async fn query_everywhere<T: FromRedisValue>(
+        &self,
+        words: &[&str],
+    ) -> Result<Vec<T>, StoreError> {
+        let command = command(words);
+        self.within(async {
+            match &self.way {
+                Way::One(line) => Ok(vec![line.query(&command).await?]),
+                Way::Cluster(cluster) => {
+                    let masters = cluster.masters().await?;
+                    let answers = join_all(masters.iter().map(|master| master.query(&command)));
+                    answers.await.into_iter().collect()
+                }
+            }
+        })
+        .await
+    }
+
+    /// Reads a text without a script, where there is one server; `None` in a cluster.
+    pub(super) async fn read(&self, name: &str) -> Result<Option<String>, StoreError> {
+        let command = command(&["GET", name]);
+        self.within(async {
+            match &self.way {
+                Way::One(line) => line.query(&command).await,
+                Way::Cluster(_) => Ok(None),
+            }
+        })
+        .await
+    }
+
     /// The names of keys that match a pattern, at most `most`.
     pub(super) async fn names(
         &self,
@@ -160,6 +191,15 @@ impl Link {
         }
     }
 
+    /// Several questions that are one for who waits, within one deadline.
+    pub(super) async fn together<T>(
+        &self,
+        questions: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let late = |_| StoreError::new("no answer within the deadline");
+        timeout(self.deadline, questions).await.map_err(late)?
+    }
+
     async fn within<T>(
         &self,
         work: impl Future<Output = Result<T, RedisError>>,
@@ -174,6 +214,12 @@ impl Link {
             _ => error,
         })
     }
+}
+
+fn command(words: &[&str]) -> Cmd {
+    let mut command = Cmd::new();
+    words.iter().for_each(|word| _ = command.arg(*word));
+    command
 }
 
 impl fmt::Debug for Link {

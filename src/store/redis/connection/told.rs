@@ -5,7 +5,7 @@ use redis::{ErrorKind, RedisError, ServerErrorKind};
 pub(super) fn told(error: &RedisError) -> StoreError {
     let kind = error.kind();
     let says = |words| error.detail().is_some_and(|detail| detail.contains(words));
-    StoreError::new(match (kind, error.code()) {
+    let told = StoreError::new(match (kind, error.code()) {
         // The second is what a broken handshake of TLS is.
         (ErrorKind::Io | ErrorKind::Client, _) => {
             return StoreError::new(broken(&error.to_string()));
@@ -20,9 +20,10 @@ pub(super) fn told(error: &RedisError) -> StoreError {
             "no sentinel names a server that is master; is the name in the URL right?"
         }
         (_, Some("OOM")) => "the server has no memory left",
-        (_, Some(code)) => return StoreError::new(format!("the server answers {code}")),
+        (_, Some(code)) => return StoreError::new(format!("the server answers {code}")).said(),
         _ => return StoreError::new(format!("{kind:?}")),
-    })
+    });
+    told.said()
 }
 
 pub(in crate::store::redis) const LACKS_RIGHTS: &str =

@@ -40,36 +40,28 @@ impl Inner {
         if let Some((key, remaining)) = stands?.or(phone?) {
             return Ok(Err(refused(Dispatched::Blocked { key, remaining })));
         }
-        let Arrival { client, fingerprint } = question.arrival;
+        let Arrival { client, may_be_struck, fingerprint } = question.arrival;
         let Rules { client: rule, refusals, .. } = *question.rules;
-        let counted = match client {
-            Some(key) => {
-                let told = self.count(self.schema.client_window(key), key, rule, refusals).await?;
-                if told.kind != 0 {
-                    return Ok(Err(told.refusal(key, Windowed::Client, Some(told.before))));
-                }
-                Some((key, told))
-            }
-            None => None,
-        };
-        let window = self.schema.fingerprint_window(fingerprint);
-        let told = self.count(window, fingerprint, question.rules.fingerprint, refusals).await?;
-        if told.kind != 0 {
-            let before = counted.as_ref().map(|(_, told)| told.before);
-            if let Some((key, told)) = counted {
-                // Who is not let in is counted nowhere.
-                let mut call = self.scripts.logins.apart.leave.call();
-                call.key(&self.schema.client_window(key)).micros(self.now()).micros(told.moment);
-                let _gone: i64 = self.link.run(call).await?;
-            }
-            return Ok(Err(told.refusal(fingerprint, Windowed::Fingerprint, before)));
+        let window = self.schema.client_window(client);
+        let counted = self.count(&window, client, may_be_struck, rule, refusals).await?;
+        if counted.kind != 0 {
+            return Ok(Err(counted.refusal(client, Windowed::Client, counted.before)));
         }
-        Ok(Ok(counted.map(|(_, told)| told.after)))
+        let (own, rule) = (self.schema.fingerprint_window(fingerprint), question.rules.fingerprint);
+        let told = self.count(&own, fingerprint, true, rule, refusals).await?;
+        if told.kind != 0 {
+            // Who is not let in is counted nowhere.
+            let mut call = self.scripts.logins.apart.leave.call();
+            call.key(&window).micros(self.now()).micros(counted.moment);
+            let _gone: i64 = self.link.run(call).await?;
+            return Ok(Err(told.refusal(fingerprint, Windowed::Fingerprint, counted.before)));
+        }
+        Ok(Ok(Some(counted.after)))
     }
 
     /// The first key of an arrival that is blocked.
     pub(super) async fn blocked(&self, arrival: Arrival) -> Result<Option<Blocked>, StoreError> {
-        let keys: Vec<_> = arrival.client.into_iter().chain([arrival.fingerprint]).collect();
+        let keys = struck(arrival);
         let looks = keys.iter().map(|key| async {
             let mut call = self.scripts.look.call();
             call.key(&self.schema.block(*key)).micros(self.now()).number(0);
@@ -93,15 +85,17 @@ impl Inner {
 
     async fn count(
         &self,
-        window: String,
+        window: &str,
         key: Key,
+        may_be_struck: bool,
         rule: Window,
         climb: Ladder,
     ) -> Result<Told, StoreError> {
         let mut call = self.scripts.logins.apart.arrive.call();
-        call.key(&window).key(&self.schema.block(key)).key(&self.schema.strikes(key));
+        call.key(window).key(&self.schema.block(key)).key(&self.schema.strikes(key));
         call.micros(self.now()).number(rule.count).micros(span(rule.within));
         ladder(&mut call, climb)?;
+        call.number(i64::from(may_be_struck));
         let told: Vec<u64> = self.link.run(call).await?;
         let [kind, lasting, before @ .., moment] = &told[..] else { return Err(foreign()) };
         let [r, f, w, remaining, full_in, wait] = *before else { return Err(foreign()) };
@@ -130,15 +124,14 @@ impl Inner {
         }
         let strike =
             |asks: Asks, key| asks.strike(Strike { key, cause: "otp-codes".into(), ladder });
-        let keys = arrival.client.into_iter().chain([arrival.fingerprint]);
-        let answer = self.admit(&keys.fold(Asks::new(), strike)).await?;
+        let answer = self.admit(&struck(arrival).into_iter().fold(Asks::new(), strike)).await?;
         verified.started.insert_many(0, answer.started);
         Ok(())
     }
 }
 
 impl Told {
-    fn refusal(&self, key: Key, by: Windowed, client: Option<Standing>) -> Dispatch {
+    fn refusal(&self, key: Key, by: Windowed, client: Standing) -> Dispatch {
         let Self { kind, lasting, .. } = *self;
         let mut started = SmallVec::new();
         let outcome = if kind == 2 {
@@ -147,8 +140,14 @@ impl Told {
         } else {
             Dispatched::Limited { by, wait: lasting }
         };
-        Dispatch { client, started, ..refused(outcome) }
+        Dispatch { client: Some(client), started, ..refused(outcome) }
     }
+}
+
+/// The keys of an arrival that may be struck and blocked.
+fn struck(arrival: Arrival) -> SmallVec<[Key; 2]> {
+    let client = Some(arrival.client).filter(|_| arrival.may_be_struck);
+    client.into_iter().chain([arrival.fingerprint]).collect()
 }
 
 fn refused(outcome: Dispatched) -> Dispatch {

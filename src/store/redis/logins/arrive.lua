@@ -1,4 +1,4 @@
--- Counts an arrival in one window: KEYS it, block, strikes; ARGV now, count, within, the ladder. Answers 0 if it has room, 1
+-- Counts an arrival in one window: KEYS it, block, strikes; ARGV now, count, within, the ladder, whether it may be struck. Answers 0 if it has room, 1
 -- if it has none, 2 if that started a block; how long; the window before and after; the moment that was counted.
 local rule = { count = tonumber(ARGV[2]), within = tonumber(ARGV[3]) }
 local climb = {
@@ -14,7 +14,7 @@ local function answer(kind, lasting, after)
   }
 end
 if before.wait > 0 then
-  local lasting = strike(KEYS[2], KEYS[3], 'otp-requests', climb, nil)
+  local lasting = ARGV[9] == '1' and strike(KEYS[2], KEYS[3], 'otp-requests', climb, nil)
   if lasting then return answer(2, lasting, before) end
   return answer(1, before.wait, before)
 end

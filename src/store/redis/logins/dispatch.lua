@@ -24,7 +24,8 @@ local function enter(lane)
     local stands = standing(arrival.times, arrival.rule)
     if arrival.index == 0 then client = stands end
     if stands.wait > 0 then
-      local lasting = struck(arrival.index, arrival.block, arrival.strikes, 'otp-requests', arrival.ladder)
+      local lasting = not arrival.is_spared
+        and struck(arrival.index, arrival.block, arrival.strikes, 'otp-requests', arrival.ladder)
       if lasting then return dispatch(BLOCKED, arrival.index, lasting) end
       return dispatch(LIMITED, arrival.index, stands.wait)
     end
@@ -52,20 +53,36 @@ local function pause(lane)
   return nil
 end
 
+-- A place for a stranger's challenge besides those of other strangers.
+local function place(lane)
+  if lane ~= STRANGERS then return nil end
+  local ends = {}
+  for _, other in ipairs(live) do
+    if other.ending > now and other.device ~= device and lane_of(other.device) == STRANGERS then
+      ends[#ends + 1] = other.ending
+    end
+  end
+  table.sort(ends)
+  -- There may be more than there are places: those of devices that were the owner's when they asked.
+  local last = ends[#ends - math.max(rules.live, 1) + 1]
+  if last then return dispatch(LIMITED, 2, last - now) end
+  return nil
+end
+
 -- The windows of the phone.
 local function room(lane)
   local counted = nil
   if lane ~= STRANGERS then counted = device end
-  local stands = sent_for(counted, rules.phone)
-  if stands.wait > 0 then
+  local wait = full(sent_for(counted), rules.phone)
+  if wait > 0 then
     if lane == STRANGERS then
       local moment = block_phone('otp-sends', 'sends')
       if #started > 0 then save() end
       if moment then return dispatch(BLOCKED, 2, left(moment)) end
     end
-    return dispatch(LIMITED, 2, stands.wait)
+    return dispatch(LIMITED, 2, wait)
   end
-  own = sent_for(device, rules.device)
+  own = standing(sent_for(device), rules.device)
   if own.wait > 0 then return dispatch(LIMITED, 3, own.wait) end
   return nil
 end
@@ -77,7 +94,7 @@ local function allow(lane, one)
   messages[#messages + 1] = { at = now, device = device, challenge = one.id, number = sent }
   cooldowns[lane] = { ending = now + cooldown, began = one.id .. ' ' .. sent }
   save()
-  own = sent_for(device, rules.device)
+  own = standing(sent_for(device), rules.device)
   return dispatch(ALLOWED, one.number, one.ending - now, cooldown, one.sealed)
 end
 

@@ -1,7 +1,8 @@
 -- A phone, as `issue`, `resend` and `verify` share it: otp/contract.md in another language.
 -- KEYS the phone, its devices, its block, its strikes; for each key of the arrival, the client first, its block and its
--- strikes; then for each its window, but in `verify`. ARGV now, how many keys the arrival has, device, challenge, code,
--- the rules, the ladder of the phone, a ladder for each key of the arrival.
+-- strikes; then for each its window, but in `verify`. ARGV now, how many keys the arrival has (none in a cluster), whether the
+-- client may be struck, device, challenge, code,
+-- the rules, the ladders of the phone, a ladder for each key of the arrival.
 local at = 1
 local function argument()
   at = at + 1
@@ -19,17 +20,19 @@ local STRANGERS = 'strangers'
 local DEVICES = 5
 
 local of_arrival = number()
+local may_be_struck = number() == 1
 local device, challenge, code = argument(), argument(), argument()
 local rules = {
   lifetime = number(), longest = number(), attempts = number(), resends = number(), live = number(),
-  cooldown = number(), client = window(), fingerprint = window(), phone = window(), device = window(),
-  guesses = window(), device_memory = number(), phone_block = ladder(),
+  cooldown = number(), client = window(), fingerprint = window(), phone = { window(), window() }, device = window(),
+  guesses = { window(), window() }, device_memory = number(), sends_block = ladder(), guesses_block = ladder(),
 }
 local arrivals = {}
 for i = 1, of_arrival do
   -- Told as 0 for the client, 1 for the fingerprint; the phone is 2, the device 3.
-  local arrival = { index = i + 1 - of_arrival, window = KEYS[4 + 2 * of_arrival + i], ladder = ladder() }
+  local arrival = { index = i - 1, window = KEYS[4 + 2 * of_arrival + i], ladder = ladder() }
   arrival.block, arrival.strikes = KEYS[3 + 2 * i], KEYS[4 + 2 * i]
+  arrival.is_spared = i == 1 and not may_be_struck
   arrival.rule = arrival.index == 0 and rules.client or rules.fingerprint
   arrivals[i] = arrival
 end
@@ -82,16 +85,27 @@ for whose, ending in string.gmatch(redis.call('GET', KEYS[2]) or '', '([^ ,]+) (
   if tonumber(ending) > now then devices[#devices + 1] = { device = whose, ending = tonumber(ending) } end
 end
 
--- How a window stands that counts the messages for a device, or for all.
-local function sent_for(whose, rule)
+-- The moments of messages for a device, or of all.
+local function sent_for(whose)
   local times = {}
   for _, message in ipairs(messages) do
     if not whose or message.device == whose then times[#times + 1] = message.at end
   end
-  return standing(times, rule)
+  return times
 end
 
-local function spent(lane) return standing(wrong[lane] or {}, rules.guesses).wait end
+-- How long until two windows over the same moments have room.
+local function full(times, pair)
+  return math.max(standing(times, pair[1]).wait, standing(times, pair[2]).wait)
+end
+
+local function spent(lane) return full(wrong[lane] or {}, rules.guesses) end
+
+local function longest(...)
+  local most = 0
+  for _, rule in ipairs({ ... }) do most = math.max(most, rule.within) end
+  return most
+end
 
 local function remembers(whose)
   for _, known in ipairs(devices) do
@@ -125,7 +139,7 @@ local function save()
     keep('challenge:' .. one.id, one.ending, whole(one.order), one.device, whole(one.attempts), whole(one.number),
       whole(one.start), whole(one.ending), one.code .. one.sealed)
   end
-  local span, list, newest = math.max(rules.phone.within, rules.device.within), {}, 0
+  local span, list, newest = longest(rules.phone[1], rules.phone[2], rules.device), {}, 0
   for _, message in ipairs(messages) do
     if message.at + span > now then
       list[#list + 1] = table.concat({ whole(message.at), message.device, message.challenge, message.number }, ' ')
@@ -133,15 +147,16 @@ local function save()
     end
   end
   keep('messages', newest + span, table.concat(list, ','))
+  span = longest(unpack(rules.guesses))
   for lane, times in pairs(wrong) do
     list, newest = {}, 0
     for _, moment in ipairs(times) do
-      if moment + rules.guesses.within > now then
+      if moment + span > now then
         list[#list + 1] = whole(moment)
         newest = moment
       end
     end
-    keep('wrong:' .. lane, newest + rules.guesses.within, table.concat(list, ','))
+    keep('wrong:' .. lane, newest + span, table.concat(list, ','))
   end
   for lane, cooldown in pairs(cooldowns) do
     keep('cooldown:' .. lane, cooldown.ending, whole(cooldown.ending), cooldown.began)
@@ -160,6 +175,7 @@ local function save()
   if #gone > 0 then redis.call('HDEL', KEYS[1], unpack(gone)) end
   if #set > 0 then redis.call('HSET', KEYS[1], unpack(set)) end
   if dies > 0 then lapse(KEYS[1], dies) end
+  kept = fresh
 end
 
 local function left(moment)
@@ -170,7 +186,7 @@ end
 -- The first key that is blocked for this call, and how much longer.
 local function blocked(lane, answers)
   for _, arrival in ipairs(arrivals) do
-    local moment = blocked_until(arrival.block)
+    local moment = not arrival.is_spared and blocked_until(arrival.block)
     if moment then return arrival.index, left(moment) end
   end
   local moment = blocked_until(KEYS[3])
@@ -194,7 +210,8 @@ end
 
 -- Blocks the phone for strangers. Says until when it is blocked, if it is.
 local function block_phone(cause, by)
-  local lasting = struck(2, KEYS[3], KEYS[4], cause, rules.phone_block)
+  local climb = by == 'sends' and rules.sends_block or rules.guesses_block
+  local lasting = struck(2, KEYS[3], KEYS[4], cause, climb)
   if lasting then noted = { ending = now + lasting, spent = by } end
   return blocked_until(KEYS[3])
 end

@@ -27,7 +27,7 @@ pub(super) struct Question<'a> {
 /// What a script can say of a key or window by its number.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Subjects {
-    pub(super) client: Option<Key>,
+    pub(super) client: Key,
     pub(super) fingerprint: Key,
     pub(super) phone: Key,
 }
@@ -45,27 +45,29 @@ impl Question<'_> {
         windows: bool,
         climb: Ladder,
     ) -> Result<(), StoreError> {
-        let Arrival { client, fingerprint } = self.arrival;
+        let Arrival { client, may_be_struck, fingerprint } = self.arrival;
         // In a cluster they are asked for where they are.
-        let is_here = !names.has_tags;
-        let arrival = || client.into_iter().chain([fingerprint]).filter(|_| is_here);
+        let arrival: &[Key] = if names.has_tags { &[] } else { &[client, fingerprint] };
         call.key(&names.phone(self.phone)).key(&names.devices(self.phone));
-        for key in [self.phone].into_iter().chain(arrival()) {
-            call.key(&names.block(key)).key(&names.strikes(key));
+        for key in [self.phone].iter().chain(arrival) {
+            call.key(&names.block(*key)).key(&names.strikes(*key));
         }
-        if windows && is_here {
-            client.iter().for_each(|key| _ = call.key(&names.client_window(*key)));
-            call.key(&names.fingerprint_window(fingerprint));
+        if windows && !arrival.is_empty() {
+            call.key(&names.client_window(client)).key(&names.fingerprint_window(fingerprint));
         }
-        call.micros(now).micros(arrival().count() as u64).text(&self.device.to_string());
+        call.micros(now)
+            .micros(arrival.len() as u64)
+            .number(i64::from(may_be_struck))
+            .text(&self.device.to_string());
         call.text(&schema::hex(&self.challenge.0)).bytes(self.code.as_bytes());
         rules(call, self.rules);
-        ladder(call, self.rules.phone_block)?;
-        arrival().try_for_each(|_| ladder(call, climb))
+        let Rules { sends_block, guesses_block, .. } = *self.rules;
+        [sends_block, guesses_block].into_iter().try_for_each(|it| ladder(call, it))?;
+        arrival.iter().try_for_each(|_| ladder(call, climb))
     }
 
     pub(super) fn subjects(&self) -> Subjects {
-        let Arrival { client, fingerprint } = self.arrival;
+        let Arrival { client, fingerprint, .. } = self.arrival;
         Subjects { client, fingerprint, phone: self.phone }
     }
 }
@@ -74,8 +76,10 @@ fn rules(call: &mut Call<'_>, rules: &Rules) {
     call.micros(span(rules.lifetime)).micros(span(rules.longest));
     call.number(rules.attempts).number(rules.resends).number(rules.live);
     call.micros(span(rules.cooldown));
+    let [phone, of_day] = rules.phone_windows();
+    let [guesses, in_day] = rules.guess_windows();
     for Window { count, within } in
-        [rules.client, rules.fingerprint, rules.phone, rules.device, rules.guesses]
+        [rules.client, rules.fingerprint, phone, of_day, rules.device, guesses, in_day]
     {
         call.number(count).micros(span(within));
     }

@@ -2,7 +2,10 @@
 local refused = enter(lane)
 if refused then return refused end
 local one = find(challenge)
-if not one or one.device ~= device or one.attempts >= rules.attempts then return dispatch(NOT_LIVE) end
+-- Rules come with each call, so they may have become stricter since it started.
+if not one or one.device ~= device or one.attempts >= rules.attempts or one.start + rules.longest <= now then
+  return dispatch(NOT_LIVE)
+end
 refused = pause(lane)
 if refused then return refused end
 if one.number >= rules.resends then return dispatch(RESENDS_SPENT) end

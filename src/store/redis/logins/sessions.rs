@@ -5,7 +5,7 @@ use super::{
 };
 use crate::{
     eventual::Eventual,
-    key::{Key, KeyKind},
+    key::KeyKind,
     store::StoreError,
     token::{Opened, Opening, Rotated, Rotation, Session, SessionId, Sessions},
 };
@@ -126,15 +126,18 @@ impl Inner {
         &'a self,
         call: impl Fn(&[SessionId]) -> Call<'a>,
     ) -> Result<Answer, StoreError> {
-        let mut ids = Vec::new();
-        for _ in 0..TRIES {
-            let told: Answer = self.link.run(call(&ids)).await?;
-            if told.0 != [0] {
-                return Ok(told);
+        let asking = async {
+            let mut ids = Vec::new();
+            for _ in 0..TRIES {
+                let told: Answer = self.link.run(call(&ids)).await?;
+                if told.0 != [0] {
+                    return Ok(told);
+                }
+                ids = Told::read(told, |told| told.number::<u8>().and_then(|_| told.ids()))?;
             }
-            ids = Told::read(told, |told| told.number::<u8>().and_then(|_| told.ids()))?;
-        }
-        Err(StoreError::new("the sessions of the subject change all the time"))
+            Err(StoreError::new("the sessions of the subject change all the time"))
+        };
+        self.link.together(asking).await
     }
 
     fn keys(&self, call: &mut Call<'_>, ids: &[SessionId]) {
@@ -143,7 +146,7 @@ impl Inner {
 
     /// The list of the sessions of a subject.
     pub(super) fn list(&self, subject: &str) -> String {
-        let tag: Key = self.pepper.tag(KeyKind::Subject, &[subject.as_bytes()]);
+        let tag = self.pepper.tag(KeyKind::Subject, &[subject.as_bytes()]);
         self.schema.sessions(tag)
     }
 }

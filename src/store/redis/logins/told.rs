@@ -134,7 +134,7 @@ impl Told {
 
     fn key(&mut self, of: Subjects) -> Option<Key> {
         match self.numbers.next()? {
-            0 => of.client,
+            0 => Some(of.client),
             1 => Some(of.fingerprint),
             2 => Some(of.phone),
             _ => None,

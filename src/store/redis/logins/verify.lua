@@ -35,13 +35,17 @@ if is_own and one.code == code then
   return { { RIGHT, one.attempts, is_new }, { one.sealed } }
 end
 
-for _, arrival in ipairs(arrivals) do
-  struck(arrival.index, arrival.block, arrival.strikes, 'otp-codes', arrival.ladder)
-end
+-- Written before anything else, so that no fault below makes a guess free.
 wrong[lane] = wrong[lane] or {}
 table.insert(wrong[lane], now)
-if lane == STRANGERS and spent(lane) > 0 then block_phone('otp-guesses', 'guesses') end
 save()
+for _, arrival in ipairs(arrivals) do
+  if not arrival.is_spared then struck(arrival.index, arrival.block, arrival.strikes, 'otp-codes', arrival.ladder) end
+end
+if lane == STRANGERS and spent(lane) > 0 then
+  block_phone('otp-guesses', 'guesses')
+  save()
+end
 local answer = { is_own and WRONG or OTHER_DEVICE, one.attempts, rules.attempts - one.attempts }
 for _, value in ipairs(started) do answer[#answer + 1] = value end
 return { answer, {} }

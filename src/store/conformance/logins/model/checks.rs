@@ -24,13 +24,15 @@ impl Model {
         }
         let windows = [
             (call.arrival.client, call.rules.client, Windowed::Client),
-            (Some(call.arrival.fingerprint), call.rules.fingerprint, Windowed::Fingerprint),
+            (call.arrival.fingerprint, call.rules.fingerprint, Windowed::Fingerprint),
         ];
         for (key, window, by) in windows {
-            let Some(key) = key else { continue };
             let standing = self.arrived(key, window);
             if by == Windowed::Client {
                 call.standings[0] = Some(standing);
+            }
+            if standing.wait > 0 && by == Windowed::Client && !call.arrival.may_be_struck {
+                return Ok(Some(Dispatched::Limited { by, wait: standing.wait() }));
             }
             if standing.wait > 0 {
                 let ladder = call.rules.refusals;
@@ -43,7 +45,6 @@ impl Model {
             }
         }
         for (key, window, by) in windows {
-            let Some(key) = key else { continue };
             self.arrivals.push((key, self.now));
             if by == Windowed::Client {
                 call.standings[0] = Some(self.arrived(key, window));
@@ -54,7 +55,7 @@ impl Model {
 
     /// Rules 3 and 4 of `issue`.
     pub(super) fn paused(&self, call: &Call<'_>, lane: Lane) -> Option<Dispatched> {
-        let wait = Duration::from_micros(self.spent(lane, call.rules.guesses));
+        let wait = Duration::from_micros(self.spent(lane, &call.rules));
         if !wait.is_zero() {
             return Some(Dispatched::Limited { by: Windowed::Phone, wait });
         }
@@ -65,13 +66,32 @@ impl Model {
     }
 
     /// Rule 5 of `issue`.
+    pub(super) fn crowded(&self, call: &Call<'_>, lane: Lane) -> Option<Dispatched> {
+        let (phone, rules) = (call.phone, &call.rules);
+        let places = self.live.iter().filter(|live| {
+            let stranger = || self.lane(phone, live.device, rules).1.is_none();
+            live.phone == phone && live.device != call.device && live.end > self.now && stranger()
+        });
+        let mut ends: Vec<_> = places.map(|live| live.end).collect();
+        if lane.1.is_some() || ends.len() < usize::from(rules.live) {
+            return None;
+        }
+        // As many as there are places may stay: it waits for the first of the last of them.
+        ends.sort_unstable_by(|one, other| other.cmp(one));
+        let wait = Duration::from_micros(ends[usize::from(rules.live) - 1] - self.now);
+        Some(Dispatched::Limited { by: Windowed::Phone, wait })
+    }
+
+    /// Rule 6 of `issue`.
     pub(super) fn full(
         &mut self,
         call: &mut Call<'_>,
         lane: Lane,
     ) -> Result<Option<Dispatched>, String> {
-        let standing = self.messages(call.phone, lane.1, call.rules.phone);
-        if standing.wait > 0 && lane.1.is_none() {
+        let [short, day] =
+            call.rules.phone_windows().map(|window| self.messages(call.phone, lane.1, window).wait);
+        let wait = Duration::from_micros(short.max(day));
+        if !wait.is_zero() && lane.1.is_none() {
             self.block(call, false)?;
             if let Some(block) = self.blocks.block_on(call.phone, false) {
                 return Ok(Some(Dispatched::Blocked {
@@ -80,8 +100,8 @@ impl Model {
                 }));
             }
         }
-        if standing.wait > 0 {
-            return Ok(Some(Dispatched::Limited { by: Windowed::Phone, wait: standing.wait() }));
+        if !wait.is_zero() {
+            return Ok(Some(Dispatched::Limited { by: Windowed::Phone, wait }));
         }
         let standing = self.messages(call.phone, Some(call.device), call.rules.device);
         call.standings[1] = Some(standing);
@@ -106,8 +126,10 @@ impl Model {
     }
 
     pub(super) fn block(&mut self, call: &mut Call<'_>, guesses: bool) -> Told {
-        let cause = if guesses { "otp-guesses" } else { "otp-sends" };
-        let ladder = call.rules.phone_block;
+        let (cause, ladder) = match guesses {
+            true => ("otp-guesses", call.rules.guesses_block),
+            false => ("otp-sends", call.rules.sends_block),
+        };
         let started = self.blocks.strike(call.phone, cause.into(), ladder, &mut call.started)?;
         if let Some(started) = started {
             self.noted.retain(|(phone, ..)| *phone != call.phone);
@@ -122,8 +144,8 @@ impl Model {
         lane: Lane,
         answers: bool,
     ) -> Option<(Key, Option<Duration>)> {
-        let arrival = call.arrival.client.into_iter().chain([call.arrival.fingerprint]);
-        for key in arrival {
+        let client = call.arrival.may_be_struck.then_some(call.arrival.client);
+        for key in client.into_iter().chain([call.arrival.fingerprint]) {
             if let Some(block) = self.blocks.block_on(key, false) {
                 return Some((key, block.remaining));
             }
@@ -139,7 +161,7 @@ impl Model {
     pub(super) fn lane(&self, phone: Key, device: Key, rules: &Rules) -> Lane {
         let mut known = self.devices.iter();
         let bound = known.any(|of| (of.0, of.1) == (phone, device) && of.2 > self.now)
-            && self.spent((phone, Some(device)), rules.guesses) == 0;
+            && self.spent((phone, Some(device)), rules) == 0;
         (phone, bound.then_some(device))
     }
 
@@ -151,9 +173,12 @@ impl Model {
         })
     }
 
-    pub(super) fn spent(&self, lane: Lane, guesses: Window) -> u64 {
+    pub(super) fn spent(&self, lane: Lane, rules: &Rules) -> u64 {
         let times = self.wrong.iter().filter(|(of, _)| *of == lane).map(|(_, at)| *at);
-        self.stands(times.collect(), guesses).wait
+        let times: Vec<_> = times.collect();
+        let [short, day] =
+            rules.guess_windows().map(|window| self.stands(times.clone(), window).wait);
+        short.max(day)
     }
 
     pub(super) fn arrived(&self, key: Key, window: Window) -> Standing {

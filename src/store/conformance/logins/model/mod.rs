@@ -108,6 +108,9 @@ impl Model {
         if let Some(refused) = self.paused(call, lane) {
             return Ok(refused);
         }
+        if let Some(refused) = self.crowded(call, lane) {
+            return Ok(refused);
+        }
         if let Some(refused) = self.full(call, lane)? {
             return Ok(refused);
         }
@@ -121,16 +124,6 @@ impl Model {
         }
         let Call { phone, device, rules, .. } = *call;
         self.live.retain(|live| live.end > now && (live.phone, live.device) != (phone, device));
-        let of_phone: Vec<_> =
-            self.live.iter().filter(|live| live.phone == phone).cloned().collect();
-        if of_phone.len() >= usize::from(rules.live) {
-            let stranger =
-                of_phone.iter().find(|live| self.lane(phone, live.device, &rules).1.is_none());
-            let owner = lane.1.and(of_phone.first());
-            if let Some(gone) = stranger.or(owner).map(|live| live.id) {
-                self.live.retain(|live| (live.phone, live.id) != (phone, gone));
-            }
-        }
         self.live.push(Live {
             phone,
             device,
@@ -152,8 +145,10 @@ impl Model {
         if let Some(refused) = self.arrive(call, lane)? {
             return Ok(refused);
         }
-        let Some(at) =
-            self.find(call, resend.challenge).filter(|at| self.live[*at].device == call.device)
+        let goes_on = |live: &Live| {
+            live.device == call.device && live.start + micros(call.rules.longest) > self.now
+        };
+        let Some(at) = self.find(call, resend.challenge).filter(|at| goes_on(&self.live[*at]))
         else {
             return Ok(Dispatched::NotLive);
         };
@@ -181,7 +176,7 @@ impl Model {
         if let Some((key, remaining)) = self.blocked(call, lane, true) {
             return Ok(Verdict::Blocked { key, remaining });
         }
-        let spent = self.spent(lane, call.rules.guesses);
+        let spent = self.spent(lane, &call.rules);
         if spent > 0 {
             let remaining = Some(Duration::from_micros(spent));
             return Ok(Verdict::Blocked { key: call.phone, remaining });
@@ -214,7 +209,8 @@ impl Model {
             }
             return Ok(Verdict::Right { attempt, sealed: live.sealed, new_device });
         }
-        for key in call.arrival.client.into_iter().chain([call.arrival.fingerprint]) {
+        let client = call.arrival.may_be_struck.then_some(call.arrival.client);
+        for key in client.into_iter().chain([call.arrival.fingerprint]) {
             self.blocks.strike(
                 key,
                 "otp-codes".into(),
@@ -223,7 +219,7 @@ impl Model {
             )?;
         }
         self.wrong.push((lane, self.now));
-        if lane.1.is_none() && self.spent(lane, call.rules.guesses) > 0 {
+        if lane.1.is_none() && self.spent(lane, &call.rules) > 0 {
             self.block(call, true)?;
         }
         Ok(if own {

@@ -1,18 +1,23 @@
 //! A store that may be gone, and what holds while it is.
 
+mod asking;
+mod keeping;
+mod life;
+
+use self::life::Life;
 #[cfg(feature = "otp")]
 use super::Started;
 use super::{
-    Adjustment, Answer, Asks, Block, Blocked, Memory, Outcome, SharedStore, Standing, Store,
-    StoreError, Take,
-    breaker::{Breaker, Change},
+    Adjustment, Answer, Asks, Block, Blocked, Marker, Memory, SharedStore, Standing, Store,
+    StoreError, Take, breaker::Breaker,
 };
 use crate::{
-    audit::{self, Act, Event, Sink},
+    audit::Sink,
     clock::{Clock, SystemClock},
     error::ConfigError,
     eventual::Eventual,
-    key::{Key, KeyKind, Pepper},
+    key::{Key, Pepper},
+    limit::{Limit, Share},
 };
 use std::{fmt, sync::Arc};
 
@@ -21,7 +26,8 @@ use std::{fmt, sync::Arc};
 /// After three failures in a row the store is left alone but for one question each second, until that is answered. While it
 /// does not answer:
 ///
-/// * **Limits** hold in this instance alone, at a [share](Self::share) of their quota.
+/// * **Limits** hold in this instance alone, at a [share](Self::share) of their quota, or as
+///   [`Limit::on_outage`](crate::Limit::on_outage) says.
 /// * **Blocks** and revocations that this instance knows stay in force; others pass. What this knows is what it set itself
 ///   and what it was told of. [`strict`](Self::strict) refuses tokens instead, as one that was revoked elsewhere cannot be
 ///   told from one that was not.
@@ -30,6 +36,11 @@ use std::{fmt, sync::Arc};
 ///
 /// Each loss and each return is one audit event. A store of several servers that lost one of them is not lost: what is asked
 /// about that server's keys is decided as above, and everything else goes on.
+///
+/// A store that comes back empty would let in who was blocked. So its [marker](Store::marker) is looked at once a second, after
+/// each failure, and when it does not know of a block that is known here. Where it is another one, that is one audit event, this
+/// puts back the blocks and revocations that it knows, and a strict one refuses all tokens that were issued before: the marker
+/// says until when. Codes, sessions and counts are lost.
 pub struct Resilient<S>(Arc<Inner<S>>);
 
 struct Inner<S> {
@@ -37,8 +48,8 @@ struct Inner<S> {
     /// Blocks that are known here, and limits during an outage.
     local: Memory,
     breaker: Breaker,
-    /// In thousandths of a quota.
-    share: u32,
+    life: Life,
+    share: Share,
     strict: bool,
     sink: Option<Arc<dyn Sink>>,
 }
@@ -46,10 +57,10 @@ struct Inner<S> {
 /// How many keys are counted here during an outage.
 const LOCAL_KEYS: usize = 250_000;
 
-impl<S: Store + Clone> Resilient<S> {
+impl<S: Store + Clone + 'static> Resilient<S> {
     /// Goes on without `store` where it must. During an outage an instance admits half of each quota.
     pub fn new(store: S) -> Self {
-        Self::build(store, Arc::new(SystemClock::new()), 500, false, None)
+        Self::build(store, Arc::new(SystemClock::new()), Share::HALF, false, None)
     }
 
     /// How much of each quota this instance admits while the store is gone: 1 divided by the number of instances keeps
@@ -59,15 +70,10 @@ impl<S: Store + Clone> Resilient<S> {
     ///
     /// When it is not more than 0 and at most 1.
     pub fn share(self, share: f64) -> Result<Self, ConfigError> {
-        if !(share > 0.0 && share <= 1.0) {
-            return Err(ConfigError::new(
-                "share of a quota during an outage: more than 0, at most 1",
-            ));
-        }
-        let thousandths = ((share * 1_000.0).round() as u32).max(1);
+        let share = Share::new(share)?;
         let Inner { store, strict, sink, .. } = &*self.0;
         let clock = self.0.breaker.clock();
-        Ok(Self::build(store.clone(), clock, thousandths, *strict, sink.clone()))
+        Ok(Self::build(store.clone(), clock, share, *strict, sink.clone()))
     }
 
     /// Refuses tokens with 503 while nobody can say whether they were revoked.
@@ -92,6 +98,28 @@ impl<S: Store + Clone> Resilient<S> {
         Self::build(store.clone(), Arc::new(clock), *share, *strict, sink.clone())
     }
 
+    /// The store behind.
+    pub(super) fn far(&self) -> &S {
+        &self.0.store
+    }
+
+    pub(super) fn is_strict(&self) -> bool {
+        self.0.strict
+    }
+
+    /// Asks the store whether it is there, unless it was asked within this second: for readiness probes, which may be the only
+    /// requests there are.
+    pub async fn probe(&self) {
+        // What they find out is in `is_lost`.
+        if self.is_lost() {
+            // It is back when it does what requests need: run a script and write.
+            let limit = Limit::per_second(1_000).named("store-probe");
+            let _ = self.admit(Asks::new().take(limit.take(Key::EVERYONE, 1))).await;
+        } else {
+            let _ = self.0.tend().await;
+        }
+    }
+
     /// Whether the store has stopped answering.
     pub fn is_lost(&self) -> bool {
         self.0.breaker.is_open()
@@ -100,13 +128,13 @@ impl<S: Store + Clone> Resilient<S> {
     fn build(
         store: S,
         clock: Arc<dyn Clock>,
-        share: u32,
+        share: Share,
         strict: bool,
         sink: Option<Arc<dyn Sink>>,
     ) -> Self {
         let local = Memory::new().clock(Arc::clone(&clock)).max_keys(LOCAL_KEYS);
-        let breaker = Breaker::new(clock);
-        Self(Arc::new(Inner { store, local, breaker, share, strict, sink }))
+        let (life, breaker) = (Life::new(Arc::clone(&clock)), Breaker::new(clock));
+        Self(Arc::new(Inner { store, local, breaker, life, share, strict, sink }))
     }
 }
 
@@ -115,7 +143,7 @@ impl<S: Store + 'static> Resilient<S> {
     /// Asks the store, unless it is known to be gone.
     pub(super) fn ask<T: Send + 'static>(
         &self,
-        ask: impl FnOnce(&S) -> Eventual<Result<T, StoreError>>,
+        ask: impl FnOnce(&S) -> Eventual<Result<T, StoreError>> + Send + 'static,
     ) -> Eventual<Result<T, StoreError>> {
         self.0.ask(ask)
     }
@@ -123,88 +151,27 @@ impl<S: Store + 'static> Resilient<S> {
     /// Keeps blocks that have started, for the time when the store says nothing.
     pub(super) fn learn_of(&self, started: &[Started]) {
         for started in started {
-            drop(self.0.local.block(started.key, Block::lasting(started.lasting)));
+            self.0.keep(started.key, Block::lasting(started.lasting));
         }
-    }
-}
-
-impl<S: Store> Inner<S> {
-    /// Asks the store, unless it is known to be gone.
-    fn ask<T: Send + 'static>(
-        self: &Arc<Self>,
-        ask: impl FnOnce(&S) -> Eventual<Result<T, StoreError>>,
-    ) -> Eventual<Result<T, StoreError>>
-    where
-        S: 'static,
-    {
-        if !self.breaker.passes() {
-            return Eventual::Ready(Err(StoreError::new("it has stopped answering")));
-        }
-        let inner = Arc::clone(self);
-        ask(&self.store).map(move |answer| {
-            // Whoever asks for other keys goes on as before.
-            if !answer.as_ref().is_err_and(|error| error.of_part) {
-                inner.settle(answer.is_ok());
-            }
-            answer
-        })
-    }
-
-    fn settle(&self, answered: bool) {
-        let change = if answered { self.breaker.succeeded() } else { self.breaker.failed() };
-        let act = match change {
-            Some(Change::Opened) => Act::StoreLost,
-            Some(Change::Closed) => Act::StoreBack,
-            None => return,
-        };
-        audit::record(self.sink.as_deref(), Event::new(act));
-    }
-
-    /// Keeps what the store said about blocks, for the time when it says nothing.
-    fn learn(&self, asks: &Asks, answer: &Answer) {
-        let keep = |key, block| drop(self.local.block(key, block));
-        for started in &answer.started {
-            keep(started.key, Block::lasting(started.lasting));
-        }
-        match answer.outcome {
-            Outcome::Blocked { key, remaining, since } => {
-                keep(key, Block { lasting: remaining, since });
-            }
-            Outcome::Admitted | Outcome::Refused { .. } if self.local.stats().blocks > 0 => {
-                // They were lifted elsewhere.
-                for absent in &asks.absent {
-                    drop(self.local.unblock(absent.key));
-                }
-            }
-            Outcome::Admitted | Outcome::Refused { .. } => {}
-        }
-    }
-
-    /// Decides without the store.
-    fn alone(&self, mut asks: Asks) -> Eventual<Result<Answer, StoreError>> {
-        for take in &mut asks.takes {
-            take.quota = take.quota.share(self.share);
-        }
-        let of_token = |key: Key| matches!(key.kind(), KeyKind::Session | KeyKind::Subject);
-        let unknown = self.strict && asks.absent.iter().any(|absent| of_token(absent.key));
-        self.local.admit(asks).map(move |answer| match answer {
-            Ok(Answer { outcome: Outcome::Admitted, .. }) if unknown => {
-                Err(StoreError::new("it cannot be told whether the token was revoked"))
-            }
-            answer => answer,
-        })
     }
 }
 
 impl<S: Store + 'static> Store for Resilient<S> {
     fn admit(&self, asks: Asks) -> Eventual<Result<Answer, StoreError>> {
         let inner = Arc::clone(&self.0);
-        self.0.ask(|store| store.admit(asks.clone())).then(move |answer| match answer {
-            Ok(answer) => {
-                inner.learn(&asks, &answer);
-                Eventual::Ready(Ok(answer))
+        self.0.tend_if_there().then(move |tended| {
+            if tended.is_err() {
+                return inner.alone(asks);
             }
-            Err(_) => inner.alone(asks),
+            if let Some(answer) = inner.outdated(&asks) {
+                return Eventual::Ready(Ok(answer));
+            }
+            let losses = inner.life.losses();
+            let asked = inner.decided(inner.store.admit(asks.clone()));
+            asked.then(move |answer| match answer {
+                Ok(answer) => inner.heed(asks, answer, losses),
+                Err(_) => inner.alone(asks),
+            })
         })
     }
 
@@ -219,25 +186,42 @@ impl<S: Store + 'static> Store for Resilient<S> {
 
     /// Holds in this instance at once, whatever the store says.
     fn block(&self, key: Key, block: Block) -> Eventual<Result<(), StoreError>> {
-        drop(self.0.local.block(key, block));
-        self.0.ask(|store| store.block(key, block))
+        self.0.keep(key, block);
+        let inner = Arc::clone(&self.0);
+        self.0.ask(move |store| store.block(key, block)).map(move |answer| {
+            // A request meanwhile may have found that the store does not know of it yet.
+            inner.keep(key, block);
+            answer
+        })
     }
 
     fn unblock(&self, key: Key) -> Eventual<Result<bool, StoreError>> {
-        drop(self.0.local.unblock(key));
-        self.0.ask(|store| store.unblock(key))
+        self.0.forget(key);
+        let inner = Arc::clone(&self.0);
+        self.0.ask(move |store| store.unblock(key)).map(move |answer| {
+            inner.forget(key);
+            answer
+        })
     }
 
     fn blocks(&self, most: usize) -> Eventual<Result<Vec<Blocked>, StoreError>> {
-        self.0.ask(|store| store.blocks(most))
+        self.0.ask(move |store| store.blocks(most))
     }
 
     fn adjust(&self, take: Take, by: Adjustment) -> Eventual<Result<Standing, StoreError>> {
-        self.0.ask(|store| store.adjust(take, by))
+        self.0.ask(move |store| store.adjust(take, by))
     }
 
     fn ready(&self) -> Eventual<Result<(), StoreError>> {
-        self.0.ask(Store::ready)
+        self.0.aside(self.0.store.ready())
+    }
+
+    fn marker(&self) -> Eventual<Result<Option<Marker>, StoreError>> {
+        self.0.aside(self.0.store.marker())
+    }
+
+    fn restore(&self, blocks: Vec<Blocked>) -> Eventual<Result<(), StoreError>> {
+        self.0.ask(move |store| store.restore(blocks))
     }
 }
 

@@ -1,0 +1,125 @@
+//! What a server must be, looked at once before anything is served.
+
+use super::{Inner, Redis, connection};
+use crate::{
+    error::ConfigError,
+    store::{Resilient, StoreError},
+};
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// For all of it: a server far away may take longer to connect to than a request may wait.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Scripts are replicated by their effects, and NX goes with GET, from here on.
+const OLDEST: u32 = 7;
+/// The policy of a server that forgets nothing it was given.
+const KEEPS: &str = "noeviction";
+
+impl Resilient<Redis> {
+    /// Looks at the server before anything is served, for two seconds at most, and says what somebody should be told: that it
+    /// does not answer, which is no reason not to start, or that it may forget what it is given.
+    ///
+    /// # Errors
+    ///
+    /// When the server answers and cannot be used: it refuses the user or the password, is older than version 7, or runs no
+    /// scripts. For a [strict](Self::strict) one, also when its `maxmemory-policy` is not `noeviction` or cannot be read: a
+    /// block that is evicted lets in who was blocked.
+    pub async fn check(&self) -> Result<Option<String>, ConfigError> {
+        let checked = match timeout(PATIENCE, self.far().check()).await {
+            Ok(checked) => checked,
+            Err(_) => Err(Unfit::Gone(StoreError::new("no answer within two seconds"))),
+        };
+        match checked {
+            Ok(policy) => judge(policy.as_deref(), self.is_strict()),
+            Err(Unfit::Gone(error)) => Ok(Some(format!(
+                "{error}; until it answers, limits hold in this instance alone and no login goes on"
+            ))),
+            Err(Unfit::Wrong(what)) => Err(ConfigError::new(what)),
+        }
+    }
+}
+
+/// Why a server cannot be used.
+enum Unfit {
+    Gone(StoreError),
+    Wrong(String),
+}
+
+impl Redis {
+    /// The policy of a server that can be used; `None` if it does not tell.
+    async fn check(&self) -> Result<Option<String>, Unfit> {
+        let patient = self.clone().deadline(PATIENCE);
+        let inner = &patient.0;
+        inner.link.query_everywhere::<()>(&["PING"]).await.map_err(|error| Unfit::of(error, ""))?;
+        // Who may run nothing but scripts may not ask for the version; then the scripts tell.
+        let infos: Vec<String> =
+            inner.link.query_everywhere(&["INFO", "server"]).await.unwrap_or_default();
+        for info in &infos {
+            let version = field(info, "redis_version").unwrap_or_default();
+            let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
+            if major.is_some_and(|major| major < OLDEST) {
+                return Err(Unfit::Wrong(format!(
+                    "the server is version {version}: {OLDEST} or later is needed"
+                )));
+            }
+        }
+        let ready = inner.ready().await;
+        ready.map_err(|error| {
+            Unfit::of(
+                error,
+                "; it must run Lua scripts, and the user may use EVALSHA and SCRIPT LOAD",
+            )
+        })?;
+        let mut policies = inner.policies().await;
+        // Of several servers the one that forgets counts.
+        policies.sort_by_key(|policy| policy.as_deref() == Some(KEEPS));
+        Ok(policies.into_iter().next().flatten())
+    }
+}
+
+impl Inner {
+    /// Whether the server answers, is new enough, and lets this user do what scripts do.
+    pub(super) async fn ready(&self) -> Result<(), StoreError> {
+        let mut call = self.scripts.ready.call();
+        self.schema.examples().iter().for_each(|name| _ = call.text(name));
+        let told: Vec<i64> = self.link.run_everywhere(&call).await?;
+        match told.into_iter().min() {
+            Some(0) => Err(StoreError::new("the server is older than Redis 7").said()),
+            Some(1) => Err(StoreError::new(connection::LACKS_RIGHTS).said()),
+            _ => Ok(()),
+        }
+    }
+
+    /// What each server does when it is full; `None` for one that does not tell.
+    async fn policies(&self) -> Vec<Option<String>> {
+        let told =
+            self.link.query_everywhere::<Vec<String>>(&["CONFIG", "GET", "maxmemory-policy"]);
+        if let Ok(told) = told.await {
+            return told.into_iter().map(|mut pair| pair.pop()).collect();
+        }
+        // Managed servers let nobody read their settings, but say this one.
+        let told = self.link.query_everywhere::<String>(&["INFO", "memory"]).await;
+        let told = told.unwrap_or_default().into_iter();
+        told.map(|info| field(&info, "maxmemory_policy").map(str::to_owned)).collect()
+    }
+}
+
+impl Unfit {
+    fn of(error: StoreError, hint: &str) -> Self {
+        if error.said { Self::Wrong(format!("{error}{hint}")) } else { Self::Gone(error) }
+    }
+}
+
+fn judge(policy: Option<&str>, strict: bool) -> Result<Option<String>, ConfigError> {
+    let what = match policy {
+        Some(KEEPS) => return Ok(None),
+        Some(policy) => format!("`maxmemory-policy` of the server is {policy}"),
+        None => "the server does not tell its `maxmemory-policy`".to_owned(),
+    };
+    let why = format!("{what}: with any other than noeviction a block may be forgotten");
+    if strict { Err(ConfigError::new(why)) } else { Ok(Some(why)) }
+}
+
+fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
+    info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
+}

@@ -1,0 +1,161 @@
+//! What is known of blocks beside what the store says of them, and what wins.
+
+use super::Inner;
+use crate::{
+    audit::{self, Act, Event},
+    eventual::Eventual,
+    key::{Key, KeyKind},
+    limit::Outage,
+    store::{Absent, Answer, Asks, Block, Blocked, Outcome, Store, StoreError},
+};
+use smallvec::SmallVec;
+use std::sync::Arc;
+
+impl<S: Store + 'static> Inner<S> {
+    /// What must be done before the next question: once a second, a look whether the store is still the one that was asked
+    /// before, and what it lost is put back. An error says that it cannot be asked.
+    pub(super) fn tend(self: &Arc<Self>) -> Eventual<Result<(), StoreError>> {
+        if self.life.is_due() {
+            return self.look();
+        }
+        self.put_back()
+    }
+
+    /// Looks whether everything was lost.
+    pub(super) fn look(self: &Arc<Self>) -> Eventual<Result<(), StoreError>> {
+        let inner = Arc::clone(self);
+        self.aside(self.store.marker()).then(move |marker| match marker {
+            Ok(Some(marker)) => {
+                if inner.life.meet(marker, || inner.known()) {
+                    audit::record(inner.sink.as_deref(), Event::new(Act::StoreEmptied));
+                }
+                inner.put_back()
+            }
+            Ok(None) => Eventual::Ready(Ok(())),
+            Err(error) => Eventual::Ready(Err(error)),
+        })
+    }
+
+    fn put_back(self: &Arc<Self>) -> Eventual<Result<(), StoreError>> {
+        if !self.life.is_owing() {
+            return Eventual::Ready(Ok(()));
+        }
+        let (inner, batch) = (Arc::clone(self), self.life.take_owed());
+        self.aside(self.store.restore(batch.clone())).map(move |answer| {
+            if answer.is_err() {
+                inner.life.owe(batch);
+            }
+            answer
+        })
+    }
+
+    /// A token from before the store began to keep what it keeps: nobody can say any more whether it was revoked.
+    pub(super) fn outdated(&self, asks: &Asks) -> Option<Answer> {
+        let began = self.life.began().filter(|_| self.strict)?;
+        // Of the address too it is said when the token was issued; but it is not the address that is refused.
+        let is_from_before = |absent: &&Absent| {
+            is_of_token(absent.key) && absent.issued_at.is_some_and(|issued_at| issued_at <= began)
+        };
+        let absent = asks.absent.iter().find(is_from_before)?;
+        Some(blocked(Blocked { key: absent.key, remaining: None, since: Some(began) }))
+    }
+
+    /// Makes of the store's answer what counts. Where it does not know of a block that is known here, either that was lifted
+    /// elsewhere or everything was lost since `losses` were counted.
+    pub(super) fn heed(
+        self: &Arc<Self>,
+        asks: Asks,
+        answer: Answer,
+        losses: u64,
+    ) -> Eventual<Result<Answer, StoreError>> {
+        for started in &answer.started {
+            self.keep(started.key, Block::lasting(started.lasting));
+        }
+        if let Outcome::Blocked { key, remaining, since } = answer.outcome {
+            self.keep(key, Block { lasting: remaining, since });
+            return Eventual::Ready(Ok(answer));
+        }
+        let Some(known) = self.contradicting(&asks) else {
+            return Eventual::Ready(Ok(answer));
+        };
+        let inner = Arc::clone(self);
+        self.look().map(move |looked| {
+            if looked.is_err() || inner.life.is_owing() || inner.life.losses() != losses {
+                return Ok(blocked(known));
+            }
+            while let Some(lifted) = inner.contradicting(&asks) {
+                drop(inner.local.unblock(lifted.key));
+            }
+            Ok(answer)
+        })
+    }
+
+    /// Decides without the store.
+    pub(super) fn alone(&self, mut asks: Asks) -> Eventual<Result<Answer, StoreError>> {
+        if asks.takes.iter().any(|take| take.outage == Some(Outage::Refuse) && !take.shadow) {
+            // Blocks that are known say more than that nobody can be asked.
+            asks.takes.clear();
+            return self.local.admit(asks).map(|answer| match answer {
+                Ok(Answer { outcome: Outcome::Blocked { .. }, .. }) => answer,
+                _ => Err(StoreError::new("a limit admits nobody without it")),
+            });
+        }
+        for take in &mut asks.takes {
+            match take.outage {
+                Some(Outage::Local(share)) => take.quota = take.quota.share(share.thousandths()),
+                // Only looks.
+                Some(Outage::Admit) => take.cost = 0,
+                Some(Outage::Refuse) | None => {
+                    take.quota = take.quota.share(self.share.thousandths());
+                }
+            }
+        }
+        let unknown = self.strict && asks.absent.iter().any(|absent| is_of_token(absent.key));
+        self.local.admit(asks).map(move |answer| match answer {
+            Ok(Answer { outcome: Outcome::Admitted, .. }) if unknown => {
+                Err(StoreError::new("it cannot be told whether the token was revoked"))
+            }
+            answer => answer,
+        })
+    }
+
+    /// Keeps a block for the time when the store says nothing, or has lost it.
+    pub(super) fn keep(&self, key: Key, block: Block) {
+        drop(self.local.block(key, block));
+    }
+
+    /// A block that is known here and stands against what is asked.
+    fn contradicting(&self, asks: &Asks) -> Option<Blocked> {
+        if self.local.stats().blocks == 0 {
+            return None;
+        }
+        let asks = Asks { absent: asks.absent.clone(), ..Asks::new() };
+        match self.local.admit(asks) {
+            Eventual::Ready(Ok(Answer {
+                outcome: Outcome::Blocked { key, remaining, since },
+                ..
+            })) => Some(Blocked { key, remaining, since }),
+            _ => None,
+        }
+    }
+
+    /// All blocks that are known here.
+    fn known(&self) -> Vec<Blocked> {
+        match self.local.blocks(usize::MAX) {
+            Eventual::Ready(Ok(blocks)) => blocks,
+            _ => Vec::new(),
+        }
+    }
+}
+
+fn blocked(Blocked { key, remaining, since }: Blocked) -> Answer {
+    Answer {
+        outcome: Outcome::Blocked { key, remaining, since },
+        standings: SmallVec::new(),
+        started: SmallVec::new(),
+    }
+}
+
+fn is_of_token(key: Key) -> bool {
+    matches!(key.kind(), KeyKind::Session | KeyKind::Subject)
+}
