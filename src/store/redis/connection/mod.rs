@@ -192,6 +192,7 @@ impl Link {
     }
 
     /// Several questions that are one for who waits, within one deadline.
+    #[cfg(feature = "otp")]
     pub(super) async fn together<T>(
         &self,
         questions: impl Future<Output = Result<T, StoreError>>,

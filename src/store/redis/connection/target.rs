@@ -5,6 +5,7 @@ use redis::{
     Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisConnectionInfo, RedisError,
     RedisResult, TlsCertificates, io::tcp::TcpSettings,
 };
+#[cfg(feature = "gateway")]
 use std::net::IpAddr;
 
 /// Servers, and how to speak to them.
