@@ -70,7 +70,8 @@ impl Folder {
         fs::write(path.join("old.pem"), old.private_key_to_pem_pkcs8().unwrap()).unwrap();
         let env = "OTP_PEPPER=V0r9xTz3JmB2nKc5LdY8sHf1GaPuE4iO\n\
                    STORE_PEPPER=Hf1GaPuE4iOV0r9xTz3JmB2nKc5LdY8s\n\
-                   JWT_REFRESH_SECRET=q7Vw0r9xTz3JmB2nKc5LdY8sHf1GaPuE\nREVIEW_CODE=407193\n";
+                   JWT_REFRESH_SECRET=q7Vw0r9xTz3JmB2nKc5LdY8sHf1GaPuE\nREVIEW_CODE=407193\n\
+                   REDIS_PASSWORD=LdY8sHf1GaPuE4iOV0r9xTz3\n";
         fs::write(path.join(".env"), env).unwrap();
         #[cfg(unix)]
         fs::set_permissions(path.join(".env"), PermissionsExt::from_mode(0o600)).unwrap();
