@@ -73,7 +73,7 @@ impl RedisServer {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let mut text = String::new();
-        for words in commands.iter().chain([&&["QUIT"][..]]) {
+        for words in commands {
             text += &format!("*{}\r\n", words.len());
             for word in *words {
                 text += &format!("${}\r\n{word}\r\n", word.len());
