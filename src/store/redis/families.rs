@@ -65,7 +65,7 @@ pub(super) const LIMIT: KeyFamily = family(
     "limit:<limit>:<key>",
     "string",
     Lifetime::Ends("the limit is full again"),
-    "when that is, in microseconds",
+    "when the limit is full again, in microseconds",
 );
 pub(super) const MARKER: KeyFamily = family(
     "portcullis:marker",
