@@ -39,8 +39,8 @@
 //!
 //! # Features
 //!
-//! `memory` (default): the in-memory store. `jwt`: tokens, links OpenSSL. `otp`: the login. `axum`, `tonic`: their connect info,
-//! extractors, service names. `tracing`: audit events. `gateway`: the program. `full`: all of these.
+//! `memory` (default): the in-memory store. `redis`: the store that instances share. `jwt`: tokens, links OpenSSL. `otp`: the
+//! login. `axum`, `tonic`: their connect info, extractors, service names. `tracing`: audit events. `gateway`: the program. `full`: all of these.
 //! `vendored-openssl`: OpenSSL from source. `test-util`: a manual clock and the conformance suite.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -6,6 +6,8 @@
 mod tokens;
 #[path = "support/walk.rs"]
 mod walk;
+#[path = "support/written.rs"]
+mod written;
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -25,13 +27,13 @@ use serde_json::json;
 use std::{
     convert::Infallible,
     fmt::Write,
-    io,
     sync::{Arc, Mutex, OnceLock},
 };
 use tower::{Layer, ServiceBuilder};
 use tower_http::trace::TraceLayer;
-use tracing_subscriber::{fmt::MakeWriter, util::SubscriberInitExt};
+use tracing_subscriber::util::SubscriberInitExt;
 use walk::*;
+use written::Written;
 
 const PHONE: &str = "+919876543210";
 const PEPPER: &str = "b7Jq2-the-pepper-of-the-store-x9Zr";
@@ -228,29 +230,6 @@ impl Sink for Shared {
     }
 }
 
-/// Keeps what tracing writes.
-#[derive(Clone, Debug, Default)]
-struct Written(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Written {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Written {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
-
 /// Whether anybody listens is cached for each event of the whole process, so one listens at a time.
 static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
@@ -269,7 +248,7 @@ async fn tracing_tells_everything_but_secrets() {
     let (expected, said) = drive(None).await;
     let shown = show().await;
     drop(on);
-    let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+    let text = written.text();
     assert_no_secret("tracing", &text);
     assert_no_secret("an answer", &said);
     assert_no_secret("a value", &shown);

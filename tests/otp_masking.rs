@@ -6,6 +6,8 @@
 mod faults;
 #[path = "support/login.rs"]
 mod login;
+#[path = "support/written.rs"]
+mod written;
 
 use faults::Faulty;
 use http::Method;
@@ -20,49 +22,16 @@ use portcullis::{
 };
 use proptest::prelude::*;
 use serde_json::json;
-use std::{
-    fmt::Write,
-    io,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{fmt::Write, sync::Arc, time::Duration};
 use tower::Layer;
 use tower_http::trace::TraceLayer;
-use tracing_subscriber::{fmt::MakeWriter, util::SubscriberInitExt};
+use tracing_subscriber::util::SubscriberInitExt;
+use written::Written;
 
 const OTHER_DEVICE: &str = "a-device-of-somebody-else";
 const WITHHELD: &str = "+14155552671";
 const TESTED: &str = "+12025550123";
 const SENTINEL: &str = "sentinel-7Q2w";
-
-/// Keeps what is written to it.
-#[derive(Clone, Debug, Default)]
-struct Written(Arc<Mutex<Vec<u8>>>);
-
-impl Written {
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-}
-
-impl io::Write for Written {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Written {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
 
 /// A login that prints its codes, as the demo does.
 struct Stage {

@@ -4,28 +4,18 @@
 
 #[path = "support/redis.rs"]
 mod redis;
+#[path = "support/told.rs"]
+mod told;
 
 use portcullis::{
     Key, Limit, Pepper, Store,
-    audit::{Event, Sink},
     clock::{ManualClock, UnixTime},
     key::KeyKind,
     store::{Absent, Asks, Block, Blocked, Near, Outcome, Redis, Resilient, StoreError},
 };
 use redis::RedisServer;
-use std::{
-    sync::{Arc, Mutex},
-    time::Duration,
-};
-
-#[derive(Clone, Debug, Default)]
-struct Told(Arc<Mutex<Vec<&'static str>>>);
-
-impl Sink for Told {
-    fn record(&self, event: Event) {
-        self.0.lock().unwrap().push(event.act.name());
-    }
-}
+use std::{sync::Arc, time::Duration};
+use told::Told;
 
 /// An instance whose looks at the marker go by a manual clock.
 struct Instance {
@@ -64,7 +54,7 @@ impl Instance {
     }
 
     fn told(&self) -> Vec<&'static str> {
-        self.told.0.lock().unwrap().clone()
+        self.told.names()
     }
 }
 

@@ -11,10 +11,11 @@
 
 #[path = "support/redis.rs"]
 mod redis;
+#[path = "support/told.rs"]
+mod told;
 
 use portcullis::{
     Key, Limit, Pepper, Store,
-    audit::{Event, Sink},
     clock::{ManualClock, UnixTime},
     key::KeyKind,
     limit::Outage,
@@ -22,21 +23,10 @@ use portcullis::{
 };
 use redis::RedisServer;
 use std::{
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicU8, Ordering},
-    },
+    sync::atomic::{AtomicU8, Ordering},
     time::{Duration, Instant},
 };
-
-#[derive(Clone, Debug, Default)]
-struct Told(Arc<Mutex<Vec<&'static str>>>);
-
-impl Sink for Told {
-    fn record(&self, event: Event) {
-        self.0.lock().unwrap().push(event.act.name());
-    }
-}
+use told::Told;
 
 /// An instance whose breaker goes by a manual clock: time passes where the test says so.
 struct Scene {
@@ -142,7 +132,7 @@ async fn a_server_that_is_slower_than_the_deadline() {
     scene.server.command(&["CLIENT", "UNPAUSE"]);
     scene.comes_back().await;
     assert_eq!(scene.crowd("none").await, 40);
-    assert_eq!(*scene.told.0.lock().unwrap(), LOST_AND_BACK);
+    assert_eq!(scene.told.names(), LOST_AND_BACK);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -162,7 +152,7 @@ async fn a_server_that_is_frozen_or_gone() {
     scene.comes_back().await;
     assert_eq!(scene.crowd("back and empty").await, 40);
     scene.assert_revoked().await;
-    let told = scene.told.0.lock().unwrap().clone();
+    let told = scene.told.names();
     assert_eq!(told[..2], LOST_AND_BACK);
     assert_eq!(told[2..], ["store-lost", "store-emptied", "store-back"]);
 }
@@ -190,7 +180,7 @@ async fn a_server_that_forgets_its_scripts() {
         });
         assert_eq!(crowd, 40, "a script that is not there is sent again");
     }
-    assert!(scene.told.0.lock().unwrap().is_empty(), "nothing was lost");
+    assert!(scene.told.names().is_empty(), "nothing was lost");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -206,7 +196,7 @@ async fn a_server_that_changes_its_password() {
     as_operator(&["CONFIG", "SET", "requirepass", ""]);
     scene.comes_back().await;
     assert_eq!(scene.crowd("none").await, 40);
-    assert_eq!(*scene.told.0.lock().unwrap(), LOST_AND_BACK);
+    assert_eq!(scene.told.names(), LOST_AND_BACK);
 }
 
 #[tokio::test]

@@ -4,27 +4,17 @@
 
 #[path = "support/redis.rs"]
 mod redis;
+#[path = "support/told.rs"]
+mod told;
 
 use portcullis::{
     Key, Limit, Pepper, Store,
-    audit::{Event, Sink},
     clock::{ManualClock, UnixTime},
     store::{Asks, Block, Near, Outcome, Redis, Resilient, StoreError},
 };
 use redis::RedisServer;
-use std::{
-    sync::{Arc, Mutex},
-    time::Duration,
-};
-
-#[derive(Clone, Debug, Default)]
-struct Told(Arc<Mutex<Vec<&'static str>>>);
-
-impl Sink for Told {
-    fn record(&self, event: Event) {
-        self.0.lock().unwrap().push(event.act.name());
-    }
-}
+use std::time::Duration;
+use told::Told;
 
 struct Scene {
     server: RedisServer,
@@ -100,10 +90,10 @@ async fn while_the_server_is_frozen_every_answer_arrives_and_a_share_of_the_limi
     assert!(scene.store.block(key(4), Block::lasting(Duration::from_secs(60))).await.is_err());
     assert!(matches!(scene.outcome(key(4)).await, Ok(Outcome::Blocked { .. })), "all the same");
     assert!(scene.store.unblock(key(9)).await.is_err() && scene.store.ready().await.is_err());
-    assert_eq!(*scene.told.0.lock().unwrap(), ["store-lost"]);
+    assert_eq!(scene.told.names(), ["store-lost"]);
     scene.server.thaw();
     scene.comes_back().await;
-    assert_eq!(*scene.told.0.lock().unwrap(), ["store-lost", "store-back"]);
+    assert_eq!(scene.told.names(), ["store-lost", "store-back"]);
     assert_eq!(scene.crowd(key(5)).await, 40);
 }
 
@@ -116,7 +106,7 @@ async fn a_server_that_is_killed_and_comes_back_empty_is_used_again() {
     scene.server.restart();
     scene.comes_back().await;
     assert_eq!(scene.crowd(key(5)).await, 40);
-    assert_eq!(*scene.told.0.lock().unwrap(), ["store-lost", "store-emptied", "store-back"]);
+    assert_eq!(scene.told.names(), ["store-lost", "store-emptied", "store-back"]);
 }
 
 #[tokio::test]

@@ -43,7 +43,7 @@ impl Inner {
         let challenge = self.secrets.draw_challenge(is_decoy).ok_or(Reason::StoreUnavailable)?;
         let handle = Handle { purpose, challenge, phone: phone_key(pepper, phone) };
         let device = caller.device.key(pepper);
-        let code = self.draw(&handle)?;
+        let (code, is_fixed) = self.draw(&handle)?;
         // A decoy takes the same work, so that time does not tell.
         let message = self.write(*phone, purpose, caller.language.as_deref(), code);
         let mac = self.secrets.code(&handle, device, &message.code);
@@ -59,7 +59,7 @@ impl Inner {
         };
         let allowed = self.allowed(caller, self.store.issue(issue).await?)?;
         self.tell(Some(caller), Step::CodeRequested, handle.phone, None);
-        self.post(place, &handle, &allowed, message, is_decoy);
+        self.post(place, &handle, &allowed, message, is_decoy || is_fixed);
         self.told(&handle, *phone, &allowed)
     }
 
@@ -73,7 +73,7 @@ impl Inner {
         let is_decoy = self.secrets.is_decoy(handle.challenge).ok_or(Reason::StoreUnavailable)?;
         let pepper = self.store.pepper();
         let device = caller.device.key(pepper);
-        let code = self.draw(&handle)?;
+        let (code, is_fixed) = self.draw(&handle)?;
         let mac = self.secrets.code(&handle, device, &code);
         let resend = Resend {
             arrival: caller.arrival(handle.phone, pepper),
@@ -90,7 +90,7 @@ impl Inner {
         let message = self.write(record.phone, handle.purpose, Some(language), code);
         // Since the first message the number may have opted out.
         let is_decoy = is_decoy || self.withheld.as_ref().is_some_and(|it| it(&record.phone));
-        self.post(place, &handle, &allowed, message, is_decoy);
+        self.post(place, &handle, &allowed, message, is_decoy || is_fixed);
         self.told(&handle, record.phone, &allowed)
     }
 
@@ -109,12 +109,13 @@ impl Inner {
         Ok(withheld)
     }
 
-    /// The code of the next message: drawn, but for test numbers.
-    fn draw(&self, handle: &Handle) -> Result<Code, Rejection> {
-        let (pepper, digits) = (self.store.pepper(), self.settings.digits);
+    /// The code of the next message, and whether it is the fixed one of a test number.
+    fn draw(&self, handle: &Handle) -> Result<(Code, bool), Rejection> {
         let now = self.issuer.time().wall();
-        let fixed = self.test_numbers.code_for(pepper, handle.phone, now);
-        Ok(fixed.or_else(|| Code::random(digits)).ok_or(Reason::StoreUnavailable)?)
+        let fixed = self.test_numbers.code_for(self.store.pepper(), handle.phone, now);
+        let is_fixed = fixed.is_some();
+        let code = fixed.or_else(|| Code::random(self.settings.digits));
+        Ok((code.ok_or(Reason::StoreUnavailable)?, is_fixed))
     }
 
     fn write(&self, to: Phone, purpose: Purpose, language: Option<&str>, code: Code) -> Message {
@@ -130,13 +131,11 @@ impl Inner {
         handle: &Handle,
         allowed: &Allowed,
         message: Message,
-        is_decoy: bool,
+        is_feigned: bool,
     ) {
-        let now = self.issuer.time().wall();
-        let fixed = self.test_numbers.code_for(self.store.pepper(), handle.phone, now);
         let Handle { challenge, phone, .. } = *handle;
         let sent = Sent { phone, challenge, number: allowed.number };
-        if is_decoy || fixed.is_some() { place.feign(sent) } else { place.post(message, sent) }
+        if is_feigned { place.feign(sent) } else { place.post(message, sent) }
     }
 
     fn allowed(&self, caller: &Caller, dispatch: Dispatch) -> Result<Allowed, Rejection> {

@@ -71,7 +71,7 @@ impl Otp {
     ///
     /// # Errors
     ///
-    /// `store-unavailable`: it may go on.
+    /// `store-unavailable`: it may go on, or its access tokens may until they expire.
     pub async fn logout(&self, session: SessionId) -> Result<(), Rejection> {
         // A session ends also where its access tokens cannot be denied, for want of room.
         let denied = self.0.deny(session).await;
