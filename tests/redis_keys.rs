@@ -196,7 +196,7 @@ async fn scripts_use_no_key_but_those_they_name() {
         assert!(run.strays().is_empty(), "{:?} of {run:?}", run.strays());
         scripts.insert(&run.script);
     }
-    assert_eq!(scripts.len(), 6, "admit, adjust, block, unblock, look, marker");
+    assert_eq!(scripts.len(), 7, "admit, lean, adjust, block, unblock, look, marker");
     assert!(runs.len() > 500, "{}", runs.len());
 }
 

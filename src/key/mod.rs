@@ -12,7 +12,7 @@ pub use by::{KeyBy, Seen};
 pub use pepper::Pepper;
 
 use std::{
-    fmt,
+    array, fmt,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 
@@ -173,10 +173,25 @@ impl fmt::Display for Key {
             Some((address @ IpAddr::V4(Ipv4Addr { .. }), _)) => write!(f, "{address}"),
             Some((address, prefix)) => write!(f, "{address}/{prefix}"),
             None => {
-                write!(f, "{}:", self.kind.name())?;
-                self.bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+                f.write_str(self.kind.name())?;
+                f.write_str(":")?;
+                Hex(&self.bytes).fmt(f)
             }
         }
+    }
+}
+
+/// Bytes in hexadecimal digits.
+pub(crate) struct Hex<'a>(pub(crate) &'a [u8; 16]);
+
+/// Names of keys are spelled for each request, and a digit at a time would cost more than the rest of them.
+impl fmt::Display for Hex<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digits: [_; 32] = array::from_fn(|at| {
+            let byte = self.0[at / 2];
+            b"0123456789abcdef"[usize::from(if at % 2 == 0 { byte >> 4 } else { byte & 15 })]
+        });
+        f.write_str(str::from_utf8(&digits).map_err(|_| fmt::Error)?)
     }
 }
 

@@ -7,7 +7,7 @@ else
   tat = math.max(tat - cells * emission, now)
 end
 if tat > now then
-  redis.call('SET', KEYS[1], whole(tat), 'PX', px(tat - now))
+  redis.call('SET', KEYS[1], tat, 'PX', px(tat - now))
 else
   redis.call('DEL', KEYS[1])
 end

@@ -1,5 +1,9 @@
--- One request: absences, limits all or nothing, strikes. The numbers of each come first.
-local at, key = 5, 1
+-- One request: absences, limits all or nothing, strikes. The numbers of each come first. KEYS are those that are read for
+-- each request, in one command: block and revocation of each absence, then the limits. After them those of ladders.
+local absences, limits = tonumber(ARGV[2]), tonumber(ARGV[3])
+local at, key = 5, 2 * absences + limits + 1
+local held = {}
+if key > 1 then held = redis.call('MGET', unpack(KEYS, 1, key - 1)) end
 local function argument()
   at = at + 1
   return ARGV[at - 1]
@@ -17,24 +21,25 @@ local function left(moment)
   return moment - now
 end
 
-for i = 1, tonumber(ARGV[2]) do
-  local block, revocation, issued = name(), name(), number()
-  local moment = blocked_until(block)
+for i = 1, absences do
+  local issued = number()
+  local moment = ends(KEYS[2 * i - 1], held[2 * i - 1])
   if moment then return { 2, i - 1, left(moment), -1, 0 } end
-  local ending, since = revoked_until(revocation)
+  local ending, since = revokes(KEYS[2 * i], held[2 * i])
   if ending and (issued < 0 or issued <= since) then return { 2, i - 1, left(ending), since, 0 } end
 end
 
 local takes, full = {}, {}
 local refused, worst = nil, 0
-for i = 1, tonumber(ARGV[3]) do
-  local take = { key = name(), emission = number(), burst = number(), cost = number(), shadow = number() == 1 }
+for i = 1, limits do
+  local place = 2 * absences + i
+  local take = { key = KEYS[place], emission = number(), burst = number(), cost = number(), shadow = number() == 1 }
   if number() == 1 then
     take.block, take.strikes, take.cause = name(), name(), argument()
     take.ladder = ladder()
   end
   local tat = full[take.key]
-  if not tat then tat = math.max(now, tonumber(redis.call('GET', take.key) or '0')) end
+  if not tat then tat = math.max(now, tonumber(held[place] or '0')) end
   take.tat, take.wait = tat, 0
   if take.cost > 0 then
     take.wait = math.max(0, tat + take.cost * take.emission - take.burst * take.emission - now)
@@ -50,7 +55,7 @@ local answer = { 0, 0, 0, -1, #takes }
 if not refused then
   for moment, take in ipairs(takes) do
     if take.cost > 0 and take.wait == 0 then
-      redis.call('SET', take.key, whole(full[take.key]), 'PX', px(full[take.key] - now))
+      redis.call('SET', take.key, full[take.key], 'PX', px(full[take.key] - now))
     end
   end
 end

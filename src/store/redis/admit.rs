@@ -5,8 +5,9 @@ use crate::{
     block::Ladder,
     clock::{UnixTime, micros},
     key::Key,
-    store::{Answer, Asks, Outcome, Standing, Started, StoreError},
+    store::{Answer, Asks, Outcome, Standing, Started, StoreError, Take},
 };
+use smallvec::{SmallVec, smallvec};
 use std::time::Duration;
 
 impl Inner {
@@ -17,7 +18,15 @@ impl Inner {
         self.admit_whole(asks).await
     }
 
+    /// In one trip: what is asked of one subject, or outside a cluster everything.
     pub(super) async fn admit_whole(&self, asks: &Asks) -> Result<Answer, StoreError> {
+        if let Asks { absent, takes, strikes } = asks
+            && let [take @ Take { ladder: None, .. }] = takes[..]
+            && absent.is_empty()
+            && strikes.is_empty()
+        {
+            return self.admit_one(take).await;
+        }
         let mut call = self.scripts.admit.call();
         keys(self.schema, &mut call, asks);
         call.micros(self.now());
@@ -28,6 +37,24 @@ impl Inner {
         let told: Vec<i64> = self.link.run(call).await?;
         answer(asks, &told).ok_or_else(|| StoreError::new("the answer is none of ours"))
     }
+
+    /// What a request costs that is asked about one limit, as most are: a script of its own.
+    async fn admit_one(&self, take: Take) -> Result<Answer, StoreError> {
+        let mut call = self.scripts.lean.call();
+        call.key(&self.schema.limit(take.limit, take.key));
+        call.micros(take.quota.emission_micros()).number(take.quota.burst()).number(take.cost);
+        if let Some(now) = Some(self.now()).filter(|now| *now > 0) {
+            call.micros(now);
+        }
+        let (remaining, full_in, wait) = self.link.run(call).await?;
+        let outcome = if wait > 0 && !take.shadow {
+            Outcome::Refused { by: 0, wait: Duration::from_micros(wait) }
+        } else {
+            Outcome::Admitted
+        };
+        let standings = smallvec![Standing { remaining, full_in, wait }];
+        Ok(Answer { outcome, standings, started: SmallVec::new() })
+    }
 }
 
 fn keys(schema: Schema, call: &mut Call<'_>, asks: &Asks) {
@@ -36,9 +63,9 @@ fn keys(schema: Schema, call: &mut Call<'_>, asks: &Asks) {
     }
     for take in &asks.takes {
         call.key(&schema.limit(take.limit, take.key));
-        if take.ladder.is_some() {
-            struck(schema, call, take.key);
-        }
+    }
+    for take in asks.takes.iter().filter(|take| take.ladder.is_some()) {
+        struck(schema, call, take.key);
     }
     asks.strikes.iter().for_each(|strike| struck(schema, call, strike.key));
 }

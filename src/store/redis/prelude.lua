@@ -5,13 +5,14 @@ if now == 0 then
   now = time[1] * 1000000 + time[2]
 end
 
+-- A number as part of a text. Commands take numbers as they are: all digits of a whole one, up to 2^53.
 local function whole(number)
   return string.format('%.0f', number)
 end
 
 -- Milliseconds that cover a span.
 local function px(micros)
-  return whole(math.max(1, math.ceil(micros / 1000)))
+  return math.max(1, math.ceil(micros / 1000))
 end
 
 -- The end of what a key says: a moment of ours, or of one that was set by hand whatever its time to live says.
@@ -34,13 +35,16 @@ local function blocked_until(key)
   return ends(key, redis.call('GET', key))
 end
 
--- The end of a revocation, and the moment up to which tokens are refused.
-local function revoked_until(key)
-  local text = redis.call('GET', key)
+-- The end of what a revocation says, and the moment up to which tokens are refused.
+local function revokes(key, text)
   if not text then return nil end
   local moment, since = string.match(text, '^([^|]+)|(%d+)$')
   if not moment then return nil end
   return ends(key, moment), tonumber(since)
+end
+
+local function revoked_until(key)
+  return revokes(key, redis.call('GET', key))
 end
 
 local function put(key, moment, text)

@@ -2,9 +2,10 @@
 
 use super::families as of;
 use crate::{
-    key::{Key, KeyKind},
+    key::{Hex, Key, KeyKind},
     limit::Name,
 };
+use std::fmt::{self, Display};
 
 /// How keys are named. In a cluster, in braces is what all keys of one subject share, so that they are in one slot.
 #[derive(Clone, Copy, Debug)]
@@ -17,7 +18,7 @@ impl Schema {
     pub(super) fn block(self, key: Key) -> String {
         match key.kind() {
             KeyKind::Ip => of::IP_BLOCKED.name(&[&self.key(key)]),
-            KeyKind::Phone => of::PHONE_BLOCKED.name(&[&self.tag(&hex(key.bytes()))]),
+            KeyKind::Phone => of::PHONE_BLOCKED.name(&[&self.tag(key)]),
             _ => of::BLOCKED.name(&[&self.key(key)]),
         }
     }
@@ -46,13 +47,13 @@ impl Schema {
     /// keys of a phone share them.
     #[cfg(feature = "otp")]
     pub(super) fn phone(self, key: Key) -> String {
-        of::PHONE.name(&[&hex(key.bytes())])
+        of::PHONE.name(&[&Hex(key.bytes())])
     }
 
     /// The devices that logged in with a phone.
     #[cfg(feature = "otp")]
     pub(super) fn devices(self, phone: Key) -> String {
-        of::DEVICES.name(&[&hex(phone.bytes())])
+        of::DEVICES.name(&[&Hex(phone.bytes())])
     }
 
     /// When a client asked for codes.
@@ -70,13 +71,13 @@ impl Schema {
     /// A session, and the generation of its refresh token.
     #[cfg(feature = "otp")]
     pub(super) fn session(self, id: &[u8; 16]) -> String {
-        of::SESSION.name(&[&hex(id)])
+        of::SESSION.name(&[&Hex(id)])
     }
 
     /// The sessions of a subject, by their tag.
     #[cfg(feature = "otp")]
     pub(super) fn sessions(self, subject: Key) -> String {
-        of::SESSIONS.name(&[&hex(subject.bytes())])
+        of::SESSIONS.name(&[&Hex(subject.bytes())])
     }
 
     /// Names like all that there can be.
@@ -108,16 +109,38 @@ impl Schema {
         names
     }
 
-    /// A key as it prints, with what is its own in braces.
-    fn key(self, key: Key) -> String {
-        match key.kind() {
-            KeyKind::Ip => self.tag(&key.to_string()),
-            kind => format!("{}:{}", kind.name(), self.tag(&hex(key.bytes()))),
-        }
+    /// A key as it prints.
+    fn key(self, key: Key) -> Spelled {
+        Spelled { key, has_tags: self.has_tags, names_kind: key.kind() != KeyKind::Ip }
     }
 
-    fn tag(self, text: &str) -> String {
-        if self.has_tags { format!("{{{text}}}") } else { text.to_owned() }
+    /// Only what is a key's own.
+    fn tag(self, key: Key) -> Spelled {
+        Spelled { key, has_tags: self.has_tags, names_kind: false }
+    }
+}
+
+/// A key, with what is its own in braces if it needs a tag.
+struct Spelled {
+    key: Key,
+    has_tags: bool,
+    names_kind: bool,
+}
+
+impl Display for Spelled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { key, has_tags, names_kind } = *self;
+        if names_kind {
+            f.write_str(key.kind().name())?;
+            f.write_str(":")?;
+        }
+        let (open, close) = if has_tags { ("{", "}") } else { ("", "") };
+        f.write_str(open)?;
+        match key.kind() {
+            KeyKind::Ip => key.fmt(f)?,
+            _ => Hex(key.bytes()).fmt(f)?,
+        }
+        f.write_str(close)
     }
 }
 
@@ -136,7 +159,7 @@ pub(super) fn parse(name: &str) -> Option<(Key, bool)> {
 
 /// Bytes as scripts and names spell them.
 pub(super) fn hex(bytes: &[u8; 16]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    Hex(bytes).to_string()
 }
 
 /// The bytes that are spelled so.

@@ -7,6 +7,7 @@ use std::fmt;
 
 pub(super) struct Scripts {
     pub(super) admit: Script,
+    pub(super) lean: Script,
     pub(super) adjust: Script,
     pub(super) block: Script,
     pub(super) unblock: Script,
@@ -24,6 +25,7 @@ impl Scripts {
         let script = |text: &str| Script::new(&[PRELUDE, text].concat());
         Self {
             admit: script(include_str!("admit.lua")),
+            lean: Script::new(include_str!("lean.lua")),
             adjust: script(include_str!("adjust.lua")),
             block: script(include_str!("block.lua")),
             unblock: script(include_str!("unblock.lua")),

@@ -36,12 +36,17 @@ impl<S: Store + 'static> Inner<S> {
     ) -> Eventual<Result<T, StoreError>> {
         let inner = Arc::clone(self);
         answer.map(move |answer| {
-            // Whoever asks for other keys goes on as before.
-            if !answer.as_ref().is_err_and(|error| error.of_part) {
-                inner.settle(answer.is_ok());
-            }
+            inner.note(&answer);
             answer
         })
+    }
+
+    /// Takes note of one answer.
+    pub(super) fn note<T>(&self, answer: &Result<T, StoreError>) {
+        // Whoever asks for other keys goes on as before.
+        if !answer.as_ref().is_err_and(|error| error.of_part) {
+            self.settle(answer.is_ok());
+        }
     }
 
     /// Takes note only that the store did not answer. A full server still lets itself be read, and one that runs no scripts

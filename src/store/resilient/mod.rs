@@ -167,10 +167,12 @@ impl<S: Store + 'static> Store for Resilient<S> {
                 return Eventual::Ready(Ok(answer));
             }
             let losses = inner.life.losses();
-            let asked = inner.decided(inner.store.admit(asks.clone()));
-            asked.then(move |answer| match answer {
-                Ok(answer) => inner.heed(asks, answer, losses),
-                Err(_) => inner.alone(asks),
+            inner.store.admit(asks.clone()).then(move |answer| {
+                inner.note(&answer);
+                match answer {
+                    Ok(answer) => inner.heed(asks, answer, losses),
+                    Err(_) => inner.alone(asks),
+                }
             })
         })
     }

@@ -3,12 +3,13 @@
 const SLOTS: u16 = 16_384;
 
 /// The slot of a key: of what is between its first pair of braces, or of all of it.
-pub(super) fn of(key: &str) -> u16 {
-    let tag = key
-        .split_once('{')
-        .and_then(|(_, rest)| rest.split_once('}'))
-        .map_or(key, |(tag, _)| if tag.is_empty() { key } else { tag });
-    crc16(tag.as_bytes()) % SLOTS
+pub(super) fn of(key: &[u8]) -> u16 {
+    let tag = || {
+        let start = key.iter().position(|byte| *byte == b'{')? + 1;
+        let length = key[start..].iter().position(|byte| *byte == b'}')?;
+        (length > 0).then(|| &key[start..start + length])
+    };
+    crc16(tag().unwrap_or(key)) % SLOTS
 }
 
 fn crc16(bytes: &[u8]) -> u16 {
@@ -26,11 +27,11 @@ mod tests {
     #[test]
     fn slots_are_those_of_the_specification() {
         assert_eq!(crc16(b"123456789"), 0x31C3);
-        assert_eq!(of("foo"), 12_182);
-        assert_eq!(of("{user1000}.following"), of("user1000"));
-        assert_eq!(of("foo{{bar}}zap"), crc16(b"{bar") % SLOTS);
-        assert_eq!(of("foo{bar}{zap}"), of("bar"));
-        assert_eq!(of("foo{}{bar}"), crc16(b"foo{}{bar}") % SLOTS);
-        assert_eq!(of("{open"), crc16(b"{open") % SLOTS);
+        assert_eq!(of(b"foo"), 12_182);
+        assert_eq!(of(b"{user1000}.following"), of(b"user1000"));
+        assert_eq!(of(b"foo{{bar}}zap"), crc16(b"{bar") % SLOTS);
+        assert_eq!(of(b"foo{bar}{zap}"), of(b"bar"));
+        assert_eq!(of(b"foo{}{bar}"), crc16(b"foo{}{bar}") % SLOTS);
+        assert_eq!(of(b"{open"), crc16(b"{open") % SLOTS);
     }
 }

@@ -8,5 +8,5 @@ for i = 1, go do redis.call('ZREM', KEYS[1], ARGV[4 + i]) end
 local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')
 redis.call('ZADD', KEYS[1], whole(math.max(now, (tonumber(last[2]) or 0) + 1)), ARGV[3])
 local sweep = math.max(sweep_after(tonumber(ARGV[2])), redis.call('PTTL', KEYS[1]))
-redis.call('PEXPIRE', KEYS[1], whole(sweep))
+redis.call('PEXPIRE', KEYS[1], sweep)
 return 1

@@ -34,5 +34,5 @@ local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')
 local order = math.max(now, (tonumber(last[2]) or 0) + 1)
 redis.call('ZADD', KEYS[1], whole(order), ARGV[5])
 local sweep = math.max(sweep_after(ending - now), redis.call('PTTL', KEYS[1]))
-redis.call('PEXPIRE', KEYS[1], whole(sweep))
+redis.call('PEXPIRE', KEYS[1], sweep)
 return answer

@@ -21,7 +21,7 @@ local function is_of(session, subject) return not is_over(session) and session.s
 
 -- Moments of ours decide what is past; the rest only sweeps, and must never be first.
 local function sweep_after(span) return math.ceil(span / 1000) + 10000 end
-local function lapse(key, ending) redis.call('PEXPIRE', key, whole(sweep_after(ending - now))) end
+local function lapse(key, ending) redis.call('PEXPIRE', key, sweep_after(ending - now)) end
 
 local function tell(answer, id, session)
   local numbers, texts = answer[1], answer[2]
