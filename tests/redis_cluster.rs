@@ -10,13 +10,15 @@
 mod redis;
 #[path = "support/redis_groups.rs"]
 mod redis_groups;
+#[path = "support/told.rs"]
+mod told;
 
 #[cfg(feature = "otp")]
 use portcullis::otp::{Dispatch, Dispatched, Window, Windowed};
 use portcullis::{
     Key, Limit, Pepper, Store,
     block::Ladder,
-    clock::ManualClock,
+    clock::{ManualClock, UnixTime},
     store::{Answer, Asks, Block, Outcome, Redis, Resilient, Strike, conformance},
 };
 use redis::RedisServer;
@@ -25,6 +27,7 @@ use std::{
     net::Ipv4Addr,
     time::{Duration, Instant},
 };
+use told::Told;
 
 fn open(cluster: &Cluster) -> Redis {
     let store = Redis::new(&cluster.url(), Pepper::new(&[7; 32]).unwrap()).unwrap();
@@ -217,6 +220,54 @@ async fn a_slot_that_moves_is_followed_and_nothing_is_counted_twice() {
     assert_eq!(left(take(1).await.unwrap()), 0);
     let errors = from.command(&["INFO", "errorstats"]);
     assert!(errors.contains("errorstat_MOVED:count=1\r\n"), "told once: {errors}");
+}
+
+#[tokio::test]
+async fn the_replica_of_a_dead_master_is_found_and_what_it_knew_holds() {
+    let mut cluster = Cluster::start();
+    let replica = cluster.replica();
+    let store = open(&cluster).deadline(Duration::from_millis(300));
+    let [a, b] = [0, 1].map(|master| key_of(&cluster, master));
+    assert_eq!(outcome(&store, Asks::new().take(limit().take(a, 1))).await, Outcome::Admitted);
+    store.block(a, Block::forever()).await.unwrap();
+    eventually("it is replicated", || {
+        replica.command(&["DBSIZE"]) == cluster.masters[0].command(&["DBSIZE"])
+    });
+    cluster.masters[0].kill();
+    comes_back(&store, a).await;
+    assert!(replica.command(&["ROLE"]).contains("master"));
+    assert!(matches!(outcome(&store, Asks::new().absent(a)).await, Outcome::Blocked { .. }));
+    let stands = store.admit(Asks::new().take(limit().take(a, 0))).await.unwrap();
+    assert_eq!(stands.standings[0].remaining, 2);
+    assert_eq!(outcome(&store, Asks::new().absent(b)).await, Outcome::Admitted);
+}
+
+#[tokio::test]
+async fn each_master_that_comes_back_empty_is_noticed_and_gets_its_blocks_back() {
+    let mut cluster = Cluster::start();
+    let (clock, told) = (ManualClock::at(UnixTime::from_secs(1_700_000_000)), Told::default());
+    let redis = open(&cluster);
+    let store = Resilient::new(redis.clone()).clock(clock.clone()).audit(told.clone());
+    let keys: Vec<_> = (0..30).map(key).collect();
+    for key in &keys {
+        store.block(*key, Block::forever()).await.unwrap();
+    }
+    let pass = async || {
+        clock.advance(Duration::from_secs(1));
+        assert_eq!(outcome(&store, Asks::new().absent(key(99))).await, Outcome::Admitted);
+    };
+    pass().await;
+    for master in 0..3 {
+        cluster.masters[master].restart();
+        cluster.is_whole();
+        comes_back(&redis, key_of(&cluster, master)).await;
+        assert!(redis.blocks(99).await.unwrap().len() < 30, "it is empty");
+        pass().await;
+        assert_eq!(told.names(), vec!["store-emptied"; master + 1]);
+        assert_eq!(redis.blocks(99).await.unwrap().len(), 30, "all are shared again");
+        pass().await;
+        assert_eq!(told.names().len(), master + 1, "told once");
+    }
 }
 
 async fn comes_back(store: &Redis, key: Key) {

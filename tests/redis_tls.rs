@@ -4,6 +4,8 @@
 
 #[path = "support/redis.rs"]
 mod redis;
+#[path = "support/redis_groups.rs"]
+mod redis_groups;
 #[path = "support/redis_tls.rs"]
 mod redis_tls;
 
@@ -11,8 +13,9 @@ use portcullis::{
     Key, Limit, Pepper, Store,
     store::{Asks, Outcome, Redis},
 };
+use redis_groups::{Cluster, Sentinels};
 use redis_tls::{Authority, TlsServer};
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 const PASSWORD: &str = "hunter2-%40:/correct";
 
@@ -39,7 +42,7 @@ async fn fault(store: &Redis) -> String {
 fn add_user(server: &TlsServer, name: &str, rights: &[&str]) {
     let password = format!(">{}", PASSWORD.replace("%40", "@"));
     let words = [&["ACL", "SETUSER", name, "on", &password], rights].concat();
-    assert_eq!(server.server.command(&words), "+OK\r\n");
+    assert_eq!(server.0.command(&words), "+OK\r\n");
 }
 
 #[tokio::test]
@@ -101,6 +104,64 @@ async fn users_need_their_password_and_the_rights_that_the_docs_name() {
     let no_keys = [&rights[..], &["resetkeys", "~limit:*", "~ip_blocked:*"]].concat();
     add_user(&server, "no-keys", &no_keys);
     assert_eq!(fault(&open(&format!("no-keys:{encoded}"))).await, lacks);
+}
+
+#[tokio::test]
+async fn sentinels_and_what_they_guard_are_asked_encrypted_and_with_the_password() {
+    let authority = Authority::new("ours");
+    let more = |folder: &Path| {
+        let locked =
+            ["--requirepass", "s3cret", "--masterauth", "s3cret", "--tls-replication", "yes"];
+        let tls = authority.arguments(&["127.0.0.1"], folder);
+        let locked = locked.map(str::to_owned);
+        // A sentinel is no replica.
+        let is_sentinel = folder.join("sentinel.conf").exists();
+        let locked = locked.chunks(2).filter(|pair| !is_sentinel || pair[0] != "--masterauth");
+        locked.flatten().cloned().chain(tls).collect()
+    };
+    let rules = "sentinel auth-pass main s3cret\nsentinel sentinel-pass s3cret";
+    let mut group = Sentinels::start_with(&more, rules);
+    let url = |way: &str| format!("{way}+sentinel://:s3cret@{}/main", group.hosts());
+    let store = open(&url("rediss")).ca(&authority.pem()).unwrap();
+    store.ready().await.unwrap();
+    assert!(admits(&store).await);
+    let untrusted = "store: the certificate of the server is not trusted; is its CA named, and its host the one in \
+                     the URL?";
+    assert_eq!(fault(&open(&url("rediss"))).await, untrusted);
+    let refused = "store: the server refuses the user or the password";
+    let wrong = open(&url("rediss").replace("s3cret", "hunter2")).ca(&authority.pem()).unwrap();
+    assert_eq!(fault(&wrong).await, refused);
+    group.master.kill();
+    let start = std::time::Instant::now();
+    while !admits(&store).await {
+        assert!(start.elapsed() < Duration::from_secs(60), "it does not find the new master");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(group.replica.command(&["ROLE"]).contains("master"));
+}
+
+#[tokio::test]
+async fn all_servers_of_a_cluster_are_asked_encrypted_and_with_the_password() {
+    let authority = Authority::new("ours");
+    let more = |folder: &Path| {
+        let locked = ["--requirepass", "s3cret", "--masterauth", "s3cret", "--tls-cluster", "yes"];
+        let tls = authority.arguments(&["127.0.0.1"], folder);
+        locked.map(str::to_owned).into_iter().chain(tls).collect()
+    };
+    let cluster = Cluster::start_with(&more);
+    let url = cluster.url().replace("redis+cluster://", "rediss+cluster://:s3cret@");
+    let store = open(&url).ca(&authority.pem()).unwrap();
+    store.ready().await.unwrap();
+    let address = |number: u8| Key::ip([192, 0, 2, number].into());
+    for number in 0..30 {
+        store.block(address(number), Default::default()).await.unwrap();
+    }
+    assert_eq!(store.blocks(99).await.unwrap().len(), 30);
+    let counts = cluster.masters.iter().map(|one| one.command(&["DBSIZE"]));
+    assert!(counts.into_iter().all(|count| count != ":0\r\n"), "each has some");
+    let refused = "store: the server refuses the user or the password";
+    let wrong = open(&url.replace("s3cret", "hunter2")).ca(&authority.pem()).unwrap();
+    assert_eq!(fault(&wrong).await, refused);
 }
 
 #[tokio::test]

@@ -59,12 +59,13 @@ impl Standing {
     }
 }
 
-/// How long a store has kept what it was given: another marker says that everything from before is lost.
+/// How long a store has kept what it was given: another marker says that everything from before is lost, or the part of it that
+/// one of its servers had.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Marker {
-    /// Drawn at random when it began.
+    /// To be compared with others of the same store in this process.
     pub id: String,
-    /// When it began, by the clock of the store.
+    /// When it began, or the part that began last, by the clock of the store.
     pub since: UnixTime,
 }
 

@@ -59,9 +59,21 @@ impl RedisServer {
         self.port
     }
 
+    /// Where others than the test ask: encrypted, if it was started so.
+    pub(crate) fn outward(&self) -> u16 {
+        self.argument("--tls-port").map_or(self.port, |port| port.parse().unwrap())
+    }
+
+    fn argument(&self, name: &str) -> Option<&str> {
+        let at = self.more.iter().position(|word| word == name)?;
+        self.more.get(at + 1).map(|word| &**word)
+    }
+
     /// Sends one command and reads what there is of the answer.
     pub(crate) fn command(&self, words: &[&str]) -> String {
-        self.send(&[words])
+        let Some(password) = self.argument("--requirepass") else { return self.send(&[words]) };
+        let answer = self.send(&[&["AUTH", password], words]);
+        answer.strip_prefix("+OK\r\n").unwrap_or(&answer).to_owned()
     }
 
     /// The same as a user who needs no password.

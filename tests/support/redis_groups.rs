@@ -7,7 +7,10 @@
 )]
 
 use crate::redis::RedisServer;
-use std::time::{Duration, Instant};
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 
 /// A master and a replica, which takes over soon after three sentinels have lost sight of the master.
 pub(crate) struct Sentinels {
@@ -23,25 +26,33 @@ pub(crate) struct Cluster {
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// More arguments for a server with this folder.
+pub(crate) type More<'a> = &'a dyn Fn(&Path) -> Vec<String>;
+
 impl Sentinels {
     pub(crate) fn start() -> Self {
-        let master = RedisServer::start();
-        let of = master.port().to_string();
-        let replica = RedisServer::start_with(|_, _| {
-            vec!["--replicaof".into(), "127.0.0.1".into(), of.clone()]
+        Self::start_with(&|_| Vec::new(), "")
+    }
+
+    /// With more arguments for all, and more rules for the sentinels.
+    pub(crate) fn start_with(more: More<'_>, rules: &str) -> Self {
+        let master = RedisServer::start_with(|folder, _| more(folder));
+        let of = master.outward().to_string();
+        let replica = RedisServer::start_with(|folder, _| {
+            [vec!["--replicaof".into(), "127.0.0.1".into(), of.clone()], more(folder)].concat()
         });
         eventually("the replica is in step", || {
             replica.command(&["INFO", "replication"]).contains("master_link_status:up")
         });
         let rules = format!(
             "sentinel monitor main 127.0.0.1 {of} 2\nsentinel down-after-milliseconds main 500\n\
-             sentinel failover-timeout main 3000\nsentinel parallel-syncs main 1\n"
+             sentinel failover-timeout main 3000\nsentinel parallel-syncs main 1\n{rules}\n"
         );
         let sentinel = |_| {
             RedisServer::start_with(|folder, _| {
                 let file = folder.join("sentinel.conf");
                 std::fs::write(&file, &rules).unwrap();
-                vec![file.display().to_string(), "--sentinel".into()]
+                [vec![file.display().to_string(), "--sentinel".into()], more(folder)].concat()
             })
         };
         let this = Self { master, replica, sentinels: (0..3).map(sentinel).collect() };
@@ -56,9 +67,13 @@ impl Sentinels {
     }
 
     pub(crate) fn url(&self) -> String {
-        let hosts: Vec<_> =
-            self.sentinels.iter().map(|one| format!("127.0.0.1:{}", one.port())).collect();
-        format!("redis+sentinel://{}/main", hosts.join(","))
+        format!("redis+sentinel://{}/main", self.hosts())
+    }
+
+    /// All sentinels.
+    pub(crate) fn hosts(&self) -> String {
+        let host = |one: &RedisServer| format!("127.0.0.1:{}", one.outward());
+        self.sentinels.iter().map(host).collect::<Vec<_>>().join(",")
     }
 
     pub(crate) fn sentinel(&mut self, index: usize) -> &mut RedisServer {
@@ -68,27 +83,52 @@ impl Sentinels {
 
 impl Cluster {
     pub(crate) fn start() -> Self {
-        let master = |_| {
-            RedisServer::start_with(|_, _| {
-                ["--cluster-enabled", "yes", "--cluster-node-timeout", "500"]
-                    .into_iter()
-                    .chain(["--cluster-require-full-coverage", "no"])
-                    .map(str::to_owned)
-                    .collect()
-            })
-        };
-        let masters: Vec<_> = (0..3).map(master).collect();
+        Self::start_with(&|_| Vec::new())
+    }
+
+    /// With more arguments for all.
+    pub(crate) fn start_with(more: More<'_>) -> Self {
+        let masters: Vec<_> = (0..3).map(|_| Self::server(more)).collect();
         for (index, one) in masters.iter().enumerate() {
             let (first, last) = Self::slots(index);
             let range = [first.to_string(), last.to_string()];
             assert_eq!(one.command(&["CLUSTER", "ADDSLOTSRANGE", &range[0], &range[1]]), "+OK\r\n");
             let epoch = (index + 1).to_string();
             one.command(&["CLUSTER", "SET-CONFIG-EPOCH", &epoch]);
-            one.command(&["CLUSTER", "MEET", "127.0.0.1", &masters[0].port().to_string()]);
+            one.command(&["CLUSTER", "MEET", "127.0.0.1", &masters[0].outward().to_string()]);
         }
         let this = Self { masters };
         this.is_whole();
         this
+    }
+
+    /// A replica of the first master, in step with it and known to all.
+    pub(crate) fn replica(&self) -> RedisServer {
+        let replica = Self::server(&|_| Vec::new());
+        let id = self.masters[0].command(&["CLUSTER", "MYID"]);
+        let id = id.lines().nth(1).unwrap();
+        replica.command(&["CLUSTER", "MEET", "127.0.0.1", &self.masters[0].outward().to_string()]);
+        eventually("it may replicate", || {
+            replica.command(&["CLUSTER", "REPLICATE", id]) == "+OK\r\n"
+        });
+        eventually("the replica is in step", || {
+            replica.command(&["INFO", "replication"]).contains("master_link_status:up")
+        });
+        eventually("all know the replica", || {
+            self.masters.iter().all(|one| one.command(&["CLUSTER", "NODES"]).contains("slave"))
+        });
+        replica
+    }
+
+    fn server(more: More<'_>) -> RedisServer {
+        RedisServer::start_with(|folder, _| {
+            ["--cluster-enabled", "yes", "--cluster-node-timeout", "500"]
+                .into_iter()
+                .chain(["--cluster-require-full-coverage", "no"])
+                .map(str::to_owned)
+                .chain(more(folder))
+                .collect()
+        })
     }
 
     /// Waits until each server knows that all slots are served.
@@ -117,7 +157,7 @@ impl Cluster {
 
     pub(crate) fn url(&self) -> String {
         // One is enough to find the others.
-        format!("redis+cluster://127.0.0.1:{}", self.masters[2].port())
+        format!("redis+cluster://127.0.0.1:{}", self.masters[2].outward())
     }
 
     pub(crate) fn flush(&self) {

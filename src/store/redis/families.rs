@@ -71,7 +71,7 @@ pub(super) const MARKER: KeyFamily = family(
     "portcullis:marker",
     "string",
     Lifetime::Stays,
-    "a random number and the moment since when nothing was lost here",
+    "a random number and the moment since when nothing was lost here; in a cluster there are 32, each with `:{<number>}` behind",
 );
 #[cfg(feature = "otp")]
 pub(super) const PHONE: KeyFamily = family(

@@ -11,7 +11,7 @@ mod split;
 
 pub use families::{KeyFamily, Lifetime};
 
-use self::{connection::Link, schema::Schema, scripts::Scripts};
+use self::{connection::Link, marker::Markers, schema::Schema, scripts::Scripts};
 use super::{
     Adjustment, Answer, Asks, Block, Blocked, Marker, SharedStore, Standing, Store, StoreError,
     Take,
@@ -56,6 +56,7 @@ struct Inner {
     schema: Schema,
     scripts: Scripts,
     pepper: Pepper,
+    markers: Markers,
     #[cfg(any(test, feature = "test-util"))]
     clock: Option<Arc<dyn Clock>>,
 }
@@ -75,6 +76,7 @@ impl Redis {
             link,
             scripts: Scripts::new(),
             pepper,
+            markers: Markers::default(),
             #[cfg(any(test, feature = "test-util"))]
             clock: None,
         })))
@@ -149,6 +151,7 @@ impl Inner {
             schema: self.schema,
             scripts: Scripts::new(),
             pepper: self.pepper.clone(),
+            markers: Markers::default(),
             #[cfg(any(test, feature = "test-util"))]
             clock: self.clock.clone(),
         }

@@ -1,11 +1,14 @@
 //! The names of keys, in one place.
 
-use super::families as of;
+use super::{connection::slot, families as of};
 use crate::{
     key::{Hex, Key, KeyKind},
     limit::Name,
 };
 use std::fmt::{self, Display};
+
+/// Bands of slots that have a marker each: a server with twice a band's slots in a row has one.
+const BANDS: usize = 32;
 
 /// How keys are named. In a cluster, in braces is what all keys of one subject share, so that they are in one slot.
 #[derive(Clone, Copy, Debug)]
@@ -38,9 +41,21 @@ impl Schema {
         of::LIMIT.name(&[&name, &self.key(key)])
     }
 
-    /// What tells whether the server lost everything.
-    pub(super) fn marker(self) -> String {
-        of::MARKER.name(&[])
+    /// What tells whether a server lost everything: one, or one for each band of slots.
+    pub(super) fn markers(self) -> Vec<String> {
+        if !self.has_tags {
+            return vec![of::MARKER.name(&[])];
+        }
+        let mut tags = [None; BANDS];
+        for tag in 0.. {
+            let band = usize::from(slot::of(tag.to_string().as_bytes())) * BANDS / slot::COUNT;
+            tags[band].get_or_insert(tag);
+            if tags.iter().all(Option::is_some) {
+                break;
+            }
+        }
+        let pattern = of::MARKER.pattern;
+        tags.iter().flatten().map(|tag| format!("{pattern}:{{{tag}}}")).collect()
     }
 
     /// What passes with a phone within hours: challenges, messages, wrong codes, cooldowns. In braces always, as all
@@ -91,8 +106,8 @@ impl Schema {
             self.revocation(ip),
             self.strikes(ip),
             self.limit("example".into(), ip),
-            self.marker(),
         ];
+        let names = [names, self.markers()].concat();
         #[cfg(feature = "otp")]
         let names = [
             names,

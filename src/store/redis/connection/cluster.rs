@@ -88,6 +88,23 @@ impl Cluster {
         }
     }
 
+    /// Asks the server of a slot, unless it is one that does not answer: who needs its keys looks for it.
+    pub(super) async fn query<T: FromRedisValue>(
+        &self,
+        slot: u16,
+        command: &Cmd,
+    ) -> RedisResult<T> {
+        let known = self.0.map.load().of(slot);
+        let master = match known {
+            Some(master) => master,
+            None => self.master(slot).await?,
+        };
+        if master.is_suspect.load(Ordering::Relaxed) {
+            return Err(gone());
+        }
+        master.query(command).await
+    }
+
     /// All servers that have slots.
     pub(super) async fn masters(&self) -> RedisResult<Vec<Arc<Master>>> {
         if self.0.map.load().masters.is_empty() {

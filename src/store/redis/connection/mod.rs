@@ -4,7 +4,7 @@ mod cluster;
 mod line;
 mod script;
 mod sentinel;
-mod slot;
+pub(super) mod slot;
 mod target;
 mod told;
 
@@ -130,13 +130,13 @@ impl Link {
         .await
     }
 
-    /// Reads a text without a script, where there is one server; `None` in a cluster.
+    /// Reads a text without a script.
     pub(super) async fn read(&self, name: &str) -> Result<Option<String>, StoreError> {
         let command = command(&["GET", name]);
         self.within(async {
             match &self.way {
                 Way::One(line) => line.query(&command).await,
-                Way::Cluster(_) => Ok(None),
+                Way::Cluster(cluster) => cluster.query(slot::of(name.as_bytes()), &command).await,
             }
         })
         .await

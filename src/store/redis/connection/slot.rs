@@ -1,15 +1,15 @@
 //! Which slot of a cluster a key is in: CRC-16/XMODEM of its hash tag, by the Redis Cluster specification.
 
-const SLOTS: u16 = 16_384;
+pub(in crate::store::redis) const COUNT: usize = 16_384;
 
 /// The slot of a key: of what is between its first pair of braces, or of all of it.
-pub(super) fn of(key: &[u8]) -> u16 {
+pub(in crate::store::redis) fn of(key: &[u8]) -> u16 {
     let tag = || {
         let start = key.iter().position(|byte| *byte == b'{')? + 1;
         let length = key[start..].iter().position(|byte| *byte == b'}')?;
         (length > 0).then(|| &key[start..start + length])
     };
-    crc16(tag().unwrap_or(key)) % SLOTS
+    crc16(tag().unwrap_or(key)) % COUNT as u16
 }
 
 fn crc16(bytes: &[u8]) -> u16 {
@@ -29,9 +29,9 @@ mod tests {
         assert_eq!(crc16(b"123456789"), 0x31C3);
         assert_eq!(of(b"foo"), 12_182);
         assert_eq!(of(b"{user1000}.following"), of(b"user1000"));
-        assert_eq!(of(b"foo{{bar}}zap"), crc16(b"{bar") % SLOTS);
+        assert_eq!(of(b"foo{{bar}}zap"), crc16(b"{bar") % COUNT as u16);
         assert_eq!(of(b"foo{bar}{zap}"), of(b"bar"));
-        assert_eq!(of(b"foo{}{bar}"), crc16(b"foo{}{bar}") % SLOTS);
+        assert_eq!(of(b"foo{}{bar}"), crc16(b"foo{}{bar}") % COUNT as u16);
         assert_eq!(of(b"{open"), crc16(b"{open") % SLOTS);
     }
 }
