@@ -14,7 +14,7 @@ use openssl::{
 };
 use redis::RedisServer;
 use serde_json::json;
-use std::{io::Write, thread};
+use std::{collections::BTreeMap, io::Write, process::Stdio, thread};
 use support::{Answer, Folder, Server, poll, program, run};
 
 const PHONE: &str = "+919876543210";
@@ -109,6 +109,35 @@ fn requirement_34_two_instances_are_one_login() {
     assert_eq!(one.get_as("/api", &access).slug(), "token-invalid", "at the next request");
     let keys = server.command(&["KEYS", "*"]);
     assert!(!keys.contains("9876543210") && !keys.contains(&code), "{keys}");
+}
+
+#[test]
+fn requirement_1_a_code_is_in_the_store_while_it_lives_and_never_on_a_disk() {
+    let server = RedisServer::start();
+    let folder = configured(&server, "", &signing());
+    let files = || {
+        let files = std::fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().path());
+        files.map(|file| (file.clone(), std::fs::read(file).unwrap())).collect::<BTreeMap<_, _>>()
+    };
+    let before = files();
+    let config = folder.file("gateway.toml");
+    let mut command = program();
+    command.args(["--config", &config, "--listen", "127.0.0.1:0"]).stderr(Stdio::null());
+    let mut gateway = Server::start(&mut command);
+    let written = gateway.bytes_written_to_disk();
+    let challenges = || {
+        let names = server.command(&["KEYS", "otp:{*"]);
+        let name = names.lines().nth(2).expect("the hash of the phone");
+        server.command(&["HKEYS", name]).matches("challenge:").count()
+    };
+    let asked = gateway.post("/v1/otp/request", &[], &json!({ "phone": PHONE }));
+    assert_eq!(challenges(), 1);
+    let (id, code) = (text(&asked, "challenge_id"), gateway.code());
+    let verify = json!({ "challenge_id": id, "code": code });
+    assert_eq!(gateway.post("/v1/otp/verify", &[], &verify).status, 200);
+    assert_eq!(challenges(), 0);
+    assert_eq!(files(), before);
+    assert_eq!(gateway.bytes_written_to_disk(), written);
 }
 
 #[test]
