@@ -50,7 +50,7 @@ impl Clients {
             peer: None,
             untrusted: Arc::default(),
             silent: Arc::default(),
-            door: Door::new(),
+            door: Door::of("clients"),
         }
     }
 
