@@ -42,6 +42,17 @@ impl Times {
     pub(crate) fn record(&self, _: &Stopwatch) {}
 }
 
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Presence;
+
+impl Presence {
+    pub(crate) fn of_store() -> Self {
+        Self
+    }
+
+    pub(crate) fn set(&self, _: bool) {}
+}
+
 #[derive(Debug)]
 pub(crate) struct Stopwatch;
 
@@ -56,5 +67,3 @@ pub(crate) fn event(_: &Event) {}
 pub(crate) fn strike(_: Name) {}
 
 pub(crate) fn bad_token(_: TokenFault) {}
-
-pub(crate) fn store_is_up() {}

@@ -1,6 +1,6 @@
 use super::table;
 use crate::{
-    audit::{Act, Event},
+    audit::{Act, Event, Step},
     limit::Name,
     rejection::Reason,
 };
@@ -16,21 +16,30 @@ pub(crate) fn event(event: &Event) {
             one(table::BLOCKS_STARTED, &[cause.map_or("by-hand", Name::as_str)]);
         }
         Act::Unblocked(_) => one(table::BLOCKS_LIFTED, &[]),
-        Act::StoreLost => store(false, "lost"),
-        Act::StoreBack => store(true, "returned"),
+        Act::StoreLost => one(table::STORE_CHANGES, &["lost"]),
+        Act::StoreBack => one(table::STORE_CHANGES, &["returned"]),
         Act::StoreEmptied => one(table::STORE_CHANGES, &["emptied"]),
         Act::Login { step, .. } => one(table::LOGIN_STEPS, &[step.name()]),
         Act::UntrustedProxy | Act::ProxySilent => one(table::PROXY_FAULTS, &[event.act.name()]),
     }
 }
 
-fn one(metric: table::Metric, values: &[&'static str]) {
-    metric.counter(values).increment(1);
+/// Makes those whose first step must not be missed, as a rise from nothing is no rise for who computes rates.
+pub(super) fn begin() {
+    for change in ["lost", "returned", "emptied"] {
+        drop(table::STORE_CHANGES.counter(&[change]));
+    }
+    for step in Step::ALL {
+        drop(table::LOGIN_STEPS.counter(&[step.name()]));
+    }
+    drop(table::BLOCKS_STARTED.counter(&["by-hand"]));
+    for metric in [table::BLOCKS_LIFTED, table::MEMORY_OVERFLOW, table::MEMORY_LOST] {
+        drop(metric.counter(&[]));
+    }
 }
 
-fn store(is_up: bool, change: &'static str) {
-    table::STORE_UP.gauge(&[]).set(u8::from(is_up));
-    one(table::STORE_CHANGES, &[change]);
+fn one(metric: table::Metric, values: &[&'static str]) {
+    metric.counter(values).increment(1);
 }
 
 fn fault(reason: Reason) -> &'static str {

@@ -18,7 +18,7 @@ use crate::{
     eventual::Eventual,
     key::{Key, Pepper},
     limit::{Limit, Share},
-    meter::{self, Count},
+    meter::{Count, Presence},
 };
 use std::{fmt, sync::Arc};
 
@@ -54,6 +54,7 @@ struct Inner<S> {
     strict: bool,
     sink: Option<Arc<dyn Sink>>,
     alone: Alone,
+    up: Presence,
 }
 
 /// Counts decisions without the store.
@@ -150,8 +151,8 @@ impl<S: Store + Clone + 'static> Resilient<S> {
             blocked: Count::alone("blocked"),
             unavailable: Count::alone("unavailable"),
         };
-        meter::store_is_up();
-        Self(Arc::new(Inner { store, local, breaker, life, share, strict, sink, alone }))
+        let up = Presence::of_store();
+        Self(Arc::new(Inner { store, local, breaker, life, share, strict, sink, alone, up }))
     }
 }
 
