@@ -8,10 +8,10 @@ mod login;
 mod recorded;
 #[path = "support/redis.rs"]
 mod redis;
-#[path = "support/told.rs"]
-mod told;
 #[path = "support/tokens.rs"]
 mod tokens;
+#[path = "support/told.rs"]
+mod told;
 #[path = "support/walk.rs"]
 mod walk;
 
@@ -51,17 +51,17 @@ async fn what_a_layer_lets_in_and_refuses_is_counted_once_for_each_layer() {
     let limit = Limit::per_hour(2).named("few");
     let layer = RateLimitLayer::new(Memory::new()).limit(limit.clone()).named("mine");
     assert_eq!(statuses(&layer.layer(house()), ADA, &[], 3).await, [200, 200, 429]);
-    let of_the_layer = [
-        ("admitted_total{layer=mine}", 2),
-        ("refusals_total{layer=mine,reason=rate-limited}", 1),
-    ];
+    let of_the_layer =
+        [("admitted_total{layer=mine}", 2), ("refusals_total{layer=mine,reason=rate-limited}", 1)];
     assert_eq!(recorded.moved(), shown(&of_the_layer));
 
     // A pass decorates the refusal of the layer inside: this one let the request in.
     let two = RateLimitLayer::new(Memory::new()).layer(RequireAuth::new().layer(house()));
     assert_eq!(statuses(&two, ADA, &[], 1).await, [401]);
-    let of_both =
-        [("admitted_total{layer=limit}", 1), ("refusals_total{layer=require,reason=token-missing}", 1)];
+    let of_both = [
+        ("admitted_total{layer=limit}", 1),
+        ("refusals_total{layer=require,reason=token-missing}", 1),
+    ];
     assert_eq!(recorded.moved(), shown(&of_both));
 
     let shadow = limit.named("tried").shadow();
@@ -152,8 +152,7 @@ async fn a_memory_store_that_is_full_says_so() {
     let memory = fill().await;
     let stats = memory.stats();
     assert!(stats.overflowed > 0 && stats.lost > 0, "{stats:?}");
-    let expected =
-        [("memory_lost_total", stats.lost), ("memory_overflow_total", stats.overflowed)];
+    let expected = [("memory_lost_total", stats.lost), ("memory_overflow_total", stats.overflowed)];
     assert_eq!(recorded.moved(), shown(&expected));
 }
 

@@ -11,9 +11,7 @@ mod step;
 
 pub use step::Step;
 
-use crate::{
-    identity::Identity, key::Key, limit::Name, meter, rejection::Reason, store::Started,
-};
+use crate::{identity::Identity, key::Key, limit::Name, meter, rejection::Reason, store::Started};
 #[cfg(feature = "tracing")]
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::{fmt::Debug, net::IpAddr, sync::Arc, time::Duration};

@@ -44,7 +44,7 @@ impl Answers {
         Some(Door::of("gateway").refuse(request, rejection))
     }
 
-    fn answer(&self, request: &Parts) -> Response<Bytes> {
+    pub(super) fn answer(&self, request: &Parts) -> Response<Bytes> {
         let door = Door::of("gateway");
         if matches!(self, Self::NotFound) {
             return door.refuse(request, Reason::NotFound);

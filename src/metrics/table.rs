@@ -1,6 +1,8 @@
 //! Every metric, once: its name, its labels, and how the facade is asked for it.
 
-use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder, Unit, with_recorder};
+use metrics::{
+    Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder, Unit, with_recorder,
+};
 
 /// One metric of the [table](super).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -55,7 +55,11 @@ struct Cause {
 
 impl Blocks {
     pub(super) fn new(most: usize) -> Self {
-        Self { standing: Table::new(most), rungs: Table::new(most), lost: Tally::new(Count::lost()) }
+        Self {
+            standing: Table::new(most),
+            rungs: Table::new(most),
+            lost: Tally::new(Count::lost()),
+        }
     }
 
     /// How many keys have blocks, some of them perhaps ended.
