@@ -26,6 +26,7 @@
 //! | [`SecurityHeadersLayer`] | [`security_headers`] | presets, typed CSP, nonces |
 //! | [`Clients`] | [`client`] | the client's address over trusted proxies |
 //! | [`GateLayer`] | [`gate`] | a rule of your own |
+//! | none: counts all of them | `metrics` | what is counted, for which alert |
 //! | `Otp`, `OtpService` | `otp` | login by a code sent to a phone: functions, and a service |
 //!
 //! All of them keep the request body, the response body and the error type of the service inside. What

@@ -347,7 +347,7 @@ async fn the_table_is_all_that_is_counted_and_each_of_it_moves() {
         let name = key.key().name();
         let metric = ALL.into_iter().find(|metric| metric.name == name);
         let metric = metric.unwrap_or_else(|| panic!("{name} is not in the table"));
-        let labels: Vec<_> = key.key().labels().map(|label| label.key()).collect();
+        let labels: Vec<_> = key.key().labels().map(metrics::Label::key).collect();
         assert_eq!((&*labels, kind(&key)), (metric.labels, metric.kind.name()), "{name}");
         assert_eq!(help.as_deref(), Some(metric.help), "{name}");
         if count > 0 {

@@ -160,7 +160,8 @@ impl Gateway {
         ServiceBuilder::new().layer(self.headers.clone()).service(Admin { exporter, readiness })
     }
 
-    /// The gateway as a service, for a server of your own that puts [`PeerAddr`] into the requests.
+    /// The gateway as a service, for a server of your own that puts [`PeerAddr`](crate::client::PeerAddr) into
+    /// the requests.
     pub fn service<B: Body<Data: Send> + Send + 'static>(
         &self,
     ) -> impl Service<

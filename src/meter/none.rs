@@ -1,6 +1,6 @@
 use crate::{audit::Event, identity::TokenFault, limit::Name};
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Count;
 
 impl Count {
@@ -27,7 +27,7 @@ impl Count {
     pub(crate) fn one(&self) {}
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct Times;
 
 impl Times {
@@ -42,7 +42,7 @@ impl Times {
     pub(crate) fn record(&self, _: &Stopwatch) {}
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct Presence;
 
 impl Presence {
