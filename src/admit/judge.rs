@@ -7,6 +7,7 @@ use crate::{
     identity::{TokenFault, challenge},
     key::KeyKind,
     limit::{Decision, Encoded, Encoder},
+    meter::Count,
     rejection::{Reason, Rejection},
     store::{Answer, Blocked, Outcome, SharedStore, Standing, StoreError, Take},
 };
@@ -20,11 +21,19 @@ pub(crate) struct Judge {
     pub(crate) door: Door,
     pub(super) store: SharedStore,
     pub(super) encoder: Encoder,
+    admitted: Count,
 }
 
 impl Judge {
-    pub(super) fn new(store: SharedStore) -> Self {
-        Self { door: Door::new(), store, encoder: Encoder::default() }
+    pub(super) fn new(store: SharedStore, layer: &'static str) -> Self {
+        let door = Door::of(layer);
+        Self { admitted: door.admitted(), door, store, encoder: Encoder::default() }
+    }
+
+    /// Names the layer in audit events and metrics.
+    pub(crate) fn name(&mut self, layer: &'static str) {
+        self.door = self.door.clone().named(layer);
+        self.admitted = self.door.admitted();
     }
 
     pub(super) fn judge(
@@ -51,7 +60,7 @@ impl Judge {
                     let decision = Decision::new(self.store.clone(), takes, standings);
                     guarded.decision = Some(decision.inside(outer));
                 }
-                Verdict::admit(request, Admitted(encoded))
+                self.admit(request, encoded)
             }
             Outcome::Refused { wait, .. } => {
                 let mut rejection = Rejection::new(Reason::RateLimited).retry_after(wait);
@@ -69,6 +78,10 @@ impl Judge {
         }
     }
 
+    pub(super) fn admit(&self, request: request::Parts, says: Encoded) -> Verdict<Admitted> {
+        Verdict::admit(request, Admitted { says, count: self.admitted.clone() })
+    }
+
     fn report_shadows(&self, request: &request::Parts, takes: &[Take], standings: &[Standing]) {
         for (take, _) in exceeded(takes, standings).filter(|(take, _)| take.shadow) {
             self.door.record(request, Act::WouldRefuse(take.limit));
@@ -78,16 +91,21 @@ impl Judge {
 
 /// The pass of limits and blocks: tells on the way out how the client stands.
 #[derive(Debug, Default)]
-pub struct Admitted(Encoded);
+pub struct Admitted {
+    says: Encoded,
+    count: Count,
+}
 
 impl Admitted {
+    /// The headers alone, for a request that is refused all the same.
     pub(crate) fn write(self, headers: &mut HeaderMap) {
-        self.0.write(headers);
+        self.says.write(headers);
     }
 }
 
 impl Pass for Admitted {
     fn leave(self, answer: &mut response::Parts) {
+        self.count.one();
         self.write(&mut answer.headers);
     }
 }

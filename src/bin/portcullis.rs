@@ -3,7 +3,7 @@
 use clap::{Args, Parser, Subcommand};
 use portcullis::{
     ConfigError,
-    gateway::{Config, Demo, EnvFile, Gateway, LOOPBACK, Profile},
+    gateway::{Config, Demo, EnvFile, Gateway, LOOPBACK, Listeners, Profile},
     store::{Lifetime, Redis},
     token::Grant,
 };
@@ -110,10 +110,13 @@ async fn serve(Serve { config, env_file, listen }: Serve) -> Result<(), Box<dyn 
     log(config.profile());
     let gateway = Gateway::new(&config)?;
     gateway.check().await?;
-    let listener = bind(config.address()).await?;
+    let listeners = Listeners::bind(&config).await?;
     let stop = stop()?;
-    say(&format!("listening on http://{}\n", listener.local_addr()?));
-    gateway.serve(listener, stop).await;
+    say(&format!("listening on http://{}\n", listeners.address()?));
+    if let Some(address) = listeners.admin()? {
+        say(&format!("metrics on http://{address}/metrics\n"));
+    }
+    gateway.serve(listeners, stop).await;
     Ok(())
 }
 
@@ -121,14 +124,14 @@ async fn serve_demo(listen: Option<SocketAddr>) -> Result<(), Box<dyn Error>> {
     let demo = Demo::new(listen.unwrap_or(LOOPBACK))?;
     log(demo.config().profile());
     let gateway = Gateway::new(demo.config())?;
-    let listener = match listen {
-        Some(address) => bind(address).await?,
-        None => bind_near(LOOPBACK).await?,
+    let listeners = match listen {
+        Some(_) => Listeners::bind(demo.config()).await?,
+        None => bind_near(LOOPBACK).await?.into(),
     };
-    let address = listener.local_addr()?;
+    let address = listeners.address()?;
     let stop = stop()?;
     say(&format!("listening on http://{address}\n\n{}", demo.welcome(address)?));
-    gateway.serve(listener, stop).await;
+    gateway.serve(listeners, stop).await;
     Ok(())
 }
 
@@ -170,15 +173,10 @@ fn load(config: &Path, env_file: Option<PathBuf>) -> Result<Config, ConfigError>
     Config::load_with(config, &env)
 }
 
-async fn bind(address: SocketAddr) -> Result<TcpListener, ConfigError> {
-    let failed =
-        |error: io::Error| ConfigError::new(format!("cannot listen on {address}: {error}"));
-    TcpListener::bind(address).await.map_err(failed)
-}
-
 /// The next free port, when nobody asked for this one.
 async fn bind_near(address: SocketAddr) -> Result<TcpListener, ConfigError> {
-    for port in address.port()..address.port().saturating_add(100) {
+    let ports = address.port()..address.port().saturating_add(100);
+    for port in ports.chain([0]) {
         match TcpListener::bind((address.ip(), port)).await {
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
             bound => {
@@ -188,7 +186,7 @@ async fn bind_near(address: SocketAddr) -> Result<TcpListener, ConfigError> {
             }
         }
     }
-    bind(SocketAddr::new(address.ip(), 0)).await
+    Err(ConfigError::new(format!("cannot listen on {}: no port is free", address.ip())))
 }
 
 /// Lines for people in `dev`, JSON for machines elsewhere; `RUST_LOG` says what.

@@ -3,6 +3,7 @@ use crate::{
     audit::{self, Act, Event, Sink},
     key::{Key, phone_key},
     limit::Name,
+    meter,
     phone::Phone,
     store::{Asks, Block, Blocked, Outcome, SharedStore, StoreError, Strike},
 };
@@ -93,6 +94,7 @@ impl Blocklist {
         cause: Name,
         ladder: Ladder,
     ) -> Result<Option<Blocked>, StoreError> {
+        meter::strike(cause);
         let asks = Asks::new().strike(Strike { key, cause, ladder });
         let answer = self.store.admit(asks).await?;
         Ok(answer.started.first().map(|started| {
@@ -118,6 +120,7 @@ impl Blocklist {
         cause: Name,
         ladder: Ladder,
     ) -> Result<Option<Blocked>, StoreError> {
+        meter::strike(cause);
         let asks = Asks::new().absent(key).strike(Strike { key, cause, ladder });
         let answer = self.store.admit(asks).await?;
         for started in &answer.started {

@@ -41,11 +41,11 @@ impl Answers {
         }
         let mut rejection = Rejection::new(Reason::MethodNotAllowed);
         rejection.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
-        Some(Door::new().refuse(request, rejection))
+        Some(Door::of("gateway").refuse(request, rejection))
     }
 
-    fn answer(&self, request: &Parts) -> Response<Bytes> {
-        let door = Door::new();
+    pub(super) fn answer(&self, request: &Parts) -> Response<Bytes> {
+        let door = Door::of("gateway");
         if matches!(self, Self::NotFound) {
             return door.refuse(request, Reason::NotFound);
         }

@@ -12,6 +12,7 @@ use crate::{
     clock::{Clock, UnixTime},
     eventual::Eventual,
     identity::{Claims, TokenFault},
+    meter::{self, Count},
 };
 use bytes::Bytes;
 use std::sync::Arc;
@@ -21,6 +22,8 @@ pub(super) struct Examiner {
     pub(super) issuers: Arc<[Trusted]>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) cache: Option<TokenCache>,
+    pub(super) verified: Count,
+    pub(super) cached: Count,
 }
 
 /// A token of which all but the signature is good.
@@ -61,11 +64,28 @@ impl Examiner {
                 Checked { token, compact, header, payload, json, issuer, trusted, expires_at, now };
             Ok(go_on(seen))
         };
-        examine().unwrap_or_else(|fault| Eventual::Ready(Err(fault)))
+        examine().unwrap_or_else(|fault| {
+            meter::bad_token(fault);
+            Eventual::Ready(Err(fault))
+        })
     }
 
     /// The signature, and the claims if it holds.
     pub(super) fn conclude(
+        &self,
+        seen: &Checked<'_, '_>,
+        found: Found,
+        epoch: u64,
+    ) -> Result<Claims, TokenFault> {
+        let concluded = self.verify(seen, found, epoch);
+        match &concluded {
+            Ok(_) => self.verified.one(),
+            Err(fault) => meter::bad_token(*fault),
+        }
+        concluded
+    }
+
+    fn verify(
         &self,
         seen: &Checked<'_, '_>,
         found: Found,

@@ -5,6 +5,7 @@ use crate::{
     gate::{Door, Gate, Verdict, impl_layer, own_door},
     guarded::Guarded,
     identity::{Identity, challenge},
+    meter,
     rejection::Reason,
 };
 use http::request::Parts;
@@ -55,7 +56,7 @@ impl JwtLayer {
             verifier,
             source: TokenSource::default(),
             mode: Mode::default(),
-            door: Door::default(),
+            door: Door::of("jwt"),
         }
     }
 
@@ -95,7 +96,10 @@ impl JwtLayer {
                     Err(fault) => Identity::Invalid(fault),
                 })
             }),
-            Err(fault) => Eventual::Ready(Ok(Identity::Invalid(fault))),
+            Err(fault) => {
+                meter::bad_token(fault);
+                Eventual::Ready(Ok(Identity::Invalid(fault)))
+            }
         }
     }
 }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 ///
 /// It goes by what a [`JwtLayer`](super::JwtLayer) outside found, and verifies nothing itself; without
 /// such a layer everybody is refused.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 #[must_use]
 pub struct RequireAuth {
     door: Door,
@@ -22,10 +22,16 @@ pub struct RequireAuth {
 impl RequireAuth {
     /// Refuses anonymous requests and those with a bad token.
     pub fn new() -> Self {
-        Self::default()
+        Self { door: Door::of("require") }
     }
 
     own_door!(door);
+}
+
+impl Default for RequireAuth {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl Gate for RequireAuth {
@@ -96,7 +102,7 @@ impl RequireScope {
         let challenge = format!("Bearer error=\"insufficient_scope\", scope=\"{names}\"");
         let challenge = HeaderValue::try_from(challenge)
             .map_err(|_| ConfigError::new("the scopes do not fit a header"))?;
-        Ok(Self { scopes: scopes.into(), all, challenge, door: Door::default() })
+        Ok(Self { scopes: scopes.into(), all, challenge, door: Door::of("require") })
     }
 
     own_door!(door);

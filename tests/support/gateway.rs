@@ -56,6 +56,11 @@ pub(crate) fn post(to: SocketAddr, path: &str, headers: &[(&str, &str)], body: &
     send(to, format!("POST {path}").as_bytes(), &headers, &body.to_string())
 }
 
+/// Asks another listener than that of a server.
+pub(crate) fn ask(to: SocketAddr, method: &str, path: &str) -> Answer {
+    send(to, format!("{method} {path}").as_bytes(), &[], "")
+}
+
 fn connect(to: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(to).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();

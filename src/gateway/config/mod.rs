@@ -3,6 +3,7 @@
 mod env_file;
 mod keys;
 mod limits;
+mod listen;
 mod otp;
 mod routes;
 mod sections;
@@ -37,6 +38,7 @@ use std::{fs, net::SocketAddr, path::Path};
 pub struct Config {
     pub(super) profile: Profile,
     pub(super) address: SocketAddr,
+    pub(super) admin: Option<SocketAddr>,
     pub(super) clients: Clients,
     pub(super) store: StoreConfig,
     /// Of paths that no route names.
@@ -93,8 +95,7 @@ impl Config {
         let file: File = toml::from_str(text).map_err(|error| text::explain(text, &error))?;
         let profile = file.profile;
         sources.env.check(profile)?;
-        let address = file.listen.address;
-        reachable(profile, address).map_err(|error| error.within("[listen] address"))?;
+        let (address, admin) = file.listen.build(profile)?;
         let issuer = file
             .token
             .as_ref()
@@ -118,6 +119,7 @@ impl Config {
         Ok(Self {
             profile,
             address,
+            admin,
             clients,
             store,
             stray_limits: routes::of_strays(&routes, &limits),
@@ -141,13 +143,19 @@ impl Config {
         self.address
     }
 
+    /// Where to listen for operators, if anywhere.
+    pub fn admin(&self) -> Option<SocketAddr> {
+        self.admin
+    }
+
     /// Listens elsewhere than the file says.
     ///
     /// # Errors
     ///
-    /// When the profile is `dev` and the address is not loopback.
+    /// When the profile is `dev` and the address is not loopback, and when it is the one for operators.
     pub fn listen(mut self, address: SocketAddr) -> Result<Self, ConfigError> {
-        reachable(self.profile, address)?;
+        listen::reachable(self.profile, address)?;
+        listen::apart(address, self.admin)?;
         self.address = address;
         Ok(self)
     }
@@ -166,17 +174,6 @@ impl Config {
     pub fn issuer_is_fresh(&self) -> bool {
         self.issuer_is_fresh
     }
-}
-
-/// Nobody but the machine itself reaches a gateway whose keys were made up.
-fn reachable(profile: Profile, address: SocketAddr) -> Result<(), ConfigError> {
-    if profile == Profile::Dev && !address.ip().is_loopback() {
-        return Err(ConfigError::new(format!(
-            "profile \"dev\" listens on loopback only, not on {address}: use --config FILE and in it set \
-             profile = \"standard\""
-        )));
-    }
-    Ok(())
 }
 
 fn login(file: &File, sources: Sources<'_>) -> Result<Option<LoginConfig>, ConfigError> {

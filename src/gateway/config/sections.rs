@@ -3,6 +3,7 @@
 use super::{
     keys::{self, SecretRef, Sources},
     limits::LimitSection,
+    listen::ListenSection,
     otp::OtpSection,
     routes::RouteSection,
     store::StoreSection,
@@ -12,14 +13,13 @@ use crate::{
     client::{Clients, Forwarding},
     duration,
     error::ConfigError,
-    gateway::LOOPBACK,
     jwt::{Algorithm, Keys, TrustedIssuer},
     profile::Profile,
     security_headers::SecurityHeadersLayer,
 };
 use http::HeaderName;
 use serde::Deserialize;
-use std::{net::SocketAddr, num::NonZeroU8, time::Duration};
+use std::{num::NonZeroU8, time::Duration};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -42,18 +42,6 @@ pub(super) struct File {
     pub(super) headers: HeadersSection,
     #[serde(default)]
     pub(super) route: Vec<RouteSection>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ListenSection {
-    pub(super) address: SocketAddr,
-}
-
-impl Default for ListenSection {
-    fn default() -> Self {
-        Self { address: LOOPBACK }
-    }
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -60,7 +60,7 @@ impl OtpService {
     pub fn new(otp: Otp) -> Self {
         let store: SharedStore = otp.0.store.clone();
         // Whatever a request says of itself: nobody here takes a gRPC status with HTTP 200 for a refusal.
-        let mut guard = Portcullis::new(store).render(Problem);
+        let mut guard = Portcullis::new(store).named("otp").render(Problem);
         if let Some(sink) = &otp.0.sink {
             guard = guard.audit(Arc::clone(sink));
         }
