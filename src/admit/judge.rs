@@ -112,18 +112,22 @@ impl Pass for Admitted {
 
 /// The refusal that a block leads to, for handlers that ask a [`Blocklist`](crate::Blocklist) by themselves.
 ///
-/// A blocked session, and a block on what was issued until a moment, are revoked tokens: a new login
-/// helps. A block without an end is a denial.
+/// A blocked session, token or issuer, and a block on what was issued until a moment, are revoked tokens: a new
+/// login helps. A block without an end is a denial.
 impl From<Blocked> for Rejection {
     fn from(Blocked { key, remaining, since }: Blocked) -> Self {
         match remaining {
-            _ if since.is_some() || key.kind() == KeyKind::Session => {
+            _ if since.is_some() || is_of_token(key.kind()) => {
                 challenge::reject(Reason::TokenInvalid(TokenFault::Revoked))
             }
             Some(remaining) => Self::new(Reason::Blocked).retry_after(remaining),
             None => Self::new(Reason::Denied),
         }
     }
+}
+
+const fn is_of_token(kind: KeyKind) -> bool {
+    matches!(kind, KeyKind::Session | KeyKind::Token | KeyKind::Issuer)
 }
 
 /// 503, to be tried again after a second. The error's text is for logs and is not told.

@@ -31,7 +31,7 @@ pub(crate) struct Walk {
     pub(crate) addresses: AddressRules,
     /// Keys that must not be blocked.
     pub(crate) absent: SmallVec<[KeyBy; 2]>,
-    /// Whether sessions and subjects of good tokens must not be revoked.
+    /// Whether good tokens, their sessions, subjects and issuers must not be revoked.
     pub(crate) revocations: bool,
     /// What bad tokens lead to.
     pub(crate) bad_tokens: Option<Ladder>,
@@ -143,8 +143,7 @@ impl Walk {
             asks.absent.push(Absent { key, issued_at });
         }
         if let (true, Some(claims)) = (self.revocations, identity.claims()) {
-            let keys = [claims.session_key(pepper), claims.subject_key(pepper)];
-            for key in keys.into_iter().flatten() {
+            for key in claims.revocable(pepper).into_iter().flatten() {
                 asks.absent.push(Absent { key, issued_at });
             }
         }

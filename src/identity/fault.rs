@@ -37,7 +37,7 @@ pub enum TokenFault {
     LivesTooLong,
     /// `aud` does not name this resource.
     WrongAudience,
-    /// The token, its session or its subject was revoked.
+    /// The token, its session, its subject or all of its issuer was revoked.
     Revoked,
 }
 

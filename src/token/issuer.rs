@@ -1,6 +1,6 @@
 use super::published::Published;
 #[cfg(feature = "otp")]
-use crate::key::{Key, Pepper};
+use crate::key::{Key, KeyKind, Pepper};
 use crate::{
     clock::{Clock, SystemClock},
     error::ConfigError,
@@ -176,7 +176,7 @@ impl Issuer {
 
     /// What its tokens' [`Claims::session_key`](crate::Claims::session_key) is for this `sid`.
     pub(crate) fn session_key(&self, pepper: &Pepper, sid: &str) -> Key {
-        pepper.session(&self.name, sid)
+        pepper.of_issuer(KeyKind::Session, &self.name, sid)
     }
 
     /// What it reads the time from.

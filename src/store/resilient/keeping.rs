@@ -171,5 +171,5 @@ fn blocked(Blocked { key, remaining, since }: Blocked) -> Answer {
 }
 
 fn is_of_token(key: Key) -> bool {
-    matches!(key.kind(), KeyKind::Session | KeyKind::Subject)
+    matches!(key.kind(), KeyKind::Session | KeyKind::Token | KeyKind::Subject | KeyKind::Issuer)
 }
