@@ -74,7 +74,9 @@ impl Folder {
                    REDIS_PASSWORD=LdY8sHf1GaPuE4iOV0r9xTz3\n";
         fs::write(path.join(".env"), env).unwrap();
         #[cfg(unix)]
-        fs::set_permissions(path.join(".env"), PermissionsExt::from_mode(0o600)).unwrap();
+        for name in [".env", "signing.pem", "old.pem"] {
+            fs::set_permissions(path.join(name), PermissionsExt::from_mode(0o600)).unwrap();
+        }
         Self(path)
     }
 }
@@ -88,6 +90,6 @@ impl Drop for Folder {
 /// The public key as a JWK.
 fn public(pem: &[u8], algorithm: Algorithm) -> Value {
     let issuer = Issuer::from_pem("idp", "api", pem, algorithm).unwrap();
-    let mut set: Value = serde_json::from_str(issuer.jwks()).unwrap();
+    let mut set: Value = serde_json::from_str(&issuer.jwks()).unwrap();
     set["keys"][0].take()
 }

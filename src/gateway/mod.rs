@@ -40,6 +40,7 @@ mod answers;
 mod config;
 mod connection;
 mod demo;
+mod key_watch;
 mod login;
 mod page;
 mod path;
@@ -49,6 +50,7 @@ mod routes;
 mod server;
 
 pub use crate::profile::Profile;
-pub use config::{Config, EnvFile};
+pub use config::{Config, EnvFile, parse_duration};
 pub use demo::{Demo, LOOPBACK};
+pub use key_watch::KeyWatch;
 pub use server::Gateway;

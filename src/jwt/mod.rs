@@ -80,15 +80,18 @@ mod cache;
 mod compact;
 mod examine;
 mod fixed;
+mod fresh;
 mod header;
 mod jose;
 mod json;
 mod jwk;
+mod key_set;
 mod keys;
 mod layer;
 mod material;
 mod payload;
 mod require;
+mod ring;
 mod secret;
 mod signing;
 mod trusted;
@@ -105,9 +108,13 @@ pub use verifier::Verifier;
 #[cfg(feature = "otp")]
 pub(crate) use bearer::{cookie, token68};
 pub(crate) use compact::MAX_TOKEN;
+pub(crate) use fresh::FreshKey;
+pub(crate) use key_set::KeySet;
 pub(crate) use require::is_scope;
 #[cfg(feature = "axum")]
 pub(crate) use require::known;
+pub(crate) use ring::{Ring, Rings, Timed};
 #[cfg(feature = "otp")]
 pub(crate) use secret::check as check_secret;
 pub(crate) use signing::SigningKey;
+pub(crate) use trusted::MAX_LEEWAY;

@@ -89,21 +89,33 @@
 mod cookies;
 mod grant;
 mod issuer;
+mod jwks;
+mod key_file;
 mod mint;
-mod published;
+mod new_key;
+mod private_file;
+mod private_set;
+mod publish;
 #[cfg(feature = "otp")]
 mod refresh;
 #[cfg(feature = "otp")]
 mod sessions;
+mod standing;
 
 #[cfg(feature = "otp")]
 #[cfg_attr(docsrs, doc(cfg(feature = "otp")))]
 pub use cookies::Cookies;
 pub use grant::{Grant, MintError};
 pub use issuer::Issuer;
+pub use jwks::JwksService;
+pub use key_file::KeyFile;
+pub use new_key::NewKey;
+#[cfg(feature = "gateway")]
+pub(crate) use private_file::is_exposed;
 #[cfg(feature = "otp")]
 #[cfg_attr(docsrs, doc(cfg(feature = "otp")))]
 pub use refresh::RefreshToken;
 #[cfg(feature = "otp")]
 #[cfg_attr(docsrs, doc(cfg(feature = "otp")))]
 pub use sessions::{Opened, Opening, Rotated, Rotation, Session, SessionId, Sessions};
+pub use standing::{KeyStanding, KeyState};

@@ -288,8 +288,17 @@ impl Folder {
         &self.0
     }
 
+    /// Writes a file that nobody else can read.
     pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) {
         fs::write(self.0.join(name), content).unwrap();
+        self.allow(name, 0o600);
+    }
+
+    /// Sets who may read a file.
+    pub(crate) fn allow(&self, name: &str, mode: u32) {
+        #[cfg(unix)]
+        fs::set_permissions(self.0.join(name), std::os::unix::fs::PermissionsExt::from_mode(mode))
+            .unwrap();
     }
 
     pub(crate) fn file(&self, name: &str) -> String {
