@@ -1,7 +1,7 @@
 //! Run with `cargo run --example jwt_issuer --features axum,jwt`, then
 //!
 //! ```sh
-//! curl -i http://127.0.0.1:3000/.well-known/jwks.json   # 200, "kty":"EC", max-age=300, an ETag
+//! curl -i http://127.0.0.1:3000/.well-known/jwks.json   # 200, "kty":"EC", max-age=300, etag
 //! curl -i http://127.0.0.1:3000/me                      # 401, www-authenticate: Bearer
 //! TOKEN=$(curl -s -X POST http://127.0.0.1:3000/token/user-1)
 //! curl -i http://127.0.0.1:3000/me -H "authorization: Bearer $TOKEN"        # 200, user-1 of acme

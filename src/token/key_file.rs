@@ -79,7 +79,8 @@ impl KeyFile {
         Self::read(path.as_ref(), true).map_err(|error| error.within(path.as_ref().display()))
     }
 
-    fn read(path: &Path, may_be_exposed: bool) -> Result<Self, ConfigError> {
+    /// Reads a file; errors do not name it.
+    pub(crate) fn read(path: &Path, may_be_exposed: bool) -> Result<Self, ConfigError> {
         let (text, exposed) = private_file::read(path)?;
         if let (Some(error), false) = (&exposed, may_be_exposed) {
             return Err(error.clone());

@@ -127,10 +127,8 @@ impl Reader<'_> {
         }
         match keys.path(self.sources) {
             Some(path) => {
-                let file = match self.profile {
-                    Profile::Dev => KeyFile::open_exposed(path)?,
-                    _ => KeyFile::open(path)?,
-                };
+                let file = KeyFile::read(&path, self.profile == Profile::Dev);
+                let file = file.map_err(|error| error.within(keys))?;
                 Ok((Issuer::from_file(issuer, audience, &file)?, Some(file)))
             }
             None => {
