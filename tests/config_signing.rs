@@ -104,7 +104,7 @@ fn what_cannot_be_is_refused_with_its_reason() {
         ("keys = \"file:signing.jwks\"\njwks_max_age = \"2h\"", "1 to 60 minutes"),
         (
             "keys = \"file:signing.jwks\"\nrotat = \"30d\"",
-            "unknown key `rotat`, did you mean `rotate`",
+            "unknown key `rotat`; did you mean `rotate`",
         ),
         ("keys = \"file:none.json\"", "file:none.json: there is no key"),
         ("keys = \"file:secret.json\"", "file:secret.json: key 1: `k` of the JWK is not base64url"),

@@ -11,7 +11,7 @@ use openssl::{
 use portcullis::{
     gateway::{Config, EnvFile, Gateway},
     jwt::Algorithm,
-    token::Issuer,
+    token::{Issuer, NewKey},
 };
 use serde_json::{Value, json};
 #[cfg(unix)]
@@ -65,18 +65,15 @@ impl Folder {
         let keys = [(&ec, Algorithm::ES256), (&rsa, Algorithm::RS256)];
         let keys: Vec<Value> = keys.into_iter().map(|(pem, alg)| public(pem, alg)).collect();
         fs::write(path.join("jwks.json"), json!({ "keys": keys }).to_string()).unwrap();
-        fs::write(path.join("signing.pem"), &ec).unwrap();
-        let old = PKey::from_ec_key(EcKey::generate(&curve).unwrap()).unwrap();
-        fs::write(path.join("old.pem"), old.private_key_to_pem_pkcs8().unwrap()).unwrap();
+        let _ = fs::remove_file(path.join("signing.jwks"));
+        NewKey::generate(Algorithm::ES256).unwrap().write_set(path.join("signing.jwks")).unwrap();
         let env = "OTP_PEPPER=V0r9xTz3JmB2nKc5LdY8sHf1GaPuE4iO\n\
                    STORE_PEPPER=Hf1GaPuE4iOV0r9xTz3JmB2nKc5LdY8s\n\
                    JWT_REFRESH_SECRET=q7Vw0r9xTz3JmB2nKc5LdY8sHf1GaPuE\nREVIEW_CODE=407193\n\
                    REDIS_PASSWORD=LdY8sHf1GaPuE4iOV0r9xTz3\n";
         fs::write(path.join(".env"), env).unwrap();
         #[cfg(unix)]
-        for name in [".env", "signing.pem", "old.pem"] {
-            fs::set_permissions(path.join(name), PermissionsExt::from_mode(0o600)).unwrap();
-        }
+        fs::set_permissions(path.join(".env"), PermissionsExt::from_mode(0o600)).unwrap();
         Self(path)
     }
 }

@@ -230,6 +230,10 @@ fn a_file_that_is_broken_changes_nothing() {
             "key 1: the secret can be guessed",
         ),
         (
+            r#"{"keys":[{"kty":"oct","alg":"HS256","kid":"","k":"VjByOXhUejNKbUIybktjNUxkWThzSGYxR2FQdUU0aU8"}]}"#,
+            "key 1: `kid` of the JWK",
+        ),
+        (
             r#"{"keys":[{"kty":"oct","alg":"HS256","k":"VjByOXhUejNKbUIybks"}]}"#,
             "at least 32 bytes",
         ),

@@ -72,7 +72,8 @@
 //! * Take `typ` `JWT` only if the issuer offers nothing better: ID tokens often carry it too.
 //! * A secret that several services share lets each of them issue tokens for all: prefer a key pair.
 //! * A token from a cookie needs protection against forged requests, see [`TokenSource::or_cookie`].
-//! * Keys that are fixed here change with a restart only; replacing them starts an empty cache.
+//! * Keys that are fixed here change with a restart only; replacing them starts an empty cache. Those of an
+//!   [`Issuer`](crate::token::Issuer) with a key file change with the file, and end what was remembered.
 
 mod algorithm;
 mod bearer;

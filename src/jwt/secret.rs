@@ -59,7 +59,7 @@ fn is_pattern(secret: &[u8]) -> bool {
 }
 
 fn is_known(secret: &[u8]) -> bool {
-    const STARTS: [&str; 28] = [
+    const STARTS: [&str; 24] = [
         "secret",
         "password",
         "changeme",
@@ -82,10 +82,6 @@ fn is_known(secret: &[u8]) -> bool {
         "thisis",
         "topsecret",
         "verysecret",
-        "tokensecret",
-        "accesssecret",
-        "refreshsecret",
-        "accesstoken",
         "keyboardcat",
         "shhhh",
     ];

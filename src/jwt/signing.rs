@@ -1,6 +1,7 @@
 use super::{
     Algorithm,
     fresh::FreshKey,
+    header::is_kid,
     jose::{self, Sign},
     jwk::Jwk,
     keys::VerifyingKey,
@@ -65,6 +66,10 @@ impl SigningKey {
         kid: Option<String>,
     ) -> Result<Self, ConfigError> {
         secret::check(secret, algorithm)?;
+        if kid.as_deref().is_some_and(|kid| !is_kid(kid)) {
+            // No verifier of ours would take a token that names it.
+            return Err(ConfigError::new("`kid` of the JWK is not 1 to 128 printable letters"));
+        }
         let verifying = VerifyingKey::of_secret(secret, algorithm)?.named(kid);
         let sign = Box::new(jose::hmac(secret, algorithm)?);
         Ok(Self { algorithm, header: header(&verifying), sign, public: None, verifying })

@@ -96,6 +96,25 @@ mod tests {
         );
     }
 
+    #[cfg(feature = "otp")]
+    #[test]
+    fn tokens_of_a_login_end_at_different_moments_and_none_too_late() {
+        let issuer = issuer().clock(ManualClock::at(UnixTime::from_secs(1_700_000_000)));
+        for (lifetime, least) in [(900, 855), (60, 57), (3600, 3420)] {
+            let issuer = issuer.clone().lifetime(Duration::from_secs(lifetime)).unwrap();
+            let mut seen = std::collections::BTreeSet::new();
+            for _ in 0..200 {
+                let (token, good_for) = issuer.mint_spread(&Grant::new("u")).unwrap();
+                let claims = part(&token, 1);
+                let (iat, exp) = (claims["iat"].as_u64().unwrap(), claims["exp"].as_u64().unwrap());
+                assert_eq!(exp - iat, good_for.as_secs());
+                assert!((least..=lifetime).contains(&good_for.as_secs()), "{good_for:?}");
+                seen.insert(good_for);
+            }
+            assert!(seen.len() > 3, "{seen:?}");
+        }
+    }
+
     #[test]
     fn a_grant_cannot_overrule_the_issuer() {
         let mint = |grant: Grant| issuer().mint(&grant).map(drop);

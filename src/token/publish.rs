@@ -38,7 +38,7 @@ impl Issuer {
     }
 
     /// Publishes and trusts the keys of `other` as well, which sign nothing here: those that signed before,
-    /// until their last token has expired; or the next one, before it signs. A [`KeyFile`] does all that by itself.
+    /// until their last token has expired; or the next one, before it signs. A [`KeyFile`](super::KeyFile) does all that by itself.
     ///
     /// ```
     /// use portcullis::{ConfigError, jwt::Algorithm, token::Issuer};
@@ -54,7 +54,7 @@ impl Issuer {
     /// # Errors
     ///
     /// When `other` has another name or audience or the same key, or one of both signs with a secret or has its keys from
-    /// a [`KeyFile`].
+    /// a [`KeyFile`](super::KeyFile).
     pub fn with_key_of(mut self, other: &Self) -> Result<Self, ConfigError> {
         if (&self.name, &self.audience) != (&other.name, &other.audience) {
             return Err(ConfigError::new(
