@@ -14,7 +14,6 @@ use std::{
     fs,
     os::unix::fs::{MetadataExt, PermissionsExt, symlink},
     path::Path,
-    sync::atomic::{AtomicBool, Ordering},
     thread,
     time::Duration,
 };
@@ -152,23 +151,22 @@ fn a_change_keeps_the_mode_the_link_and_what_it_does_not_know() {
 #[test]
 fn nobody_sees_half_a_file() {
     let folder = Folder::new();
-    let (one, done) = (Instance::new(&folder), AtomicBool::new(false));
+    let one = Instance::new(&folder);
     let seen = thread::scope(|scope| {
-        let reader = scope.spawn(|| {
-            let mut seen = 0;
-            while !done.load(Ordering::Acquire) {
-                let file = KeyFile::open(folder.path()).unwrap();
-                assert!(!file.standings().is_empty());
-                seen += 1;
+        let writer = scope.spawn(|| {
+            for _ in 0..30 {
+                one.file.rotate(Duration::from_secs(5)).unwrap();
+                one.clock.advance(HOUR);
             }
-            seen
         });
-        for _ in 0..30 {
-            one.file.rotate(Duration::from_secs(5)).unwrap();
-            one.clock.advance(HOUR);
+        let mut seen = 0;
+        while !writer.is_finished() {
+            let file = KeyFile::open(folder.path()).unwrap();
+            assert!(!file.standings().is_empty());
+            seen += 1;
         }
-        done.store(true, Ordering::Release);
-        reader.join().unwrap()
+        writer.join().unwrap();
+        seen
     });
     assert!(seen > 10, "{seen}");
     // Those that are gone have left the file: a key is needed for an hour after the last one.
