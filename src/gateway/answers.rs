@@ -6,6 +6,7 @@ use crate::{
     guarded::Guarded,
     identity::Claims,
     rejection::{Reason, Rejection},
+    token::JwksService,
 };
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, header, request::Parts};
@@ -26,7 +27,7 @@ pub(super) enum Answers {
     /// Says that the process is there.
     Health,
     /// The public keys of our own issuer.
-    Jwks(Bytes),
+    Jwks(JwksService),
     /// The page of the demo.
     Page(Page),
     /// For paths that no route names.
@@ -55,7 +56,7 @@ impl Answers {
         match self {
             Self::Hello => json_answer(hello(request).into(), "no-store"),
             Self::Health => json_answer(Bytes::from_static(b"{\"status\":\"ok\"}"), "no-store"),
-            Self::Jwks(keys) => json_answer(keys.clone(), "public, max-age=300"),
+            Self::Jwks(keys) => keys.answer(request),
             Self::Page(page) => page.answer(request),
             Self::NotFound => door.refuse(request, Reason::NotFound),
         }

@@ -22,6 +22,9 @@
 //! [`Portcullis`](crate::Portcullis) over one store. A path that no route names is 404, after the limits
 //! that all routes share, or after all limits if they share none.
 //!
+//! The file of the signing keys is followed while the gateway runs, and the next key is made when it is due; see
+//! [`KeyWatch`].
+//!
 //! `GET /healthz`, `GET /readyz` and, with a `[token]` section, `GET /.well-known/jwks.json` are always there and are not
 //! limited. So is the page at `/` of a [`Demo`], which has security headers of its own.
 //!
@@ -50,6 +53,7 @@ mod config;
 mod connection;
 mod demo;
 mod exporter;
+mod key_watch;
 mod listeners;
 mod login;
 mod page;
@@ -60,7 +64,8 @@ mod routes;
 mod server;
 
 pub use crate::profile::Profile;
-pub use config::{Config, EnvFile};
+pub use config::{Config, EnvFile, parse_duration};
 pub use demo::{Demo, LOOPBACK};
+pub use key_watch::KeyWatch;
 pub use listeners::Listeners;
 pub use server::Gateway;

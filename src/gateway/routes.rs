@@ -1,6 +1,6 @@
 use super::{
     answers::Answers,
-    config::{Auth, Config, HEALTH, KEYS, RouteConfig, is_within},
+    config::{Auth, Config, HEALTH, RouteConfig, is_within},
     login,
     readiness::Readiness,
 };
@@ -14,8 +14,8 @@ use crate::{
     security_headers::SecurityHeadersLayer,
     stack::Portcullis,
     store::SharedStore,
+    token::JwksService,
 };
-use bytes::Bytes;
 use futures_util::future::Either;
 use http::Request;
 use http_body::Body;
@@ -74,8 +74,7 @@ impl Routes {
         };
         built_in(HEALTH, None, Answers::Health);
         if let Some(issuer) = &config.issuer {
-            let keys = Bytes::copy_from_slice(issuer.jwks().as_bytes());
-            built_in(KEYS, None, Answers::Jwks(keys));
+            built_in(JwksService::PATH, None, Answers::Jwks(JwksService::new(issuer.clone())));
         }
         if let Some(page) = &config.page {
             built_in("/", Some(page.headers()), Answers::Page(page.clone()));

@@ -3,6 +3,7 @@ use super::{
     admin::Admin,
     config::{Config, StoreConfig},
     exporter::Exporter,
+    key_watch::KeyWatch,
     listeners::Listeners,
     login, path,
     places::Places,
@@ -40,6 +41,8 @@ pub struct Gateway {
     /// Whose pages may use the cookies, where tokens are in cookies.
     origins: Option<Origins>,
     courier: Option<Courier>,
+    key_watch: Option<KeyWatch>,
+    warnings: Vec<String>,
     store: StoreConfig,
     readiness: Readiness,
     /// Where there is a listener for operators.
@@ -77,6 +80,8 @@ impl Gateway {
             routes: Routes::new(config, &(store as SharedStore), readiness.clone(), login),
             origins: config.login.as_ref().and_then(|login| Some(login.cookies.clone()?.1)),
             courier,
+            key_watch: config.key_watch.clone(),
+            warnings: config.warnings.clone(),
             store: config.store.clone(),
             readiness,
             exporter,
@@ -85,11 +90,15 @@ impl Gateway {
 
     /// Looks at the store before anything is served, for two seconds at most. A store that does not answer is no reason not to
     /// start, and neither is one that may forget what it is given outside the profile `banking`: both are warnings in the log.
+    /// So is what the profile `dev` alone allows.
     ///
     /// # Errors
     ///
     /// When the store answers and cannot be used, such as a server that is too old or refuses the password.
     pub async fn check(&self) -> Result<(), ConfigError> {
+        for warning in &self.warnings {
+            tracing::warn!("{warning}");
+        }
         if let Some(warning) = self.store.check().await.map_err(|error| error.within("[store]"))? {
             tracing::warn!("[store]: {warning}");
         }
@@ -101,6 +110,12 @@ impl Gateway {
         self.courier.take()
     }
 
+    /// What follows the file of the signing keys, to be spawned by a server of your own; [`serve`](Self::serve) does that by
+    /// itself.
+    pub fn key_watch(&mut self) -> Option<KeyWatch> {
+        self.key_watch.take()
+    }
+
     /// Serves until `shutdown` is ready, then lets requests under way end, for ten seconds at most.
     pub async fn serve(
         mut self,
@@ -110,6 +125,7 @@ impl Gateway {
         let Listeners { public, admin } = listeners.into();
         let (stop, stopped) = watch::channel(());
         let courier = self.courier().map(|courier| tokio::spawn(courier.run()));
+        let key_watch = self.key_watch().map(|watch| tokio::spawn(watch.run()));
         {
             let places = Places::new(MAX_CONNECTIONS, MAX_OF_PEER);
             let key = |peer| self.clients.of_connection(peer);
@@ -135,6 +151,9 @@ impl Gateway {
         }
         drop(self);
         stop.send_replace(());
+        if let Some(watch) = key_watch {
+            watch.abort();
+        }
         // With the last connection the last handle of the login is gone, and the courier ends with what it has.
         let _ = timeout(DRAIN_TIMEOUT, async {
             stop.closed().await;

@@ -94,13 +94,14 @@ impl Examiner {
         let signature = seen.compact.signature()?;
         let signed = seen.compact.signed.as_bytes();
         let keys = found?;
-        if !keys.iter().any(|key| key.verify(signed, &signature)) {
+        let Some(key) = keys.iter().find(|key| key.verify(signed, &signature)) else {
             let kid = seen.header.kid();
             let named = kid.is_some() && keys.iter().any(|key| key.kid.as_deref() == kid);
             return Err(if named { TokenFault::BadSignature } else { TokenFault::NoKeyVerifies });
-        }
+        };
         let registered = seen.payload.registered(seen.expires_at);
         let end = seen.trusted.end_of(registered.expires_at);
+        let end = key.until.map_or(end, |until| end.min(until));
         let claims = Claims::verified(registered, Bytes::copy_from_slice(seen.json));
         if let Some(cache) = &self.cache {
             let entry = Entry { claims: claims.clone(), issuer: seen.issuer, epoch, end };

@@ -7,7 +7,7 @@ use super::{
     material::{self, Public},
     secret,
 };
-use crate::{error::ConfigError, eventual::Eventual, identity::TokenFault};
+use crate::{clock::UnixTime, error::ConfigError, eventual::Eventual, identity::TokenFault};
 use serde::Deserialize;
 use serde_json::Value;
 use smallvec::SmallVec;
@@ -60,7 +60,7 @@ impl Keys {
     /// (32, 48, 64 bytes), can be guessed, or is the text of a public or private key.
     pub fn secret(secret: impl AsRef<[u8]>, algorithm: Algorithm) -> Result<Self, ConfigError> {
         let verify = hmac(secret.as_ref(), algorithm).map_err(|error| error.within("secret"))?;
-        Ok(Self::one(VerifyingKey { kid: None, algorithm, verify }))
+        Ok(Self::one(VerifyingKey { kid: None, algorithm, until: None, verify }))
     }
 
     /// A public key in PEM: `PUBLIC KEY` or `RSA PUBLIC KEY`. Of a private key only the public half is
@@ -90,7 +90,7 @@ impl Keys {
             jwk.permits("verify")?;
             let algorithm = jwk.algorithm()?;
             let verify = hmac(&jwk.secret()?, algorithm)?;
-            Ok(VerifyingKey { kid: jwk.kid, algorithm, verify })
+            Ok(VerifyingKey { kid: jwk.kid, algorithm, until: None, verify })
         });
         Ok(Self::one(key.map_err(|error| error.within("JWK"))?))
     }
@@ -143,11 +143,14 @@ impl fmt::Debug for Keys {
 
 // === VerifyingKey ===
 
-/// A key for one algorithm.
+/// A key for one algorithm. A clone is one more reference to it.
+#[derive(Clone)]
 pub(super) struct VerifyingKey {
     pub(super) kid: Option<String>,
     pub(super) algorithm: Algorithm,
-    verify: Box<dyn Verify>,
+    /// From when on nothing that it verified counts, if that is known.
+    pub(super) until: Option<UnixTime>,
+    verify: Arc<dyn Verify>,
 }
 
 impl VerifyingKey {
@@ -156,11 +159,11 @@ impl VerifyingKey {
         kid: Option<String>,
         algorithm: Algorithm,
     ) -> Result<Self, ConfigError> {
-        Ok(Self { kid, algorithm, verify: jose::verifier(public, algorithm)? })
+        Ok(Self { kid, algorithm, until: None, verify: jose::verifier(public, algorithm)?.into() })
     }
 
     pub(super) fn of_secret(secret: &[u8], algorithm: Algorithm) -> Result<Self, ConfigError> {
-        Ok(Self { kid: None, algorithm, verify: hmac(secret, algorithm)? })
+        Ok(Self { kid: None, algorithm, until: None, verify: hmac(secret, algorithm)? })
     }
 
     /// An asymmetric key of a JWK.
@@ -171,15 +174,25 @@ impl VerifyingKey {
         Self::of(&public, jwk.kid, algorithm)
     }
 
+    /// The key under another name, or under none.
+    pub(super) fn named(self, kid: Option<String>) -> Self {
+        Self { kid, ..self }
+    }
+
+    /// The key with an end, or without one.
+    pub(super) fn until(&self, until: Option<UnixTime>) -> Self {
+        Self { until, ..self.clone() }
+    }
+
     /// Whether `signature` is this key's over `message`.
     pub(super) fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
         self.verify.verify(message, signature)
     }
 }
 
-fn hmac(secret: &[u8], algorithm: Algorithm) -> Result<Box<dyn Verify>, ConfigError> {
+fn hmac(secret: &[u8], algorithm: Algorithm) -> Result<Arc<dyn Verify>, ConfigError> {
     secret::check(secret, algorithm)?;
-    Ok(Box::new(jose::hmac(secret, algorithm)?))
+    Ok(Arc::new(jose::hmac(secret, algorithm)?))
 }
 
 /// The keys of a JWK set that can verify.

@@ -72,7 +72,8 @@
 //! * Take `typ` `JWT` only if the issuer offers nothing better: ID tokens often carry it too.
 //! * A secret that several services share lets each of them issue tokens for all: prefer a key pair.
 //! * A token from a cookie needs protection against forged requests, see [`TokenSource::or_cookie`].
-//! * Keys that are fixed here change with a restart only; replacing them starts an empty cache.
+//! * Keys that are fixed here change with a restart only; replacing them starts an empty cache. Those of an
+//!   [`Issuer`](crate::token::Issuer) with a key file change with the file, and end what was remembered.
 
 mod algorithm;
 mod bearer;
@@ -80,15 +81,18 @@ mod cache;
 mod compact;
 mod examine;
 mod fixed;
+mod fresh;
 mod header;
 mod jose;
 mod json;
 mod jwk;
+mod key_set;
 mod keys;
 mod layer;
 mod material;
 mod payload;
 mod require;
+mod ring;
 mod secret;
 mod signing;
 mod trusted;
@@ -105,9 +109,13 @@ pub use verifier::Verifier;
 #[cfg(feature = "otp")]
 pub(crate) use bearer::{cookie, token68};
 pub(crate) use compact::MAX_TOKEN;
+pub(crate) use fresh::FreshKey;
+pub(crate) use key_set::KeySet;
 pub(crate) use require::is_scope;
 #[cfg(feature = "axum")]
 pub(crate) use require::known;
+pub(crate) use ring::{Ring, Rings, Timed};
 #[cfg(feature = "otp")]
 pub(crate) use secret::check as check_secret;
 pub(crate) use signing::SigningKey;
+pub(crate) use trusted::MAX_LEEWAY;

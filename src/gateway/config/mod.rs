@@ -7,21 +7,23 @@ mod listen;
 mod otp;
 mod routes;
 mod sections;
+mod signing;
 mod store;
 mod text;
 mod token;
 
 pub use env_file::EnvFile;
+pub use sections::parse_duration;
 
 pub(super) use otp::LoginConfig;
-pub(super) use routes::{Auth, HEALTH, KEYS, READY, RouteConfig, is_within};
+pub(super) use routes::{Auth, HEALTH, READY, RouteConfig, is_within};
 pub(super) use store::StoreConfig;
 
-use self::{keys::Sources, sections::File};
+use self::{keys::Sources, sections::File, signing::OwnIssuer};
 use crate::{
     client::Clients,
     error::ConfigError,
-    gateway::page::Page,
+    gateway::{KeyWatch, page::Page},
     jwt::{TrustedIssuer, Verifier},
     limit::Limit,
     profile::Profile,
@@ -46,6 +48,9 @@ pub struct Config {
     pub(super) verifier: Option<Verifier>,
     pub(super) issuer: Option<Issuer>,
     pub(super) issuer_is_fresh: bool,
+    pub(super) key_watch: Option<KeyWatch>,
+    /// What is allowed by this profile alone.
+    pub(super) warnings: Vec<String>,
     pub(super) login: Option<LoginConfig>,
     pub(super) headers: SecurityHeadersLayer,
     pub(super) routes: Vec<RouteConfig>,
@@ -96,12 +101,11 @@ impl Config {
         let profile = file.profile;
         sources.env.check(profile)?;
         let (address, admin) = file.listen.build(profile)?;
-        let issuer = file
-            .token
-            .as_ref()
-            .map(|token| token.issuer(profile, sources))
-            .transpose()
-            .map_err(|error| error.within("[token]"))?;
+        let own = file.token.as_ref().map(|token| token.own(profile, sources)).transpose();
+        let (issuer, key_watch, warnings) = match own.map_err(|error| error.within("[token]"))? {
+            Some(OwnIssuer { issuer, watch, warnings }) => (Some(issuer), watch, warnings),
+            None => (None, None, Vec::new()),
+        };
         let login = login(&file, sources)?;
         let verifier = verifier(&file, issuer.as_ref(), sources)?;
         let clients = file.clients.build().map_err(|error| error.within("[clients]"))?;
@@ -126,6 +130,8 @@ impl Config {
             verifier,
             issuer_is_fresh: file.token.as_ref().is_some_and(|token| token.keys.is_none()),
             issuer,
+            key_watch,
+            warnings,
             login,
             headers,
             routes,

@@ -193,6 +193,15 @@ impl HeadersSection {
 #[serde(try_from = "String")]
 pub(super) struct DurationText(pub(super) Duration);
 
+/// A duration as the configuration has them: a whole number and `ms`, `s`, `m`, `h` or `d`.
+///
+/// # Errors
+///
+/// When the text is not one.
+pub fn parse_duration(text: &str) -> Result<Duration, ConfigError> {
+    duration::parse(text)
+}
+
 impl TryFrom<String> for DurationText {
     type Error = ConfigError;
 

@@ -1,10 +1,11 @@
 //! The gateway program: the layers of the crate, wired by a configuration file.
 
+mod keys;
+
 use clap::{Args, Parser, Subcommand};
 use portcullis::{
     ConfigError,
     gateway::{Config, Demo, EnvFile, Gateway, LOOPBACK, Listeners, Profile},
-    store::{Lifetime, Redis},
     token::Grant,
 };
 use std::{
@@ -47,12 +48,8 @@ struct Serve {
 enum Command {
     /// Prints an access token of the configured issuer, for tests.
     Token(Token),
-    /// Tells of the keys that it keeps on a Redis server.
-    Keys {
-        /// Prints their patterns, types, times to live and what they hold.
-        #[arg(long, required = true)]
-        explain: bool,
-    },
+    /// Makes, rotates and lists signing keys; tells of the keys that it keeps on a Redis server.
+    Keys(keys::Keys),
 }
 
 #[derive(Args)]
@@ -80,7 +77,7 @@ async fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.command {
         Some(Command::Token(token)) => mint(token),
-        Some(Command::Keys { .. }) => explain(),
+        Some(Command::Keys(keys)) => keys.run(),
         None => serve(cli.serve).await,
     };
     match done {
@@ -141,7 +138,7 @@ fn mint(Token { config, env_file, subject, scopes, session }: Token) -> Result<(
     if config.issuer_is_fresh() {
         return Err(ConfigError::new(
             "[token] has no `keys`, so each process makes up its own and no server would accept this \
-             token: name a signing key, like keys = \"file:signing.pem\"",
+             token: name the signing keys, like keys = \"file:signing.jwks\"",
         )
         .into());
     }
@@ -150,21 +147,6 @@ fn mint(Token { config, env_file, subject, scopes, session }: Token) -> Result<(
         grant = grant.session(session);
     }
     writeln!(io::stdout(), "{}", issuer.mint(&grant)?)?;
-    Ok(())
-}
-
-fn explain() -> Result<(), Box<dyn Error>> {
-    let mut out = io::stdout();
-    writeln!(out, "{:<24}{:<8}HOLDS, AND LIVES UNTIL", "KEY", "TYPE")?;
-    for family in Redis::key_families() {
-        let until = match family.lifetime {
-            Lifetime::Ends(until) => until.to_owned(),
-            Lifetime::MayStay(until) => format!("{until}; without a time to live if it has none"),
-            _ => "it is deleted: no time to live".to_owned(),
-        };
-        writeln!(out, "{:<24}{:<8}{}", family.pattern, family.kind, family.holds)?;
-        writeln!(out, "{:<32}until {until}", "")?;
-    }
     Ok(())
 }
 
