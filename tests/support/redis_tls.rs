@@ -1,4 +1,4 @@
-//! Certificates made for one test, and Redis servers that speak TLS with them.
+//! Redis servers that speak TLS, with certificates made for one test.
 #![allow(
     dead_code,
     clippy::unwrap_used,
@@ -6,25 +6,12 @@
     reason = "each test file uses its part; waits are bounded by the machine's clock"
 )]
 
-use crate::redis::{RedisServer, free_port};
-use openssl::{
-    asn1::Asn1Time,
-    bn::BigNum,
-    ec::{EcGroup, EcKey},
-    hash::MessageDigest,
-    nid::Nid,
-    pkey::{PKey, Private},
-    x509::{
-        X509, X509NameBuilder,
-        extension::{BasicConstraints, SubjectAlternativeName},
-    },
-};
+#[path = "authority.rs"]
+mod authority;
 
-/// An authority that signs certificates of servers on this machine.
-pub(crate) struct Authority {
-    key: PKey<Private>,
-    certificate: X509,
-}
+pub(crate) use authority::Authority;
+
+use crate::redis::{RedisServer, free_port};
 
 /// A server that listens in the clear for the test, and encrypted for the store.
 pub(crate) struct TlsServer {
@@ -33,20 +20,9 @@ pub(crate) struct TlsServer {
 }
 
 impl Authority {
-    pub(crate) fn new(name: &str) -> Self {
-        let key = key();
-        let certificate = certificate(name, &key, None, &[]);
-        Self { key, certificate }
-    }
-
-    pub(crate) fn pem(&self) -> Vec<u8> {
-        self.certificate.to_pem().unwrap()
-    }
-
     /// A server with a certificate for these names and addresses.
     pub(crate) fn server(&self, names: &[&str]) -> TlsServer {
-        let (key, port) = (key(), free_port());
-        let certificate = certificate("server", &key, Some(self), names);
+        let ((key, certificate), port) = (self.certify(names), free_port());
         let server = RedisServer::start_with(|folder, _| {
             let write = |name: &str, text: Vec<u8>| {
                 let path = folder.join(name);
@@ -75,46 +51,4 @@ impl TlsServer {
     pub(crate) fn url(&self, user: &str) -> String {
         format!("rediss://{user}@127.0.0.1:{}", self.port)
     }
-}
-
-fn key() -> PKey<Private> {
-    let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
-    PKey::from_ec_key(EcKey::generate(&group).unwrap()).unwrap()
-}
-
-fn certificate(name: &str, key: &PKey<Private>, by: Option<&Authority>, names: &[&str]) -> X509 {
-    let mut subject = X509NameBuilder::new().unwrap();
-    subject.append_entry_by_text("CN", name).unwrap();
-    let subject = subject.build();
-    let mut builder = X509::builder().unwrap();
-    builder.set_version(2).unwrap();
-    let mut serial = [0; 8];
-    openssl::rand::rand_bytes(&mut serial).unwrap();
-    serial[0] &= 0x7f;
-    builder
-        .set_serial_number(&BigNum::from_slice(&serial).unwrap().to_asn1_integer().unwrap())
-        .unwrap();
-    builder.set_subject_name(&subject).unwrap();
-    builder.set_issuer_name(by.map_or(&*subject, |by| by.certificate.subject_name())).unwrap();
-    builder.set_pubkey(key).unwrap();
-    builder.set_not_before(&Asn1Time::days_from_now(0).unwrap()).unwrap();
-    builder.set_not_after(&Asn1Time::days_from_now(1).unwrap()).unwrap();
-    if by.is_none() {
-        builder.append_extension(BasicConstraints::new().critical().ca().build().unwrap()).unwrap();
-    }
-    if !names.is_empty() {
-        let mut alternatives = SubjectAlternativeName::new();
-        for name in names {
-            if name.parse::<std::net::IpAddr>().is_ok() {
-                alternatives.ip(name);
-            } else {
-                alternatives.dns(name);
-            }
-        }
-        let context = builder.x509v3_context(by.map(|by| &*by.certificate), None);
-        let extension = alternatives.build(&context).unwrap();
-        builder.append_extension(extension).unwrap();
-    }
-    builder.sign(by.map_or(key, |by| &by.key), MessageDigest::sha256()).unwrap();
-    builder.build()
 }
