@@ -95,4 +95,6 @@ fn an_issuer_is_discovered_over_https_with_an_authority_of_ones_own() {
     let other = folder.serve("other.toml", &[]);
     assert_eq!(other.get_as("/api", &mint(&signer)).slug(), "keys-unavailable");
     assert_eq!(other.get("/readyz").body, DEGRADED);
+    let by_variable = folder.serve("other.toml", &[("SSL_CERT_FILE", &folder.file("ca.pem"))]);
+    poll("the keys", || (by_variable.get("/readyz").body == READY).then_some(()));
 }

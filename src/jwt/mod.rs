@@ -100,8 +100,8 @@
 //! * A token from a cookie needs protection against forged requests, see [`TokenSource::or_cookie`].
 //! * Keys that are fixed here change with a restart only; replacing them starts an empty cache.
 //! * Keys that are fetched need a way out to the issuer by https, without a proxy. Who can answer in its place, or has the
-//!   certificate of an authority that is trusted, says which tokens are good. `SSL_CERT_FILE` and `SSL_CERT_DIR` name
-//!   authorities in place of the system's; `RemoteJwks::ca` adds one. What keeps keys away is a warning under the
+//!   certificate of an authority that is trusted, says which tokens are good. `SSL_CERT_FILE` and `SSL_CERT_DIR` add
+//!   authorities to the system's, as `RemoteJwks::ca` does for one issuer. What keeps keys away is a warning under the
 //!   tracing target `portcullis::jwks`.
 //! * An issuer must publish a new key before it signs with it, or its first tokens may be refused for half a minute.
 

@@ -47,8 +47,8 @@ const AGENT: HeaderValue =
     HeaderValue::from_static(concat!("portcullis/", env!("CARGO_PKG_VERSION")));
 
 impl Outbound {
-    /// A client that trusts the authorities of the system, or those in `SSL_CERT_FILE` and `SSL_CERT_DIR`, and besides
-    /// the certificates in the PEM text `ca`.
+    /// A client that trusts the authorities of the system, those in `SSL_CERT_FILE` and `SSL_CERT_DIR`, and the
+    /// certificates in the PEM text `ca`.
     ///
     /// # Errors
     ///
@@ -268,6 +268,10 @@ mod tests {
     async fn a_server_that_speaks_no_tls_is_not_spoken_to() {
         let origin = Origin::start(|_| Reply::ok("", "{}"));
         let https = origin.url("/").replace("http:", "https:");
+        assert!(matches!(get(&https, CAPS).await, Err(OutboundError::Connect(_))));
+        // One that says nothing at all is given up sooner than an answer: nothing was sent.
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let https = format!("https://{}/", silent.local_addr().unwrap());
         assert!(matches!(get(&https, CAPS).await, Err(OutboundError::Connect(_))));
     }
 
