@@ -103,7 +103,8 @@
 //!   certificate of an authority that is trusted, says which tokens are good. `SSL_CERT_FILE` and `SSL_CERT_DIR` add
 //!   authorities to the system's, as `RemoteJwks::ca` does for one issuer. What keeps keys away is a warning under the
 //!   tracing target `portcullis::jwks`.
-//! * An issuer must publish a new key before it signs with it, or its first tokens may be refused for half a minute.
+//! * An issuer must publish a new key under a new name, and before it signs with it, or its first tokens may be refused for
+//!   half a minute. Keys without a name are renewed by time alone, as no token can ask for them.
 
 mod algorithm;
 mod bearer;
