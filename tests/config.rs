@@ -70,7 +70,10 @@ fn unknown_keys_are_named_with_the_nearest_known_one_and_the_line() {
         ),
         (block_after("strike = 1"), "unknown key `strike`; did you mean `strikes`?"),
         (shared("audiences = []"), "unknown key `audiences`; did you mean `audience`?"),
-        (shared("jwks = \"https://idp.example/jwks.json\""), "unknown key `jwks`"),
+        (
+            shared("jwks_uri = \"https://idp.example/\""),
+            "unknown key `jwks_uri`; did you mean `jwks`?",
+        ),
         (token("key = \"file:ed.key\""), "unknown key `key`; did you mean `keys`?"),
         (route("limit = []"), "line 5: unknown key `limit`; did you mean `limits`?"),
         (route("upstream = []"), "unknown key `upstream`"),

@@ -1,7 +1,7 @@
 use super::{
     accept::accept,
     admin::Admin,
-    config::{Config, StoreConfig},
+    config::{Config, StoreConfig, Trust},
     exporter::Exporter,
     key_watch::KeyWatch,
     listeners::Listeners,
@@ -14,6 +14,7 @@ use crate::{
     client::Clients,
     error::ConfigError,
     gate::{GateLayer, Verdict, gate_fn},
+    jwt::KeyRefresh,
     otp::{Courier, Origins, same_origin},
     rejection::Reason,
     security_headers::SecurityHeadersLayer,
@@ -26,10 +27,11 @@ use hyper::body::Incoming;
 use std::{
     convert::Infallible,
     future::{Future, pending},
+    mem,
     pin::pin,
     time::Duration,
 };
-use tokio::{select, sync::watch, time::timeout};
+use tokio::{select, sync::watch, task::JoinSet, time::timeout};
 use tower::{Service, ServiceBuilder};
 
 /// A gateway that is ready to serve.
@@ -43,6 +45,7 @@ pub struct Gateway {
     courier: Option<Courier>,
     key_watch: Option<KeyWatch>,
     warnings: Vec<String>,
+    key_refreshes: Vec<KeyRefresh>,
     store: StoreConfig,
     readiness: Readiness,
     /// Where there is a listener for operators.
@@ -68,7 +71,14 @@ impl Gateway {
         let exporter = config.admin().map(|_| Exporter::install()).transpose();
         let exporter = exporter.map_err(|error| error.within("[listen] admin"))?;
         let store = config.store.open();
-        let readiness = Readiness::new(config.store.clone());
+        let (verifier, keys, key_refreshes) = match &config.trust {
+            Some(trust) => {
+                let Trust { verifier, keys, refreshes } = trust.open()?;
+                (Some(verifier), keys, refreshes)
+            }
+            None => (None, Vec::new(), Vec::new()),
+        };
+        let readiness = Readiness::new(config.store.clone(), keys);
         let (login, courier) = match &config.login {
             Some(login) => login::build(config, login, store.clone())
                 .map(|(login, courier)| (Some(login), Some(courier)))?,
@@ -77,11 +87,18 @@ impl Gateway {
         Ok(Self {
             clients: config.clients.clone(),
             headers: config.headers.clone(),
-            routes: Routes::new(config, &(store as SharedStore), readiness.clone(), login),
+            routes: Routes::new(
+                config,
+                &(store as SharedStore),
+                verifier.as_ref(),
+                readiness.clone(),
+                login,
+            ),
             origins: config.login.as_ref().and_then(|login| Some(login.cookies.clone()?.1)),
             courier,
             key_watch: config.key_watch.clone(),
             warnings: config.warnings.clone(),
+            key_refreshes,
             store: config.store.clone(),
             readiness,
             exporter,
@@ -116,6 +133,11 @@ impl Gateway {
         self.key_watch.take()
     }
 
+    /// What fetches the keys of issuers, to be spawned by a server of your own; [`serve`](Self::serve) does that by itself.
+    pub fn key_refreshes(&mut self) -> Vec<KeyRefresh> {
+        mem::take(&mut self.key_refreshes)
+    }
+
     /// Serves until `shutdown` is ready, then lets requests under way end, for ten seconds at most.
     pub async fn serve(
         mut self,
@@ -126,6 +148,9 @@ impl Gateway {
         let (stop, stopped) = watch::channel(());
         let courier = self.courier().map(|courier| tokio::spawn(courier.run()));
         let key_watch = self.key_watch().map(|watch| tokio::spawn(watch.run()));
+        // Ends with this function: nobody waits for keys any more then.
+        let _refreshing: JoinSet<()> =
+            self.key_refreshes().into_iter().map(KeyRefresh::run).collect();
         {
             let places = Places::new(MAX_CONNECTIONS, MAX_OF_PEER);
             let key = |peer| self.clients.of_connection(peer);

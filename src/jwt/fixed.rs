@@ -22,6 +22,10 @@ impl KeySource for Fixed {
     fn algorithms(&self) -> Algorithms {
         self.0.iter().map(|key| key.algorithm).collect()
     }
+
+    fn is_ready(&self) -> bool {
+        true
+    }
 }
 
 /// The keys of a list that may have signed a token, as [`KeySource::find`] says.
@@ -75,7 +79,7 @@ mod tests {
     #[test]
     fn a_key_is_found_for_its_own_algorithm_only() {
         let secret = b"q7Vw0r9xTz3JmB2nKc5LdY8sHf1GaPuE4iOoXyWeRt6UkZbNvMCjQhSgFlD-_A0b";
-        let key = |algorithm| Arc::new(VerifyingKey::of_secret(secret, algorithm).unwrap());
+        let key = |algorithm| Arc::new(VerifyingKey::of_secret(secret, None, algorithm).unwrap());
         let keys = [Algorithm::HS256, Algorithm::HS512, Algorithm::HS256].map(key);
         let keys = Keys::from_source(Fixed(keys.into()));
         for kid in [None, Some("any")] {

@@ -73,6 +73,20 @@ impl Jwk {
         self.kty == "oct"
     }
 
+    /// Whether the key is for something else than signatures, which is no fault of a set that has it too.
+    pub(super) fn is_for_other_use(&self) -> bool {
+        self.permits("verify").is_err()
+    }
+
+    /// Refuses a key that can sign, which nobody publishes on purpose.
+    pub(super) fn publishable(&self) -> Result<(), ConfigError> {
+        let private = [&self.d, &self.p, &self.q, &self.dp, &self.dq, &self.qi, &self.k];
+        if self.is_symmetric() || private.into_iter().any(Option::is_some) {
+            return Err(ConfigError::new("the JWK has private members: whoever reads it can sign"));
+        }
+        Ok(())
+    }
+
     /// Refuses a key that its `use` or `key_ops` keep from `operation`.
     pub(super) fn permits(&self, operation: &str) -> Result<(), ConfigError> {
         // Whoever may sign has the private key and, with it, the public one.

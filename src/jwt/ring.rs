@@ -195,4 +195,8 @@ impl KeySource for Source {
         }
         self.rings.now().verifying.iter().map(|key| key.algorithm).collect()
     }
+
+    fn is_ready(&self) -> bool {
+        true
+    }
 }

@@ -70,7 +70,7 @@ impl SigningKey {
             // No verifier of ours would take a token that names it.
             return Err(ConfigError::new("`kid` of the JWK is not 1 to 128 printable letters"));
         }
-        let verifying = VerifyingKey::of_secret(secret, algorithm)?.named(kid);
+        let verifying = VerifyingKey::of_secret(secret, kid, algorithm)?;
         let sign = Box::new(jose::hmac(secret, algorithm)?);
         Ok(Self { algorithm, header: header(&verifying), sign, public: None, verifying })
     }
@@ -81,7 +81,7 @@ impl SigningKey {
     ) -> Result<Self, ConfigError> {
         let public = Public::of(key, algorithm)?;
         let sign = jose::signer(&key.private_key_to_pkcs8().map_err(unreadable)?, algorithm)?;
-        let verifying = VerifyingKey::of(&public, Some(public.thumbprint()), algorithm)?;
+        let verifying = VerifyingKey::of(public.clone(), Some(public.thumbprint()), algorithm)?;
         // A key whose halves do not match would sign tokens that nobody accepts.
         let probe = b"probe";
         if !sign.sign(probe).is_some_and(|signature| verifying.verify(probe, &signature)) {

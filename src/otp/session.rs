@@ -253,5 +253,5 @@ fn subject_of(session: &Session) -> Result<Subject, Reason> {
 }
 
 fn invalid(fault: TokenFault) -> Rejection {
-    challenge::reject(Reason::TokenInvalid(fault))
+    challenge::reject(fault.into())
 }
