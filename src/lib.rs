@@ -43,7 +43,7 @@
 //! `memory` (default): the in-memory store. `redis`: the store that instances share. `jwt`: tokens, links OpenSSL. `otp`: the
 //! login. `jwks`: keys that are fetched from their issuer. `axum`, `tonic`: their connect info, extractors, service names.
 //! `tracing`: audit events. `metrics`: counters of all that happens. `gateway`: the program. `full`: all of these.
-//! `vendored-openssl`: OpenSSL from source. `test-util`: a manual clock and the conformance suite.
+//! `fips`: HMACs through OpenSSL's providers. `vendored-openssl`: OpenSSL from source. `test-util`: a manual clock and the conformance suite.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod admit;

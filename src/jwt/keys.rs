@@ -1,3 +1,7 @@
+#[cfg(not(feature = "fips"))]
+use super::hmac::hmac;
+#[cfg(feature = "fips")]
+use super::jose::hmac;
 use super::{
     Algorithm,
     algorithm::Algorithms,
@@ -188,7 +192,7 @@ impl VerifyingKey {
         algorithm: Algorithm,
     ) -> Result<Self, ConfigError> {
         secret::check(secret, algorithm)?;
-        let verify = Arc::new(jose::hmac(secret, algorithm)?);
+        let verify = Arc::new(hmac(secret, algorithm)?);
         Ok(Self { kid, algorithm, until: None, public: None, verify })
     }
 

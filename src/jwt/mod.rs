@@ -115,6 +115,8 @@ mod examine;
 mod fixed;
 mod fresh;
 mod header;
+#[cfg(any(test, not(feature = "fips")))]
+mod hmac;
 mod jose;
 mod json;
 mod jwk;

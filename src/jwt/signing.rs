@@ -1,3 +1,7 @@
+#[cfg(not(feature = "fips"))]
+use super::hmac::hmac;
+#[cfg(feature = "fips")]
+use super::jose::hmac;
 use super::{
     Algorithm,
     fresh::FreshKey,
@@ -71,7 +75,7 @@ impl SigningKey {
             return Err(ConfigError::new("`kid` of the JWK is not 1 to 128 printable letters"));
         }
         let verifying = VerifyingKey::of_secret(secret, kid, algorithm)?;
-        let sign = Box::new(jose::hmac(secret, algorithm)?);
+        let sign = Box::new(hmac(secret, algorithm)?);
         Ok(Self { algorithm, header: header(&verifying), sign, public: None, verifying })
     }
 
