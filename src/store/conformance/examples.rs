@@ -79,6 +79,12 @@ async fn costs_are_paid_and_looking_is_free(make: Make<'_>) {
     assert!(matches!(admit(&store, ask(4)).await.outcome, Outcome::Refused { .. }));
     assert!(matches!(admit(&store, ask(u32::MAX)).await.outcome, Outcome::Refused { .. }));
     assert_eq!(admit(&store, ask(3)).await.standings[0].remaining, 0);
+    // More microseconds than any number holds.
+    let rare = Limit::per_day(1).burst(3_000).named("rare");
+    let all = Asks::new().take(rare.take(key(1), u32::MAX));
+    assert!(matches!(admit(&store, all).await.outcome, Outcome::Refused { .. }));
+    let answer = admit(&store, Asks::new().take(rare.take(key(1), 3_000))).await;
+    assert_eq!((answer.outcome, answer.standings[0].remaining), (Outcome::Admitted, 0));
 }
 
 async fn a_shadow_reports_and_never_refuses(make: Make<'_>) {

@@ -10,6 +10,9 @@ use crate::{
 use smallvec::{SmallVec, smallvec};
 use std::time::Duration;
 
+/// 142 years, in microseconds: with any moment before the year 2100, the sum fits the 53 bits of a Lua number.
+pub(super) const MOST: u64 = 1 << 52;
+
 impl Inner {
     pub(super) async fn admit(&self, asks: &Asks) -> Result<Answer, StoreError> {
         if self.is_split(asks) {
@@ -38,16 +41,24 @@ impl Inner {
         answer(asks, &told).ok_or_else(|| StoreError::new("the answer is none of ours"))
     }
 
-    /// What a request costs that is asked about one limit, as most are: a script of its own.
+    /// What a request costs that is asked about one limit, as most are: a script of its own, which is told and answers one
+    /// span for each number that follows from it.
     async fn admit_one(&self, take: Take) -> Result<Answer, StoreError> {
+        let emission = take.quota.emission_micros();
+        let span = |cells: u32| u64::from(cells).saturating_mul(emission).min(MOST);
+        let (taken, burst) = (span(take.cost), span(take.quota.burst()));
         let mut call = self.scripts.lean.call();
-        call.key(&self.schema.limit(take.limit, take.key));
-        call.micros(take.quota.emission_micros()).number(take.quota.burst()).number(take.cost);
+        call.key(&self.schema.limit(take.limit, take.key)).micros(taken).micros(burst);
         if let Some(now) = Some(self.now()).filter(|now| *now > 0) {
             call.micros(now);
         }
-        let (remaining, full_in, wait) = self.link.run(call).await?;
-        let outcome = if wait > 0 && !take.shadow {
+        let told: i64 = self.link.run(call).await?;
+        let is_refused = told < 0;
+        let full_in = if is_refused { !told } else { told }.unsigned_abs();
+        let wait = if is_refused { (full_in + taken).saturating_sub(burst) } else { 0 };
+        let left = burst.saturating_sub(full_in) / emission;
+        let remaining = u32::try_from(left).unwrap_or(u32::MAX);
+        let outcome = if is_refused && !take.shadow {
             Outcome::Refused { by: 0, wait: Duration::from_micros(wait) }
         } else {
             Outcome::Admitted

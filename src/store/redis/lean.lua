@@ -1,21 +1,15 @@
--- One limit and nothing else: what `admit` decides, without the prelude and without what it would look for in vain.
--- KEYS the limit; ARGV emission, burst, cost, and in tests the time.
-local now = tonumber(ARGV[4])
+-- One limit and nothing else: what `admit` decides, in as few words as it can be said.
+-- KEYS the limit; ARGV what the request takes and the whole burst, as spans, and in tests the time.
+-- Answers the span until the limit is full, or one below its negative if the request is refused.
+local now = tonumber(ARGV[3])
 if not now then
   local time = redis.call('TIME')
   now = time[1] * 1000000 + time[2]
 end
-local emission = tonumber(ARGV[1])
-local full = now + ARGV[2] * emission
-local tat, wait = tonumber(redis.call('GET', KEYS[1]) or now), 0
+local tat = tonumber(redis.call('GET', KEYS[1]) or now)
 if tat < now then tat = now end
-if ARGV[3] ~= '0' then
-  local after = tat + ARGV[3] * emission
-  if after > full then
-    wait = after - full
-  else
-    tat = after
-    redis.call('SET', KEYS[1], tat, 'PX', math.ceil((tat - now) / 1000))
-  end
-end
-return { math.max(0, math.floor((full - tat) / emission)), tat - now, wait }
+if ARGV[1] == '0' then return tat - now end
+local after = tat + ARGV[1]
+if after > now + ARGV[2] then return now - tat - 1 end
+redis.call('SET', KEYS[1], after, 'PX', math.ceil((after - now) / 1000))
+return after - now

@@ -1,7 +1,7 @@
 //! What scripts about a phone are asked.
 
 use super::super::{
-    admit::ladder,
+    admit::{MOST, ladder},
     connection::Call,
     schema::{self, Schema},
 };
@@ -31,9 +31,6 @@ pub(super) struct Subjects {
     pub(super) fingerprint: Key,
     pub(super) phone: Key,
 }
-
-/// 142 years: with any moment before the year 2100, the sum fits the 53 bits of a Lua number.
-const MOST: u64 = 1 << 52;
 
 impl Question<'_> {
     /// Writes keys and arguments; with the windows of the arrival, if they count.
