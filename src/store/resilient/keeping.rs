@@ -40,10 +40,10 @@ impl<S: Store + 'static> Inner<S> {
         if !self.life.is_owing() {
             return Eventual::Ready(Ok(()));
         }
-        let (inner, batch) = (Arc::clone(self), self.life.take_owed());
-        self.aside(self.store.restore(batch.clone())).map(move |answer| {
-            if answer.is_err() {
-                inner.life.owe(batch);
+        let batch = self.life.take_owed();
+        self.aside(self.store.restore(batch.blocks().to_vec())).map(move |answer| {
+            if answer.is_ok() {
+                batch.arrived();
             }
             answer
         })
@@ -61,12 +61,12 @@ impl<S: Store + 'static> Inner<S> {
     }
 
     /// Makes of the store's answer what counts. Where it does not know of a block that is known here, either that was lifted
-    /// elsewhere or everything was lost since `losses` were counted.
+    /// elsewhere or everything was lost, or not yet put back, when the store was asked after so many `turns`.
     pub(super) fn heed(
         self: &Arc<Self>,
         asks: Asks,
         answer: Answer,
-        losses: u64,
+        turns: u64,
     ) -> Eventual<Result<Answer, StoreError>> {
         for started in &answer.started {
             self.keep(started.key, Block::lasting(started.lasting));
@@ -80,7 +80,7 @@ impl<S: Store + 'static> Inner<S> {
         };
         let inner = Arc::clone(self);
         self.look().map(move |looked| {
-            if looked.is_err() || inner.life.is_owing() || inner.life.losses() != losses {
+            if looked.is_err() || !inner.life.is_settled_since(turns) {
                 return Ok(blocked(known));
             }
             while let Some(lifted) = inner.contradicting(&asks) {

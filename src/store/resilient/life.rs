@@ -17,10 +17,12 @@ pub(super) struct Life {
     due: AtomicU64,
     /// When the life began, in microseconds since 1970; zero while it is not known.
     began: AtomicU64,
-    /// How many times everything was lost.
-    losses: AtomicU64,
+    /// How many times something was lost, or was put back.
+    turns: AtomicU64,
     /// How many blocks are owed, so that the question costs no lock.
     owing: AtomicUsize,
+    /// How many batches are on their way back.
+    under_way: AtomicUsize,
     known: Mutex<Known>,
 }
 
@@ -42,8 +44,9 @@ impl Life {
             clock,
             due: AtomicU64::new(0),
             began: AtomicU64::new(0),
-            losses: AtomicU64::new(0),
+            turns: AtomicU64::new(0),
             owing: AtomicUsize::new(0),
+            under_way: AtomicUsize::new(0),
             known: Mutex::default(),
         }
     }
@@ -72,7 +75,7 @@ impl Life {
         if is_lost {
             known.owed = blocks();
             self.owing.store(known.owed.len(), Ordering::Release);
-            self.losses.fetch_add(1, Ordering::AcqRel);
+            self.turns.fetch_add(1, Ordering::AcqRel);
         }
         self.began.store(marker.since.as_micros(), Ordering::Release);
         known.marker = Some(marker);
@@ -85,28 +88,30 @@ impl Life {
         (began != 0).then(|| UnixTime::from_micros(began))
     }
 
-    pub(super) fn losses(&self) -> u64 {
-        self.losses.load(Ordering::Acquire)
+    /// Changes when something was lost and when something was put back: who asked before may have been told otherwise.
+    pub(super) fn turns(&self) -> u64 {
+        self.turns.load(Ordering::Acquire)
     }
 
     pub(super) fn is_owing(&self) -> bool {
         self.owing.load(Ordering::Acquire) > 0
     }
 
-    /// Some of what is owed, to be put back by the caller.
-    pub(super) fn take_owed(&self) -> Vec<Blocked> {
-        let mut known = self.lock();
-        let rest = known.owed.len().saturating_sub(BATCH);
-        let batch = known.owed.split_off(rest);
-        self.owing.store(known.owed.len(), Ordering::Release);
-        batch
+    /// Whether all that was lost is back, and nothing has changed since there were so many `turns`.
+    pub(super) fn is_settled_since(&self, turns: u64) -> bool {
+        // In this order: a batch that is no longer under way has counted its turn.
+        !self.is_owing() && self.under_way.load(Ordering::Acquire) == 0 && self.turns() == turns
     }
 
-    /// Owes again what could not be put back.
-    pub(super) fn owe(&self, blocks: Vec<Blocked>) {
+    /// Some of what is owed, to be put back by the caller.
+    pub(super) fn take_owed(self: &Arc<Self>) -> Batch {
         let mut known = self.lock();
-        known.owed.extend(blocks);
+        let rest = known.owed.len().saturating_sub(BATCH);
+        let blocks = known.owed.split_off(rest);
+        // Before it is owed no more: nobody may think that it is back.
+        self.under_way.fetch_add(1, Ordering::AcqRel);
         self.owing.store(known.owed.len(), Ordering::Release);
+        Batch { life: Arc::clone(self), blocks }
     }
 
     /// Nothing is owed any more to a key that was lifted.
@@ -120,6 +125,35 @@ impl Life {
 
     fn lock(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Blocks on their way back. They are owed again unless they [arrive](Self::arrived), as when nobody waits any more.
+pub(super) struct Batch {
+    life: Arc<Life>,
+    blocks: Vec<Blocked>,
+}
+
+impl Batch {
+    pub(super) fn blocks(&self) -> &[Blocked] {
+        &self.blocks
+    }
+
+    pub(super) fn arrived(mut self) {
+        self.blocks.clear();
+        self.life.turns.fetch_add(1, Ordering::AcqRel);
+    }
+}
+
+impl Drop for Batch {
+    fn drop(&mut self) {
+        let life = &self.life;
+        if !self.blocks.is_empty() {
+            let mut known = life.lock();
+            known.owed.append(&mut self.blocks);
+            life.owing.store(known.owed.len(), Ordering::Release);
+        }
+        life.under_way.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -152,17 +186,24 @@ mod tests {
 
     #[test]
     fn another_marker_makes_everything_owed_until_it_is_put_back_or_lifted() {
-        let life = Life::new(Arc::new(ManualClock::at(UnixTime::default())));
+        let life = Arc::new(Life::new(Arc::new(ManualClock::at(UnixTime::default()))));
         assert_eq!(life.began(), None);
         assert!(!life.meet(marker("a"), || panic!("nothing is lost at the first meeting")));
         assert!(!life.meet(marker("a"), || panic!("the same")));
         assert_eq!(life.began(), Some(UnixTime::from_secs(9)));
         assert!(life.meet(marker("b"), || (0..=255).chain(0..=9).map(block).collect()));
-        assert_eq!(life.losses(), 1);
-        let batch = life.take_owed();
-        assert_eq!((batch.len(), life.take_owed().len(), life.is_owing()), (256, 10, false));
-        life.owe(batch);
+        let lost = life.turns();
+        let (batch, rest) = (life.take_owed(), life.take_owed());
+        assert_eq!((batch.blocks().len(), rest.blocks().len(), life.is_owing()), (256, 10, false));
+        assert!(!life.is_settled_since(lost), "nothing has arrived yet");
+        rest.arrived();
+        // Who waited for it is gone.
+        drop(batch);
         life.forgive(block(77).key);
-        assert_eq!((life.is_owing(), life.take_owed().len()), (true, 255));
+        let batch = life.take_owed();
+        assert_eq!(batch.blocks().len(), 255);
+        batch.arrived();
+        assert!(!life.is_settled_since(lost), "who asked before it arrived was told otherwise");
+        assert!(life.is_settled_since(life.turns()));
     }
 }

@@ -49,7 +49,7 @@ struct Inner<S> {
     /// Blocks that are known here, and limits during an outage.
     local: Memory,
     breaker: Breaker,
-    life: Life,
+    life: Arc<Life>,
     share: Share,
     strict: bool,
     sink: Option<Arc<dyn Sink>>,
@@ -144,7 +144,7 @@ impl<S: Store + Clone + 'static> Resilient<S> {
         sink: Option<Arc<dyn Sink>>,
     ) -> Self {
         let local = Memory::new().clock(Arc::clone(&clock)).max_keys(LOCAL_KEYS);
-        let (life, breaker) = (Life::new(Arc::clone(&clock)), Breaker::new(clock));
+        let (life, breaker) = (Arc::new(Life::new(Arc::clone(&clock))), Breaker::new(clock));
         let alone = Alone {
             admitted: Count::alone("admitted"),
             refused: Count::alone("refused"),
@@ -184,11 +184,11 @@ impl<S: Store + 'static> Store for Resilient<S> {
             if let Some(answer) = inner.outdated(&asks) {
                 return Eventual::Ready(Ok(answer));
             }
-            let losses = inner.life.losses();
+            let turns = inner.life.turns();
             inner.store.admit(asks.clone()).then(move |answer| {
                 inner.note(&answer);
                 match answer {
-                    Ok(answer) => inner.heed(asks, answer, losses),
+                    Ok(answer) => inner.heed(asks, answer, turns),
                     Err(_) => inner.alone(asks),
                 }
             })
