@@ -26,10 +26,11 @@
 //! | [`SecurityHeadersLayer`] | [`security_headers`] | presets, typed CSP, nonces |
 //! | [`Clients`] | [`client`] | the client's address over trusted proxies |
 //! | [`GateLayer`] | [`gate`] | a rule of your own |
+//! | `TwilioSignatureLayer` | `webhook` | lets in only the webhooks that Twilio signed |
 //! | none: counts all of them | `metrics` | what is counted, for which alert |
 //! | `Otp`, `OtpService` | `otp` | login by a code sent to a phone: functions, and a service |
 //!
-//! All of them keep the request body, the response body and the error type of the service inside. What
+//! All of them but `webhook`, which hands on what it read, keep the request body, the response body and the error type of the service inside. What
 //! they refuse is answered with a problem document (RFC 9457), a gRPC status, or what a
 //! [`Render`] of yours makes of it. What they find out is in the request's [`Guarded`] extension.
 //!
@@ -42,8 +43,9 @@
 //!
 //! `memory` (default): the in-memory store. `redis`: the store that instances share. `jwt`: tokens, links OpenSSL. `otp`: the
 //! login. `jwks`: keys that are fetched from their issuer. `axum`, `tonic`: their connect info, extractors, service names.
-//! `tracing`: audit events. `metrics`: counters of all that happens. `gateway`: the program. `full`: all of these.
-//! `fips`: HMACs through OpenSSL's providers. `vendored-openssl`: OpenSSL from source. `test-util`: a manual clock and the conformance suite.
+//! `webhook`: signatures of webhooks. `tracing`: audit events. `metrics`: counters of all that happens. `gateway`: the
+//! program. `full`: all of these. `fips`: HMACs through OpenSSL's providers. `vendored-openssl`: OpenSSL from source.
+//! `test-util`: a manual clock and the conformance suite.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod admit;
@@ -89,6 +91,9 @@ pub mod store;
 #[cfg(feature = "jwt")]
 #[cfg_attr(docsrs, doc(cfg(feature = "jwt")))]
 pub mod token;
+#[cfg(feature = "webhook")]
+#[cfg_attr(docsrs, doc(cfg(feature = "webhook")))]
+pub mod webhook;
 
 pub use admit::Admitted;
 pub use block::{BlockLayer, Blocklist};
@@ -117,6 +122,9 @@ pub use stack::Portcullis;
 #[cfg_attr(docsrs, doc(cfg(feature = "memory")))]
 pub use store::Memory;
 pub use store::Store;
+#[cfg(feature = "webhook")]
+#[cfg_attr(docsrs, doc(cfg(feature = "webhook")))]
+pub use webhook::TwilioSignatureLayer;
 
 #[cfg(all(doctest, feature = "axum", feature = "jwt"))]
 #[doc = include_str!("../README.md")]

@@ -143,6 +143,14 @@ fn tonic_server() {
 }
 
 #[test]
+fn twilio_webhook() {
+    let answers = Example::start("twilio_webhook").follow();
+    let forged = &answers[1];
+    assert_eq!(forged.header("content-type"), Some("application/problem+json"));
+    assert!(answers.iter().all(|answer| !answer.text().contains("4155550")), "{answers:?}");
+}
+
+#[test]
 fn two_run_side_by_side_and_a_taken_port_is_an_error() {
     let (one, two) = (Example::start("hyper_server"), Example::start("hyper_server"));
     assert_ne!(one.address, two.address);
@@ -186,5 +194,5 @@ fn each_is_short_and_says_how_to_run_and_ask_it() {
         assert!(text.starts_with(&run), "{name} does not begin with {run}");
         seen += 1;
     }
-    assert_eq!(seen, 13);
+    assert_eq!(seen, 14);
 }

@@ -52,7 +52,7 @@
 //! reasons that a configuration or a program of yours gives. There is no label for an address, a phone, a user, a token or a path, and
 //! there cannot be: what is counted takes `&'static str` and nothing else.
 //!
-//! `layer` is `portcullis`, `limit`, `block`, `jwt`, `require`, `clients`, `otp` or `gateway`, `own` for a gate or a
+//! `layer` is `portcullis`, `limit`, `block`, `jwt`, `require`, `clients`, `otp`, `webhook` or `gateway`, `own` for a gate or a
 //! [`Door`](crate::gate::Door) without a name, or what `named` of a layer says.
 //!
 //! A request that passes two layers counts in both. What is admitted is counted when the answer leaves, so one whose client went

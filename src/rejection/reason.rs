@@ -60,6 +60,8 @@ pub enum Reason {
     EncryptionRequired,
     /// The request took too long to arrive: 408.
     RequestTimeout,
+    /// The request is not signed, or not so: 403. What exactly is wrong is not told.
+    SignatureInvalid,
     /// A reason of your own gate.
     Other {
         /// The status to answer with.
@@ -73,7 +75,7 @@ pub enum Reason {
 
 impl Reason {
     /// One of each, but for reasons of your own.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::RateLimited,
         Self::Blocked,
         Self::Denied,
@@ -100,6 +102,7 @@ impl Reason {
         Self::CrossSite,
         Self::EncryptionRequired,
         Self::RequestTimeout,
+        Self::SignatureInvalid,
     ];
 
     /// The status of the answer.
@@ -112,7 +115,8 @@ impl Reason {
             | Self::ScopeMissing
             | Self::DeviceMismatch
             | Self::CrossSite
-            | Self::EncryptionRequired => StatusCode::FORBIDDEN,
+            | Self::EncryptionRequired
+            | Self::SignatureInvalid => StatusCode::FORBIDDEN,
             Self::PeerUnknown => StatusCode::INTERNAL_SERVER_ERROR,
             Self::TokenMissing | Self::TokenInvalid(_) | Self::CodeInvalid => {
                 StatusCode::UNAUTHORIZED
@@ -163,6 +167,7 @@ impl Reason {
             Self::CrossSite => "csrf",
             Self::EncryptionRequired => "tls-required",
             Self::RequestTimeout => "request-timeout",
+            Self::SignatureInvalid => "signature-invalid",
             Self::Other { slug, .. } => slug,
         }
     }
@@ -196,6 +201,7 @@ impl Reason {
             Self::CrossSite => "The request comes from another site",
             Self::EncryptionRequired => "This needs an encrypted connection",
             Self::RequestTimeout => "The request took too long to arrive",
+            Self::SignatureInvalid => "The signature does not fit the request",
             Self::Other { title, .. } => title,
         }
     }

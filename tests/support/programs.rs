@@ -102,9 +102,10 @@ impl Example {
                 "-i" | "-s" => {}
                 "-X" => method = words.next().unwrap(),
                 "-H" => head += &format!("{}\r\n", words.next().unwrap()),
-                "--json" => {
+                "--json" | "-d" => {
+                    let kind = if word == "-d" { "x-www-form-urlencoded" } else { "json" };
                     (method, body) = ("POST", words.next().unwrap());
-                    head += "content-type: application/json\r\n";
+                    head += &format!("content-type: application/{kind}\r\n");
                     head += &format!("content-length: {}\r\n", body.len());
                 }
                 url => target = url.strip_prefix(WRITTEN).unwrap().to_owned(),
