@@ -40,7 +40,7 @@
 //! # Features
 //!
 //! `memory` (default): the in-memory store. `redis`: the store that instances share. `jwt`: tokens, links OpenSSL. `otp`: the
-//! login. `axum`, `tonic`: their connect info, extractors, service names. `tracing`: audit events. `gateway`: the program. `full`: all of these.
+//! login. `jwks`: keys that are fetched from their issuer. `axum`, `tonic`: their connect info, extractors, service names. `tracing`: audit events. `gateway`: the program. `full`: all of these.
 //! `vendored-openssl`: OpenSSL from source. `test-util`: a manual clock and the conformance suite.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -70,6 +70,8 @@ pub mod limit;
 #[cfg(feature = "otp")]
 #[cfg_attr(docsrs, doc(cfg(feature = "otp")))]
 pub mod otp;
+#[cfg(feature = "jwks")]
+mod outbound;
 mod phone;
 mod profile;
 pub mod rejection;

@@ -257,7 +257,7 @@ impl Guard {
                 Verdict::refuse(parts, rejection)
             }
             (Outcome::Admit(pass), None, Identity::Invalid(fault)) => {
-                guard.door().record(&parts, Act::BadToken(Reason::TokenInvalid(fault)));
+                guard.door().record(&parts, Act::BadToken(fault.into()));
                 Verdict::admit(parts, pass)
             }
             (outcome, ..) => Verdict { parts, outcome },

@@ -4,14 +4,14 @@
 #[path = "support/config.rs"]
 mod support;
 
-use support::{HUNTER, check, issuer, shared, token};
+use support::{Folder, HUNTER, check, issuer, served, shared, token};
 
 #[test]
 fn issuers_must_have_keys_that_fit() {
     let idp = "[[issuer]] https://idp.example/: ";
     check(&[
-        (issuer(""), "either `keys` or `secret` is needed"),
-        (shared("keys = \"file:ed.pem\""), "either `keys` or `secret` is needed"),
+        (issuer(""), "exactly one of `keys`, `secret`, `jwks` and"),
+        (shared("keys = \"file:ed.pem\""), "exactly one of `keys`, `secret`, `jwks` and"),
         (issuer("keys = \"file:ed.pem\""), "name exactly one in `algorithms`"),
         (issuer("keys = \"file:ed.pem\"\nalgorithms = [\"EdDSA\", \"ES256\"]"), "name exactly one"),
         (
@@ -51,6 +51,47 @@ fn issuers_must_have_keys_that_fit() {
         (shared("").repeat(2), "is there twice"),
         (shared("") + &issuer("keys = \"file:missing.pem\""), idp),
     ]);
+}
+
+#[test]
+fn keys_are_fetched_over_https_from_one_place() {
+    let url = "jwks = \"https://idp.example/jwks.json\"";
+    let one = "exactly one of `keys`, `secret`, `jwks` and `discovery = true` is needed";
+    let of = |name: &str, more: &str| issuer(more).replace("https://idp.example/", name);
+    check(&[
+        (shared(url), one),
+        (issuer(&format!("{url}\ndiscovery = true")), one),
+        (issuer(&format!("{url}\nkeys = \"file:none.json\"")), one),
+        (shared("discovery = true"), one),
+        (issuer("discovery = false"), one),
+        (issuer("jwks = \"http://idp.example/\""), "jwks: JWKS URL: the URL must begin with https"),
+        (issuer("jwks = \"http://10.0.0.1/\""), "http is for this machine alone"),
+        (issuer("jwks = \"https://u:hunter2@idp.example/\""), "a user or password does not belong"),
+        (issuer("jwks = \"hunter2\""), "not a URL like https://idp.example/jwks.json"),
+        (issuer("jwks = \"env:HUNTER\""), "not a URL like"),
+        (issuer("jwks = \"file:none.json\""), "for a file write keys = \"file:...\""),
+        (of("http://idp.example/", "discovery = true"), "discovery: issuer: the URL must begin"),
+        (of("idp", "discovery = true"), "discovery: issuer: not a URL like"),
+        (of("https://idp.example/?a=b", "discovery = true"), "has no query"),
+        (issuer(&format!("{url}\nca = \"file:ed.pem\"")), "ca: CA: there is no certificate in PEM"),
+        (issuer(&format!("{url}\nca = \"file:missing.pem\"")), "ca: missing.pem: cannot be read"),
+        (issuer(&format!("{url}\nca = \"hunter2\"")), "name it as env:NAME or file:path"),
+        (shared("ca = \"file:ed.pem\""), "`ca` is for keys that are fetched"),
+        (issuer(&format!("{url}\nalgorithms = [\"HS256\"]")), "no key is for HS256"),
+        (issuer(&format!("{url}\nleeway = \"301s\"")), "a leeway of more than 300 s"),
+        (issuer(url).repeat(2), "is there twice"),
+    ]);
+    let folder = Folder::new();
+    for good in [
+        issuer(url),
+        issuer("discovery = true"),
+        issuer("jwks = \"http://127.0.0.1:9/\"") + &of("idp", "jwks = \"http://[::1]:9/\""),
+        format!("profile = \"banking\"\n{}", issuer(url)),
+        issuer(&format!("{url}\nalgorithms = [\"ES256\", \"RS256\"]")),
+    ] {
+        let parsed = folder.parse(&served(&good));
+        assert!(parsed.is_ok(), "{good}: {:?}", parsed.err());
+    }
 }
 
 #[test]

@@ -50,6 +50,14 @@ fn jwt_issuer() {
 }
 
 #[test]
+fn jwt_remote_keys() {
+    let answers = Example::start("jwt_remote_keys").follow();
+    let unavailable = answers.last().unwrap();
+    assert_eq!(unavailable.header("www-authenticate"), None, "no other token would help");
+    assert!(unavailable.retry_after() > 0);
+}
+
+#[test]
 fn otp_axum() {
     let example = Example::start("otp_axum");
     let answers = example.follow();
@@ -178,5 +186,5 @@ fn each_is_short_and_says_how_to_run_and_ask_it() {
         assert!(text.starts_with(&run), "{name} does not begin with {run}");
         seen += 1;
     }
-    assert_eq!(seen, 12);
+    assert_eq!(seen, 13);
 }

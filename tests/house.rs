@@ -21,7 +21,11 @@ fn only_one_file_knows_each_foreign_library() {
     for (library, places) in [
         ("josekit", &["src/jwt/jose.rs"][..]),
         ("governor", &["src/store/memory/cells.rs"]),
-        ("openssl", &["src/jwt/", "src/token/", "src/gateway/", "src/otp/secrets/"]),
+        (
+            "openssl",
+            &["src/jwt/", "src/token/", "src/gateway/", "src/otp/secrets/", "src/outbound/"],
+        ),
+        ("hyper_openssl", &["src/outbound/connector.rs"]),
         // The second has a module of this name.
         ("redis", &["src/store/redis/connection/", "src/store/mod.rs"]),
     ] {

@@ -5,7 +5,7 @@ use portcullis::Reason;
 use std::collections::{BTreeMap, BTreeSet};
 
 const PAGE: &str = include_str!("../src/problems.md");
-const SOURCE: &str = include_str!("../src/rejection.rs");
+const SOURCE: &str = include_str!("../src/rejection/reason.rs");
 
 /// Slug and status of each row, and what stands beside them.
 fn rows() -> Vec<Vec<&'static str>> {

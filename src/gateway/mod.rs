@@ -25,8 +25,8 @@
 //! `GET /healthz`, `GET /readyz` and, with a `[token]` section, `GET /.well-known/jwks.json` are always there and are not
 //! limited. So is the page at `/` of a [`Demo`], which has security headers of its own.
 //!
-//! `/readyz` is 200 while this instance should get requests: `ready`, or `degraded` while the store does not answer, which no
-//! other instance can help. It is 503 while the process ends.
+//! `/readyz` is 200 while this instance should get requests: `ready`, or `degraded` while the store does not answer
+//! or the keys of an issuer are not there, which no other instance can help. It is 503 while the process ends.
 //!
 //! # Bounds
 //!

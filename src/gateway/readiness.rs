@@ -4,6 +4,7 @@ use super::{
     answers::{Answers, json_answer},
     config::{READY, StoreConfig},
 };
+use crate::jwt::Keys;
 use bytes::Bytes;
 use http::{Response, StatusCode, request::Parts};
 use std::sync::{
@@ -15,12 +16,14 @@ use std::sync::{
 #[derive(Clone, Debug)]
 pub(super) struct Readiness {
     store: StoreConfig,
+    /// Of other issuers, where they are fetched.
+    keys: Arc<[Keys]>,
     draining: Arc<AtomicBool>,
 }
 
 impl Readiness {
-    pub(super) fn new(store: StoreConfig) -> Self {
-        Self { store, draining: Arc::default() }
+    pub(super) fn new(store: StoreConfig, keys: Vec<Keys>) -> Self {
+        Self { store, keys: keys.into(), draining: Arc::default() }
     }
 
     /// Whether a path asks for it.
@@ -34,6 +37,7 @@ impl Readiness {
     }
 
     /// A store that is lost is no reason to send requests elsewhere: it is lost for all instances, and they go on without it.
+    /// So it is with the keys of an issuer: tokens of others are taken.
     pub(super) async fn answer(self, request: &Parts) -> Response<Bytes> {
         if let Some(refusal) = Answers::only_read(request) {
             return refusal;
@@ -41,10 +45,14 @@ impl Readiness {
         let is_draining = || self.draining.load(Ordering::Acquire);
         let (status, body): (_, &'static str) = if is_draining() {
             (StatusCode::SERVICE_UNAVAILABLE, r#"{"status":"draining"}"#)
-        } else if self.store.is_there().await {
-            (StatusCode::OK, r#"{"status":"ready"}"#)
         } else {
-            (StatusCode::OK, r#"{"status":"degraded","reasons":["store"]}"#)
+            let body = match (self.store.is_there().await, self.keys.iter().all(Keys::is_ready)) {
+                (true, true) => r#"{"status":"ready"}"#,
+                (false, true) => r#"{"status":"degraded","reasons":["store"]}"#,
+                (true, false) => r#"{"status":"degraded","reasons":["keys"]}"#,
+                (false, false) => r#"{"status":"degraded","reasons":["store","keys"]}"#,
+            };
+            (StatusCode::OK, body)
         };
         let mut answer = json_answer(Bytes::from_static(body.as_bytes()), "no-store");
         *answer.status_mut() = status;

@@ -8,7 +8,7 @@ use crate::{
     body::ResponseBody,
     eventual::BoxFuture,
     gate::{Gated, ResponseFuture},
-    jwt::{JwtLayer, Mode, RequireScope, TokenSource},
+    jwt::{JwtLayer, Mode, RequireScope, TokenSource, Verifier},
     limit::Limit,
     otp::OtpService,
     security_headers::SecurityHeadersLayer,
@@ -55,6 +55,7 @@ impl Routes {
     pub(super) fn new(
         config: &Config,
         store: &SharedStore,
+        verifier: Option<&Verifier>,
         readiness: Readiness,
         login: Option<OtpService>,
     ) -> Self {
@@ -65,7 +66,10 @@ impl Routes {
             .map(|route| Route {
                 path: route.path.clone(),
                 whole: false,
-                service: guarded(Answers::Hello, (None, Some(guard(config, store, route)))),
+                service: guarded(
+                    Answers::Hello,
+                    (None, Some(guard(config, store, verifier, route))),
+                ),
             })
             .collect();
         let mut built_in = |path: &str, headers, answers| {
@@ -131,6 +135,7 @@ impl Route {
 fn guard(
     config: &Config,
     store: &SharedStore,
+    verifier: Option<&Verifier>,
     route: &RouteConfig,
 ) -> (Portcullis, Option<RequireScope>) {
     let mut guard = limited(config, store, &route.limits);
@@ -139,7 +144,7 @@ fn guard(
         Auth::Optional => Some(Mode::Optional),
         Auth::Required => Some(Mode::Required),
     };
-    if let (Some(mode), Some(verifier)) = (mode, &config.verifier) {
+    if let (Some(mode), Some(verifier)) = (mode, verifier) {
         let cookies = config.login.as_ref().and_then(|login| login.cookies.as_ref());
         let source = cookies.map_or_else(TokenSource::new, |(cookies, _)| cookies.source());
         guard = guard.jwt(JwtLayer::new(verifier.clone()).source(source).mode(mode));

@@ -1,5 +1,5 @@
 use super::{
-    config::{Config, StoreConfig},
+    config::{Config, StoreConfig, Trust},
     connection, login, path,
     places::Places,
     readiness::Readiness,
@@ -9,6 +9,7 @@ use crate::{
     client::{Clients, PeerAddr},
     error::ConfigError,
     gate::{GateLayer, Verdict, gate_fn},
+    jwt::KeyRefresh,
     otp::{Courier, Origins, same_origin},
     rejection::Reason,
     security_headers::SecurityHeadersLayer,
@@ -17,11 +18,12 @@ use crate::{
 use bytes::Bytes;
 use http::{Request, Response, request::Parts};
 use http_body::Body;
-use std::{convert::Infallible, future::Future, io, pin::pin, time::Duration};
+use std::{convert::Infallible, future::Future, io, mem, pin::pin, time::Duration};
 use tokio::{
     net::TcpListener,
     select,
     sync::watch,
+    task::JoinSet,
     time::{sleep, timeout},
 };
 use tower::{Service, ServiceBuilder, ServiceExt};
@@ -35,6 +37,7 @@ pub struct Gateway {
     /// Whose pages may use the cookies, where tokens are in cookies.
     origins: Option<Origins>,
     courier: Option<Courier>,
+    key_refreshes: Vec<KeyRefresh>,
     store: StoreConfig,
     readiness: Readiness,
 }
@@ -55,7 +58,14 @@ impl Gateway {
     /// When the system does not do its part, such as random bytes. What the configuration says was checked.
     pub fn new(config: &Config) -> Result<Self, ConfigError> {
         let store = config.store.open();
-        let readiness = Readiness::new(config.store.clone());
+        let (verifier, keys, key_refreshes) = match &config.trust {
+            Some(trust) => {
+                let Trust { verifier, keys, refreshes } = trust.open()?;
+                (Some(verifier), keys, refreshes)
+            }
+            None => (None, Vec::new(), Vec::new()),
+        };
+        let readiness = Readiness::new(config.store.clone(), keys);
         let (login, courier) = match &config.login {
             Some(login) => login::build(config, login, store.clone())
                 .map(|(login, courier)| (Some(login), Some(courier)))?,
@@ -64,9 +74,16 @@ impl Gateway {
         Ok(Self {
             clients: config.clients.clone(),
             headers: config.headers.clone(),
-            routes: Routes::new(config, &(store as SharedStore), readiness.clone(), login),
+            routes: Routes::new(
+                config,
+                &(store as SharedStore),
+                verifier.as_ref(),
+                readiness.clone(),
+                login,
+            ),
             origins: config.login.as_ref().and_then(|login| Some(login.cookies.clone()?.1)),
             courier,
+            key_refreshes,
             store: config.store.clone(),
             readiness,
         })
@@ -90,11 +107,19 @@ impl Gateway {
         self.courier.take()
     }
 
+    /// What fetches the keys of issuers, to be spawned by a server of your own; [`serve`](Self::serve) does that by itself.
+    pub fn key_refreshes(&mut self) -> Vec<KeyRefresh> {
+        mem::take(&mut self.key_refreshes)
+    }
+
     /// Serves until `shutdown` is ready, then lets requests under way end, for ten seconds at most.
     pub async fn serve(mut self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
         let (stop, stopped) = watch::channel(());
         let places = Places::new(MAX_CONNECTIONS, MAX_OF_PEER);
         let courier = self.courier().map(|courier| tokio::spawn(courier.run()));
+        // Ends with this function: nobody waits for keys any more then.
+        let _refreshing: JoinSet<()> =
+            self.key_refreshes().into_iter().map(KeyRefresh::run).collect();
         let service = self.service();
         let builder = connection::builder();
         let mut shutdown = pin!(shutdown);

@@ -2,6 +2,10 @@
 
 use crate::rejection::{Reason, Rejection};
 use http::{HeaderValue, header::WWW_AUTHENTICATE};
+use std::time::Duration;
+
+/// Keys that did not come are asked for again about as often.
+const KEYS_RETRY: Duration = Duration::from_secs(5);
 
 /// The refusal for `reason`, with the challenge that belongs to it.
 ///
@@ -13,6 +17,8 @@ pub(crate) fn reject(reason: Reason) -> Rejection {
         Reason::TokenInvalid(_) => "Bearer error=\"invalid_token\"",
         Reason::TokenAmbiguous => "Bearer error=\"invalid_request\"",
         Reason::ScopeMissing => "Bearer error=\"insufficient_scope\"",
+        // Not the client's fault, and no other token would help.
+        Reason::KeysUnavailable => return Rejection::new(reason).retry_after(KEYS_RETRY),
         _ => return Rejection::new(reason),
     };
     let mut rejection = Rejection::new(reason);
@@ -42,5 +48,12 @@ mod tests {
         }
         assert_eq!(reject(Reason::TokenMissing).headers()[WWW_AUTHENTICATE], "Bearer");
         assert!(reject(Reason::RateLimited).headers().is_empty());
+    }
+
+    #[test]
+    fn a_token_that_cannot_be_checked_is_not_called_invalid() {
+        let rejection = reject(TokenFault::KeysUnavailable.into());
+        assert_eq!(rejection.reason(), Reason::KeysUnavailable);
+        assert!(rejection.headers().is_empty() && rejection.wait().is_some());
     }
 }

@@ -39,6 +39,9 @@ pub enum TokenFault {
     WrongAudience,
     /// The token, its session or its subject was revoked.
     Revoked,
+    /// Nothing is known to be wrong: the keys of the issuer cannot be reached at the moment. The one fault that
+    /// clients are told of, as it is not theirs: 503.
+    KeysUnavailable,
 }
 
 impl TokenFault {
@@ -63,6 +66,7 @@ impl TokenFault {
             Self::LivesTooLong => "lives-too-long",
             Self::WrongAudience => "wrong-audience",
             Self::Revoked => "revoked",
+            Self::KeysUnavailable => "keys-unavailable",
         }
     }
 

@@ -11,7 +11,7 @@ use std::sync::Arc;
 pub(super) struct Fixed(pub(super) Box<[Arc<VerifyingKey>]>);
 
 impl Fixed {
-    fn choose(&self, kid: Option<&str>, algorithm: Algorithm) -> Found {
+    pub(super) fn choose(&self, kid: Option<&str>, algorithm: Algorithm) -> Found {
         let named = |key: &&Arc<VerifyingKey>| kid.is_some() && key.kid.as_deref() == kid;
         if self.0.iter().any(|key| named(&key)) {
             let found = self.0.iter().filter(named).filter(|key| key.algorithm == algorithm);
@@ -35,6 +35,10 @@ impl KeySource for Fixed {
 
     fn algorithms(&self) -> Algorithms {
         self.0.iter().map(|key| key.algorithm).collect()
+    }
+
+    fn is_ready(&self) -> bool {
+        true
     }
 }
 
@@ -76,7 +80,7 @@ mod tests {
     #[test]
     fn a_key_is_found_for_its_own_algorithm_only() {
         let secret = b"q7Vw0r9xTz3JmB2nKc5LdY8sHf1GaPuE4iOoXyWeRt6UkZbNvMCjQhSgFlD-_A0b";
-        let key = |algorithm| Arc::new(VerifyingKey::of_secret(secret, algorithm).unwrap());
+        let key = |algorithm| Arc::new(VerifyingKey::of_secret(secret, None, algorithm).unwrap());
         let keys = [Algorithm::HS256, Algorithm::HS512, Algorithm::HS256].map(key);
         let keys = Keys::from_source(Fixed(keys.into()));
         for kid in [None, Some("any")] {

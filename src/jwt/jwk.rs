@@ -14,7 +14,6 @@ use openssl::{
     rsa::Rsa,
 };
 use serde::Deserialize;
-use serde_json::Value;
 
 /// The members of a key. Holds secrets, so there is no `Debug`.
 #[derive(Deserialize)]
@@ -46,11 +45,6 @@ impl Jwk {
         serde_json::from_str(json).map_err(|_| ConfigError::new("the JSON text is not a JWK"))
     }
 
-    /// Reads the member of a set.
-    pub(super) fn from_value(value: Value) -> Result<Self, ConfigError> {
-        serde_json::from_value(value).map_err(|_| ConfigError::new("the member is not a JWK"))
-    }
-
     /// The one algorithm of the key: its `alg`, or what its kind leaves no choice about. An RSA key
     /// without `alg` is for RS256, which some providers leave out.
     pub(super) fn algorithm(&self) -> Result<Algorithm, ConfigError> {
@@ -71,6 +65,20 @@ impl Jwk {
     /// Whether the key is a secret that both sides share.
     pub(super) fn is_symmetric(&self) -> bool {
         self.kty == "oct"
+    }
+
+    /// Whether the key is for something else than signatures, which is no fault of a set that has it too.
+    pub(super) fn is_for_other_use(&self) -> bool {
+        self.permits("verify").is_err()
+    }
+
+    /// Refuses a key that can sign, which nobody publishes on purpose.
+    pub(super) fn publishable(&self) -> Result<(), ConfigError> {
+        let private = [&self.d, &self.p, &self.q, &self.dp, &self.dq, &self.qi, &self.k];
+        if self.is_symmetric() || private.into_iter().any(Option::is_some) {
+            return Err(ConfigError::new("the JWK has private members: whoever reads it can sign"));
+        }
+        Ok(())
     }
 
     /// Refuses a key that its `use` or `key_ops` keep from `operation`.

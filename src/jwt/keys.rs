@@ -5,11 +5,9 @@ use super::{
     jose::{self, Verify},
     jwk::Jwk,
     material::{self, Public},
-    secret,
+    secret, set,
 };
 use crate::{error::ConfigError, eventual::Eventual, identity::TokenFault};
-use serde::Deserialize;
-use serde_json::Value;
 use smallvec::SmallVec;
 use std::{fmt, sync::Arc};
 
@@ -34,7 +32,8 @@ pub struct Keys {
 /// Where keys come from.
 ///
 /// Contract: `find` answers at once for keys it has, and `epoch` is read on each cache hit, so it must
-/// be no more than an atomic load. The epoch changes after a key was withdrawn or replaced.
+/// be no more than an atomic load. The epoch changes after a key was withdrawn or replaced, and not before
+/// `find` has the new ones.
 pub(super) trait KeySource: Send + Sync {
     /// The keys that may have signed a token with this `kid` and `alg`, [`MAX_CANDIDATES`] at most;
     /// never none. Else the fault of the token.
@@ -43,6 +42,8 @@ pub(super) trait KeySource: Send + Sync {
     fn epoch(&self) -> u64;
     /// The algorithms that its keys may have.
     fn algorithms(&self) -> Algorithms;
+    /// Whether there are keys.
+    fn is_ready(&self) -> bool;
 }
 
 /// What [`KeySource::find`] found.
@@ -59,8 +60,8 @@ impl Keys {
     /// When `algorithm` is not one of HS256, HS384, HS512, or when the secret is shorter than the hash
     /// (32, 48, 64 bytes), can be guessed, or is the text of a public or private key.
     pub fn secret(secret: impl AsRef<[u8]>, algorithm: Algorithm) -> Result<Self, ConfigError> {
-        let verify = hmac(secret.as_ref(), algorithm).map_err(|error| error.within("secret"))?;
-        Ok(Self::one(VerifyingKey { kid: None, algorithm, verify }))
+        let key = VerifyingKey::of_secret(secret.as_ref(), None, algorithm);
+        Ok(Self::one(key.map_err(|error| error.within("secret"))?))
     }
 
     /// A public key in PEM: `PUBLIC KEY` or `RSA PUBLIC KEY`. Of a private key only the public half is
@@ -73,7 +74,7 @@ impl Keys {
     pub fn pem(pem: impl AsRef<[u8]>, algorithm: Algorithm) -> Result<Self, ConfigError> {
         let public = material::public_from_pem(pem.as_ref(), algorithm);
         let public = public.map_err(|error| error.within("PEM key"))?;
-        Ok(Self::one(VerifyingKey::of(&public, None, algorithm)?))
+        Ok(Self::one(VerifyingKey::of(public, None, algorithm)?))
     }
 
     /// One JWK (RFC 7517), for its `alg`. Private members are dropped. A symmetric key is taken too, as
@@ -88,9 +89,8 @@ impl Keys {
                 return VerifyingKey::of_jwk(jwk);
             }
             jwk.permits("verify")?;
-            let algorithm = jwk.algorithm()?;
-            let verify = hmac(&jwk.secret()?, algorithm)?;
-            Ok(VerifyingKey { kid: jwk.kid, algorithm, verify })
+            let (algorithm, secret) = (jwk.algorithm()?, jwk.secret()?);
+            VerifyingKey::of_secret(&secret, jwk.kid, algorithm)
         });
         Ok(Self::one(key.map_err(|error| error.within("JWK"))?))
     }
@@ -103,8 +103,25 @@ impl Keys {
     /// When the text is no such set, or no key of it can be used; the error says why the last one
     /// cannot.
     pub fn jwks(json: &str) -> Result<Self, ConfigError> {
-        let keys = usable(json).map_err(|error| error.within("JWKS"))?;
-        Ok(Self::fixed(keys))
+        let read = set::own(json).map_err(|error| error.within("JWKS"))?;
+        Ok(Self::fixed(read.keys))
+    }
+
+    /// A JWK set that its issuer publishes, which a program of yours has fetched. Like [`jwks`](Self::jwks), but a key with
+    /// private members is passed over, as whoever reads the set could sign with it; and 100 keys are the most.
+    ///
+    /// # Errors
+    ///
+    /// As [`jwks`](Self::jwks).
+    pub fn published(json: &str) -> Result<Self, ConfigError> {
+        let read = set::published(json).map_err(|error| error.within("JWKS"))?;
+        Ok(Self::fixed(read.keys))
+    }
+
+    /// Whether there are keys to verify with. Those that are fixed are always there; those that are fetched once they were,
+    /// until they are too old.
+    pub fn is_ready(&self) -> bool {
+        self.source.is_ready()
     }
 
     pub(super) fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Eventual<Found> {
@@ -147,28 +164,37 @@ impl fmt::Debug for Keys {
 pub(super) struct VerifyingKey {
     pub(super) kid: Option<String>,
     pub(super) algorithm: Algorithm,
+    /// What it was made of, unless that is secret.
+    public: Option<Public>,
     verify: Box<dyn Verify>,
 }
 
 impl VerifyingKey {
     pub(super) fn of(
-        public: &Public,
+        public: Public,
         kid: Option<String>,
         algorithm: Algorithm,
     ) -> Result<Self, ConfigError> {
-        Ok(Self { kid, algorithm, verify: jose::verifier(public, algorithm)? })
+        let verify = jose::verifier(&public, algorithm)?;
+        Ok(Self { kid, algorithm, public: Some(public), verify })
     }
 
-    pub(super) fn of_secret(secret: &[u8], algorithm: Algorithm) -> Result<Self, ConfigError> {
-        Ok(Self { kid: None, algorithm, verify: hmac(secret, algorithm)? })
+    pub(super) fn of_secret(
+        secret: &[u8],
+        kid: Option<String>,
+        algorithm: Algorithm,
+    ) -> Result<Self, ConfigError> {
+        secret::check(secret, algorithm)?;
+        let verify = Box::new(jose::hmac(secret, algorithm)?);
+        Ok(Self { kid, algorithm, public: None, verify })
     }
 
     /// An asymmetric key of a JWK.
-    fn of_jwk(jwk: Jwk) -> Result<Self, ConfigError> {
+    pub(super) fn of_jwk(jwk: Jwk) -> Result<Self, ConfigError> {
         jwk.permits("verify")?;
         let algorithm = jwk.algorithm()?;
         let public = Public::of(&*jwk.public()?, algorithm)?;
-        Self::of(&public, jwk.kid, algorithm)
+        Self::of(public, jwk.kid, algorithm)
     }
 
     /// Whether `signature` is this key's over `message`.
@@ -177,28 +203,13 @@ impl VerifyingKey {
     }
 }
 
-fn hmac(secret: &[u8], algorithm: Algorithm) -> Result<Box<dyn Verify>, ConfigError> {
-    secret::check(secret, algorithm)?;
-    Ok(Box::new(jose::hmac(secret, algorithm)?))
-}
-
-/// The keys of a JWK set that can verify.
-fn usable(json: &str) -> Result<Box<[Arc<VerifyingKey>]>, ConfigError> {
-    #[derive(Deserialize)]
-    struct Set {
-        keys: Vec<Value>,
+/// Public keys with the same name for the same algorithm. A secret is like no other, as it is not kept to compare.
+impl PartialEq for VerifyingKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.public.is_some()
+            && (&self.kid, self.algorithm, &self.public)
+                == (&other.kid, other.algorithm, &other.public)
     }
-    let set: Set =
-        serde_json::from_str(json).map_err(|_| ConfigError::new("the text is not a JWK set"))?;
-    let mut last = ConfigError::new("the set is empty");
-    let mut keys = Vec::with_capacity(set.keys.len());
-    for jwk in set.keys {
-        match Jwk::from_value(jwk).and_then(VerifyingKey::of_jwk) {
-            Ok(key) => keys.push(Arc::new(key)),
-            Err(error) => last = error,
-        }
-    }
-    if keys.is_empty() { Err(last.within("no key can be used")) } else { Ok(keys.into()) }
 }
 
 #[cfg(test)]
@@ -209,18 +220,11 @@ mod tests {
         r#""kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo""#;
 
     #[test]
-    fn a_bad_key_is_passed_over_but_one_must_be_good() {
-        let odd = r#"{"kty":"oct","k":"AAAA"}, {"kty":"PQ"}, 7, {"kty":"RSA","n":"AQ","e":"AQ"}"#;
-        assert!(Keys::jwks(&format!(r#"{{"keys":[{odd}, {{{ED},"kid":"a"}}]}}"#)).is_ok());
-        for bad in
-            [format!(r#"{{"keys":[{odd}]}}"#), r#"{"keys":[]}"#.into(), "{}".into(), "".into()]
-        {
-            assert!(Keys::jwks(&bad).is_err(), "{bad}");
+    fn an_error_says_where_it_is_from() {
+        for keys in [Keys::jwks, Keys::published] {
+            let error = keys("{}").unwrap_err().to_string();
+            assert!(error.starts_with("JWKS: "), "{error}");
         }
-        let secret = r#"{"keys":[{"kty":"oct","alg":"HS256","k":"VjByOXhUejNKbUIybktjNUxkWThzSGYxR2FQdUU0aU8"}]}"#;
-        let error = Keys::jwks(secret).unwrap_err().to_string();
-        assert!(error.starts_with("JWKS: no key can be used: "), "{error}");
-        assert!(!error.contains("VjByOX"), "{error}");
     }
 
     #[test]

@@ -43,7 +43,7 @@ impl Mode {
             | (Ok(Identity::Anonymous), Self::Optional | Self::PassInvalid)
             | (Ok(Identity::Invalid(_)), Self::PassInvalid) => None,
             (Ok(Identity::Anonymous), Self::Required) => Some(Reason::TokenMissing),
-            (Ok(Identity::Invalid(fault)), _) => Some(Reason::TokenInvalid(*fault)),
+            (Ok(Identity::Invalid(fault)), _) => Some((*fault).into()),
         }
     }
 }
@@ -146,7 +146,7 @@ fn decide(
         return Verdict::refuse(request, challenge::reject(reason));
     }
     if let Some(fault) = fault {
-        door.record(&request, Act::BadToken(Reason::TokenInvalid(fault)));
+        door.record(&request, Act::BadToken(fault.into()));
     }
     Verdict::admit(request, ())
 }

@@ -52,6 +52,32 @@
 //! # Ok(()) }
 //! ```
 //!
+//! # Keys that are fetched
+//!
+//! With the feature `jwks`, a `RemoteJwks` fetches the keys that an issuer publishes, from a URL or from where the
+//! issuer's metadata say, and keeps them up to date. It gives the [`Keys`] and a future that the program spawns:
+//!
+//! ```
+//! # #[cfg(feature = "jwks")]
+//! # async fn verifier() -> Result<portcullis::Verifier, portcullis::ConfigError> {
+//! use portcullis::{TrustedIssuer, Verifier, jwt::RemoteJwks};
+//!
+//! let (keys, refresh) = RemoteJwks::discover("https://idp.example/")?.build()?;
+//! tokio::spawn(refresh.run());
+//! let issuer = TrustedIssuer::new("https://idp.example/", keys).audience("https://api.example");
+//! # Verifier::new([issuer])
+//! # }
+//! ```
+//!
+//! * Keys are fetched ahead of their end. Only a token whose key is not known waits, for a second at most, and any number
+//!   of them for one fetch; after it half a minute passes until the next one. Known keys are never in doubt meanwhile.
+//! * A key that is gone from the set is not trusted from then on, remembered tokens included. It is noticed with the next
+//!   fetch, an hour later at most.
+//! * While the server is gone or answers no keys, the last ones are used for twelve hours more. Nobody can empty a
+//!   set by an answer without keys, not even the issuer.
+//! * Without keys, and for unknown ones while the server does not answer, tokens are 503 with `Retry-After`, also where
+//!   a token is optional. They are never called invalid, and never let pass.
+//!
 //! # What refused clients see
 //!
 //! RFC 6750 section 3: no token is 401 with `WWW-Authenticate: Bearer`; a bad one is 401 with
@@ -73,6 +99,11 @@
 //! * A secret that several services share lets each of them issue tokens for all: prefer a key pair.
 //! * A token from a cookie needs protection against forged requests, see [`TokenSource::or_cookie`].
 //! * Keys that are fixed here change with a restart only; replacing them starts an empty cache.
+//! * Keys that are fetched need a way out to the issuer by https, without a proxy. Who can answer in its place, or has the
+//!   certificate of an authority that is trusted, says which tokens are good. `SSL_CERT_FILE` and `SSL_CERT_DIR` add
+//!   authorities to the system's, as `RemoteJwks::ca` does for one issuer. What keeps keys away is a warning under the
+//!   tracing target `portcullis::jwks`.
+//! * An issuer must publish a new key before it signs with it, or its first tokens may be refused for half a minute.
 
 mod algorithm;
 mod bearer;
@@ -88,8 +119,11 @@ mod keys;
 mod layer;
 mod material;
 mod payload;
+#[cfg(feature = "jwks")]
+mod remote;
 mod require;
 mod secret;
+mod set;
 mod signing;
 mod trusted;
 mod verifier;
@@ -98,6 +132,9 @@ pub use algorithm::Algorithm;
 pub use bearer::TokenSource;
 pub use keys::Keys;
 pub use layer::{JwtLayer, Mode};
+#[cfg(feature = "jwks")]
+#[cfg_attr(docsrs, doc(cfg(feature = "jwks")))]
+pub use remote::{KeyRefresh, RemoteJwks};
 pub use require::{RequireAuth, RequireScope};
 pub use trusted::TrustedIssuer;
 pub use verifier::Verifier;

@@ -137,7 +137,7 @@ impl_layer!(RequireScope);
 pub(crate) fn known(request: &Parts) -> Result<&Claims, Reason> {
     match request.extensions.get().map(Guarded::identity) {
         Some(Identity::Known(claims)) => Ok(claims),
-        Some(Identity::Invalid(fault)) => Err(Reason::TokenInvalid(*fault)),
+        Some(Identity::Invalid(fault)) => Err((*fault).into()),
         Some(Identity::Anonymous) | None => Err(Reason::TokenMissing),
     }
 }

@@ -51,7 +51,7 @@ impl SigningKey {
     /// A secret of at least the length of the hash.
     pub(crate) fn from_secret(secret: &[u8], algorithm: Algorithm) -> Result<Self, ConfigError> {
         secret::check(secret, algorithm)?;
-        let verifying = Keys::one(VerifyingKey::of_secret(secret, algorithm)?);
+        let verifying = Keys::one(VerifyingKey::of_secret(secret, None, algorithm)?);
         let sign = Box::new(jose::hmac(secret, algorithm)?);
         Ok(Self { algorithm, sign, public: None, verifying })
     }
@@ -59,7 +59,7 @@ impl SigningKey {
     fn asymmetric(key: &PKey<Private>, algorithm: Algorithm) -> Result<Self, ConfigError> {
         let public = Public::of(key, algorithm)?;
         let sign = jose::signer(&key.private_key_to_pkcs8().map_err(unreadable)?, algorithm)?;
-        let verifying = VerifyingKey::of(&public, Some(public.thumbprint()), algorithm)?;
+        let verifying = VerifyingKey::of(public.clone(), Some(public.thumbprint()), algorithm)?;
         // A key whose halves do not match would sign tokens that nobody accepts.
         let probe = b"probe";
         if !sign.sign(probe).is_some_and(|signature| verifying.verify(probe, &signature)) {

@@ -160,7 +160,7 @@ mod tests {
                 if withdrawn {
                     return Err(TokenFault::UnknownKey);
                 }
-                let key = VerifyingKey::of_secret(SECRET, algorithm).unwrap();
+                let key = VerifyingKey::of_secret(SECRET, None, algorithm).unwrap();
                 Ok([Arc::new(key)].into_iter().collect())
             })
         }
@@ -171,6 +171,10 @@ mod tests {
 
         fn algorithms(&self) -> Algorithms {
             [Algorithm::HS256].into_iter().collect()
+        }
+
+        fn is_ready(&self) -> bool {
+            true
         }
     }
 

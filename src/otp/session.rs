@@ -255,5 +255,5 @@ fn subject_of(session: &Session) -> Result<Subject, Reason> {
 }
 
 fn invalid(fault: TokenFault) -> Rejection {
-    challenge::reject(Reason::TokenInvalid(fault))
+    challenge::reject(fault.into())
 }

@@ -1,6 +1,7 @@
 //! The configuration file, parsed once into the parts it names.
 
 mod env_file;
+mod issuers;
 mod keys;
 mod limits;
 mod otp;
@@ -12,20 +13,15 @@ mod token;
 
 pub use env_file::EnvFile;
 
+pub(super) use issuers::{Trust, TrustConfig};
 pub(super) use otp::LoginConfig;
 pub(super) use routes::{Auth, HEALTH, KEYS, READY, RouteConfig, is_within};
 pub(super) use store::StoreConfig;
 
 use self::{keys::Sources, sections::File};
 use crate::{
-    client::Clients,
-    error::ConfigError,
-    gateway::page::Page,
-    jwt::{TrustedIssuer, Verifier},
-    limit::Limit,
-    profile::Profile,
-    security_headers::SecurityHeadersLayer,
-    token::Issuer,
+    client::Clients, error::ConfigError, gateway::page::Page, limit::Limit, profile::Profile,
+    security_headers::SecurityHeadersLayer, token::Issuer,
 };
 use std::{fs, net::SocketAddr, path::Path};
 
@@ -41,7 +37,7 @@ pub struct Config {
     pub(super) store: StoreConfig,
     /// Of paths that no route names.
     pub(super) stray_limits: Vec<Limit>,
-    pub(super) verifier: Option<Verifier>,
+    pub(super) trust: Option<TrustConfig>,
     pub(super) issuer: Option<Issuer>,
     pub(super) issuer_is_fresh: bool,
     pub(super) login: Option<LoginConfig>,
@@ -102,14 +98,14 @@ impl Config {
             .transpose()
             .map_err(|error| error.within("[token]"))?;
         let login = login(&file, sources)?;
-        let verifier = verifier(&file, issuer.as_ref(), sources)?;
+        let trust = TrustConfig::build(&file.issuer, issuer.as_ref(), sources)?;
         let clients = file.clients.build().map_err(|error| error.within("[clients]"))?;
         let store = file.store.build(profile, sources).map_err(|error| error.within("[store]"))?;
         let headers = file.headers.build(profile).map_err(|error| error.within("[headers]"))?;
         let limits = limits::build(&file.limit)?;
         let context = routes::Context {
             profile,
-            verifier: verifier.as_ref(),
+            verifies: trust.is_some(),
             limits: &limits,
             serves_keys: issuer.is_some(),
             serves_login: login.is_some(),
@@ -121,7 +117,7 @@ impl Config {
             clients,
             store,
             stray_limits: routes::of_strays(&routes, &limits),
-            verifier,
+            trust,
             issuer_is_fresh: file.token.as_ref().is_some_and(|token| token.keys.is_none()),
             issuer,
             login,
@@ -187,22 +183,6 @@ fn login(file: &File, sources: Sources<'_>) -> Result<Option<LoginConfig>, Confi
         }
         (None, None) => Ok(None),
     }
-}
-
-fn verifier(
-    file: &File,
-    own: Option<&Issuer>,
-    sources: Sources<'_>,
-) -> Result<Option<Verifier>, ConfigError> {
-    let mut issuers: Vec<TrustedIssuer> = own.map(Issuer::trusted).into_iter().collect();
-    for issuer in &file.issuer {
-        let place = format!("[[issuer]] {}", issuer.issuer.escape_default());
-        issuers.push(issuer.trusted(sources).map_err(|error| error.within(place))?);
-    }
-    if issuers.is_empty() {
-        return Ok(None);
-    }
-    Verifier::new(issuers).map(Some).map_err(|error| error.within("[[issuer]]"))
 }
 
 /// Reads a file that must not be larger than [`MAX_FILE`].

@@ -1,10 +1,6 @@
 use super::limits::Written;
 use crate::{
-    error::ConfigError,
-    jwt::{RequireScope, Verifier},
-    limit::Limit,
-    otp::OtpService,
-    profile::Profile,
+    error::ConfigError, jwt::RequireScope, limit::Limit, otp::OtpService, profile::Profile,
 };
 use serde::Deserialize;
 
@@ -62,7 +58,8 @@ pub(crate) const KEYS: &str = "/.well-known/jwks.json";
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Context<'a> {
     pub(super) profile: Profile,
-    pub(super) verifier: Option<&'a Verifier>,
+    /// Whether an issuer is trusted.
+    pub(super) verifies: bool,
     pub(super) limits: &'a [Written],
     /// Whether the keys of an own issuer are served.
     pub(super) serves_keys: bool,
@@ -110,7 +107,7 @@ pub(super) fn of_strays(routes: &[RouteConfig], limits: &[Written]) -> Vec<Limit
 impl RouteSection {
     fn build(&self, context: Context<'_>) -> Result<RouteConfig, ConfigError> {
         let Responder::Hello = self.respond;
-        if self.auth != Auth::None && context.verifier.is_none() {
+        if self.auth != Auth::None && !context.verifies {
             return Err(ConfigError::new(
                 "it needs a token, but no issuer is trusted: add an [[issuer]] or [token] section, or \
                  set auth = \"none\"",

@@ -1,19 +1,14 @@
 //! The sections of the file, as they are written.
 
 use super::{
-    keys::{self, SecretRef, Sources},
-    limits::LimitSection,
-    otp::OtpSection,
-    routes::RouteSection,
-    store::StoreSection,
-    token::TokenSection,
+    issuers::IssuerSection, limits::LimitSection, otp::OtpSection, routes::RouteSection,
+    store::StoreSection, token::TokenSection,
 };
 use crate::{
     client::{Clients, Forwarding},
     duration,
     error::ConfigError,
     gateway::LOOPBACK,
-    jwt::{Algorithm, Keys, TrustedIssuer},
     profile::Profile,
     security_headers::SecurityHeadersLayer,
 };
@@ -111,57 +106,6 @@ fn forwarding(header: &str) -> Result<Forwarding, ConfigError> {
             ConfigError::new(format!("header: `{}` is not a header name", name.escape_default()))
         })?),
     })
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct IssuerSection {
-    pub(super) issuer: String,
-    audience: Vec<String>,
-    #[serde(default)]
-    algorithms: Vec<String>,
-    typ: Option<Vec<String>>,
-    leeway: Option<DurationText>,
-    max_lifetime: Option<DurationText>,
-    keys: Option<SecretRef>,
-    secret: Option<SecretRef>,
-}
-
-impl IssuerSection {
-    pub(super) fn trusted(&self, sources: Sources<'_>) -> Result<TrustedIssuer, ConfigError> {
-        let algorithms: Vec<Algorithm> =
-            self.algorithms.iter().map(|name| name.parse()).collect::<Result<_, _>>()?;
-        let keys = match (&self.keys, &self.secret) {
-            (Some(keys), None) => keys::verifying(&keys.text(sources)?, &algorithms)
-                .map_err(|error| error.within(keys))?,
-            (None, Some(secret)) => {
-                let algorithm = match &algorithms[..] {
-                    [] => Algorithm::HS256,
-                    all => keys::only(all, "a secret")?,
-                };
-                Keys::secret(secret.read(sources)?, algorithm)
-                    .map_err(|error| error.within(secret))?
-            }
-            _ => return Err(ConfigError::new("either `keys` or `secret` is needed")),
-        };
-        let mut trusted = TrustedIssuer::new(&self.issuer, keys);
-        for audience in &self.audience {
-            trusted = trusted.audience(audience);
-        }
-        if !algorithms.is_empty() {
-            trusted = trusted.algorithms(algorithms);
-        }
-        if let Some(typ) = &self.typ {
-            trusted = trusted.typ(typ);
-        }
-        if let Some(DurationText(leeway)) = self.leeway {
-            trusted = trusted.leeway(leeway);
-        }
-        if let Some(DurationText(lifetime)) = self.max_lifetime {
-            trusted = trusted.max_lifetime(lifetime);
-        }
-        Ok(trusted)
-    }
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -175,7 +175,7 @@ impl Endpoints {
             Ok(token) => self.otp.0.verifier.verify(token).await,
             Err(fault) => Err(fault),
         };
-        let claims = verified.map_err(|fault| challenge::reject(Reason::TokenInvalid(fault)))?;
+        let claims = verified.map_err(|fault| challenge::reject(fault.into()))?;
         session_of(&claims).ok_or_else(|| challenge::reject(Reason::TokenMissing))
     }
 

@@ -1,14 +1,5 @@
-//! Why a request was refused: one type for every layer and endpoint.
-//!
-//! [`problems`] lists all of them with causes and cures.
-
-use crate::{identity::TokenFault, limit::Name};
-use http::{HeaderMap, StatusCode};
-use smallvec::SmallVec;
-use std::time::Duration;
-
-#[doc = include_str!("problems.md")]
-pub mod problems {}
+use crate::identity::TokenFault;
+use http::StatusCode;
 
 /// The reasons for which this crate refuses a request.
 ///
@@ -35,6 +26,8 @@ pub enum Reason {
     ScopeMissing,
     /// What the answer hangs on cannot be reached: 503.
     StoreUnavailable,
+    /// The token cannot be checked, as the keys of its issuer cannot be reached: 503.
+    KeysUnavailable,
     /// The path is not one that a server could route safely: 400.
     PathInvalid,
     /// No route has this path: 404.
@@ -80,7 +73,7 @@ pub enum Reason {
 
 impl Reason {
     /// One of each, but for reasons of your own.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::RateLimited,
         Self::Blocked,
         Self::Denied,
@@ -90,6 +83,7 @@ impl Reason {
         Self::TokenAmbiguous,
         Self::ScopeMissing,
         Self::StoreUnavailable,
+        Self::KeysUnavailable,
         Self::PathInvalid,
         Self::NotFound,
         Self::MethodNotAllowed,
@@ -130,7 +124,9 @@ impl Reason {
             | Self::DeviceInvalid => StatusCode::BAD_REQUEST,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::MediaTypeUnsupported => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::StoreUnavailable | Self::SmsUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::StoreUnavailable | Self::KeysUnavailable | Self::SmsUnavailable => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
@@ -150,6 +146,7 @@ impl Reason {
             Self::TokenAmbiguous => "token-ambiguous",
             Self::ScopeMissing => "scope-missing",
             Self::StoreUnavailable => "store-unavailable",
+            Self::KeysUnavailable => "keys-unavailable",
             Self::PathInvalid => "path-invalid",
             Self::NotFound => "not-found",
             Self::MethodNotAllowed => "method-not-allowed",
@@ -182,6 +179,7 @@ impl Reason {
             Self::TokenAmbiguous => "More than one access token was sent",
             Self::ScopeMissing => "The access token does not allow this",
             Self::StoreUnavailable => "Temporarily unable to decide",
+            Self::KeysUnavailable => "Temporarily unable to check the access token",
             Self::PathInvalid => "The path is not acceptable",
             Self::NotFound => "Not found",
             Self::MethodNotAllowed => "Method not allowed",
@@ -211,86 +209,12 @@ impl Reason {
     }
 }
 
-/// A refusal on its way out. A renderer makes the answer of it, see [`render`](crate::render).
-///
-/// The answer's extensions hold it too, so tracing and metrics layers outside can say why. By then its
-/// headers are the answer's.
-#[derive(Clone, Debug)]
-pub struct Rejection {
-    reason: Reason,
-    retry_after: Option<Duration>,
-    limits: SmallVec<[Name; 2]>,
-    attempts_remaining: Option<u8>,
-    headers: HeaderMap,
-}
-
-impl Rejection {
-    /// A refusal for `reason`.
-    pub fn new(reason: Reason) -> Self {
-        Self {
-            reason,
-            retry_after: None,
-            limits: SmallVec::new(),
-            attempts_remaining: None,
-            headers: HeaderMap::new(),
+/// What a token is refused for: 401, but for one that cannot be checked now.
+impl From<TokenFault> for Reason {
+    fn from(fault: TokenFault) -> Self {
+        match fault {
+            TokenFault::KeysUnavailable => Self::KeysUnavailable,
+            fault => Self::TokenInvalid(fault),
         }
-    }
-
-    /// Says when to come back: the `Retry-After` header, rounded up to whole seconds
-    /// (RFC 9110 section 10.2.3).
-    #[must_use]
-    pub fn retry_after(mut self, wait: Duration) -> Self {
-        self.retry_after = Some(wait);
-        self
-    }
-
-    /// Names a limit that was exceeded.
-    #[must_use]
-    pub fn violates(mut self, limit: Name) -> Self {
-        self.limits.push(limit);
-        self
-    }
-
-    /// Says how many more times the client may try.
-    #[must_use]
-    pub fn attempts_remaining(mut self, attempts: u8) -> Self {
-        self.attempts_remaining = Some(attempts);
-        self
-    }
-
-    /// Why the request was refused.
-    pub fn reason(&self) -> Reason {
-        self.reason
-    }
-
-    /// How long the client should wait, if waiting helps.
-    pub fn wait(&self) -> Option<Duration> {
-        self.retry_after
-    }
-
-    /// The names of the limits that were exceeded.
-    pub fn limits(&self) -> &[Name] {
-        &self.limits
-    }
-
-    /// How many more times the client may try, where that is counted.
-    pub fn attempts(&self) -> Option<u8> {
-        self.attempts_remaining
-    }
-
-    /// Headers of the answer, besides those of the renderer.
-    pub fn headers(&self) -> &HeaderMap {
-        &self.headers
-    }
-
-    /// Headers of the answer, to add to.
-    pub fn headers_mut(&mut self) -> &mut HeaderMap {
-        &mut self.headers
-    }
-}
-
-impl From<Reason> for Rejection {
-    fn from(reason: Reason) -> Self {
-        Self::new(reason)
     }
 }

@@ -1,0 +1,176 @@
+//! The sections `[[issuer]]`: who is trusted, and where their keys are.
+
+use super::{
+    keys::{self, SecretRef, Sources},
+    sections::DurationText,
+};
+use crate::{
+    error::ConfigError,
+    jwt::{Algorithm, KeyRefresh, Keys, RemoteJwks, TrustedIssuer, Verifier},
+    token::Issuer,
+};
+use serde::Deserialize;
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct IssuerSection {
+    issuer: String,
+    audience: Vec<String>,
+    #[serde(default)]
+    algorithms: Vec<String>,
+    typ: Option<Vec<String>>,
+    leeway: Option<DurationText>,
+    max_lifetime: Option<DurationText>,
+    keys: Option<SecretRef>,
+    secret: Option<SecretRef>,
+    jwks: Option<String>,
+    #[serde(default)]
+    discovery: bool,
+    /// The authority that signed the certificate of the server with the keys.
+    ca: Option<SecretRef>,
+}
+
+/// Issuers that were checked. Keys of others are not fetched yet.
+#[derive(Clone, Debug)]
+pub(in crate::gateway) struct TrustConfig {
+    own: Option<TrustedIssuer>,
+    others: Vec<(IssuerSection, KeyConfig)>,
+}
+
+#[derive(Clone, Debug)]
+enum KeyConfig {
+    Fixed(Keys),
+    Remote(Box<RemoteJwks>),
+}
+
+/// What verifies tokens of these issuers.
+#[derive(Debug)]
+pub(in crate::gateway) struct Trust {
+    pub(in crate::gateway) verifier: Verifier,
+    /// The keys that are fetched.
+    pub(in crate::gateway) keys: Vec<Keys>,
+    pub(in crate::gateway) refreshes: Vec<KeyRefresh>,
+}
+
+impl TrustConfig {
+    /// `None` if nobody is trusted.
+    pub(super) fn build(
+        sections: &[IssuerSection],
+        own: Option<&Issuer>,
+        sources: Sources<'_>,
+    ) -> Result<Option<Self>, ConfigError> {
+        let mut others = Vec::with_capacity(sections.len());
+        for section in sections {
+            let keys = section.keys(sources).map_err(|error| error.within(section.place()))?;
+            others.push((section.clone(), keys));
+        }
+        let config = Self { own: own.map(Issuer::trusted), others };
+        if config.own.is_none() && config.others.is_empty() {
+            return Ok(None);
+        }
+        config.open().map(|_| Some(config))
+    }
+
+    /// Starts anew: without any key that has to be fetched.
+    pub(in crate::gateway) fn open(&self) -> Result<Trust, ConfigError> {
+        let mut issuers: Vec<_> = self.own.iter().cloned().collect();
+        let (mut fetched, mut refreshes) = (Vec::new(), Vec::new());
+        for (section, keys) in &self.others {
+            let within = |error: ConfigError| error.within(section.place());
+            let keys = match keys {
+                KeyConfig::Fixed(keys) => keys.clone(),
+                KeyConfig::Remote(jwks) => {
+                    let (keys, refresh) = RemoteJwks::clone(jwks).build().map_err(within)?;
+                    fetched.push(keys.clone());
+                    refreshes.push(refresh);
+                    keys
+                }
+            };
+            issuers.push(section.trusted(keys).map_err(within)?);
+        }
+        let verifier = Verifier::new(issuers).map_err(|error| error.within("[[issuer]]"))?;
+        Ok(Trust { verifier, keys: fetched, refreshes })
+    }
+}
+
+impl IssuerSection {
+    fn place(&self) -> String {
+        format!("[[issuer]] {}", self.issuer.escape_default())
+    }
+
+    fn algorithms(&self) -> Result<Vec<Algorithm>, ConfigError> {
+        self.algorithms.iter().map(|name| name.parse()).collect()
+    }
+
+    fn keys(&self, sources: Sources<'_>) -> Result<KeyConfig, ConfigError> {
+        let algorithms = self.algorithms()?;
+        let remote = match (&self.keys, &self.secret, &self.jwks, self.discovery) {
+            (Some(keys), None, None, false) => {
+                let found = keys::verifying(&keys.text(sources)?, &algorithms);
+                return self.fixed(found.map_err(|error| error.within(keys))?);
+            }
+            (None, Some(secret), None, false) => {
+                let algorithm = match &algorithms[..] {
+                    [] => Algorithm::HS256,
+                    all => keys::only(all, "a secret")?,
+                };
+                let found = Keys::secret(secret.read(sources)?, algorithm);
+                return self.fixed(found.map_err(|error| error.within(secret))?);
+            }
+            (None, None, Some(url), false) if url.starts_with("file:") => {
+                return Err(ConfigError::new(
+                    "`jwks` is where the keys are fetched from; for a file write keys = \"file:...\"",
+                ));
+            }
+            (None, None, Some(url), false) => {
+                RemoteJwks::url(url).map_err(|error| error.within("jwks"))?
+            }
+            (None, None, None, true) => {
+                RemoteJwks::discover(&self.issuer).map_err(|error| error.within("discovery"))?
+            }
+            _ => {
+                return Err(ConfigError::new(
+                    "exactly one of `keys`, `secret`, `jwks` and `discovery = true` is needed",
+                ));
+            }
+        };
+        let remote = match &self.ca {
+            None => remote,
+            Some(file) => {
+                let pem = file.text(sources).map_err(|error| error.within("ca"))?;
+                remote.ca(pem).map_err(|error| error.within("ca"))?
+            }
+        };
+        Ok(KeyConfig::Remote(Box::new(remote)))
+    }
+
+    fn fixed(&self, keys: Keys) -> Result<KeyConfig, ConfigError> {
+        match self.ca {
+            None => Ok(KeyConfig::Fixed(keys)),
+            Some(_) => Err(ConfigError::new(
+                "`ca` is for keys that are fetched, with `jwks` or `discovery`: leave it out",
+            )),
+        }
+    }
+
+    fn trusted(&self, keys: Keys) -> Result<TrustedIssuer, ConfigError> {
+        let mut trusted = TrustedIssuer::new(&self.issuer, keys);
+        for audience in &self.audience {
+            trusted = trusted.audience(audience);
+        }
+        let algorithms = self.algorithms()?;
+        if !algorithms.is_empty() {
+            trusted = trusted.algorithms(algorithms);
+        }
+        if let Some(typ) = &self.typ {
+            trusted = trusted.typ(typ);
+        }
+        if let Some(DurationText(leeway)) = self.leeway {
+            trusted = trusted.leeway(leeway);
+        }
+        if let Some(DurationText(lifetime)) = self.max_lifetime {
+            trusted = trusted.max_lifetime(lifetime);
+        }
+        Ok(trusted)
+    }
+}
