@@ -94,7 +94,10 @@ pub use guarded::Guarded;
 pub use identity::{Claims, Identity, TokenFault};
 #[cfg(feature = "jwt")]
 #[cfg_attr(docsrs, doc(cfg(feature = "jwt")))]
-pub use jwt::{JwtLayer, RequireAuth, RequireScope, TrustedIssuer, Verifier};
+pub use jwt::{
+    ForwardClaims, JwtLayer, RequireAuth, RequireClaim, RequireScope, ResourceMetadata,
+    TrustedIssuer, Verifier,
+};
 pub use key::{Key, KeyBy, Pepper};
 pub use limit::{Decision, Limit, Quota, RateLimitLayer};
 #[cfg(feature = "otp")]

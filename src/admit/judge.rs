@@ -18,13 +18,21 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 pub(crate) struct Judge {
     pub(crate) door: Door,
+    #[cfg(feature = "jwt")]
+    pub(crate) challenges: challenge::Challenges,
     pub(super) store: SharedStore,
     pub(super) encoder: Encoder,
 }
 
 impl Judge {
     pub(super) fn new(store: SharedStore) -> Self {
-        Self { door: Door::new(), store, encoder: Encoder::default() }
+        Self {
+            door: Door::new(),
+            #[cfg(feature = "jwt")]
+            challenges: challenge::Challenges::default(),
+            store,
+            encoder: Encoder::default(),
+        }
     }
 
     pub(super) fn judge(
@@ -63,6 +71,8 @@ impl Judge {
             }
             Outcome::Blocked { key, remaining, since } => {
                 let mut rejection = Rejection::from(Blocked { key, remaining, since });
+                #[cfg(feature = "jwt")]
+                self.challenges.rewrite(&mut rejection);
                 encoded.write(rejection.headers_mut());
                 Verdict::refuse(request, rejection)
             }

@@ -1,10 +1,10 @@
-use super::{TokenSource, Verifier, bearer::token68};
+use super::{TokenSource, Verifier, bearer::token68, resource::own_challenges};
 use crate::{
     audit::Act,
     eventual::Eventual,
     gate::{Door, Gate, Verdict, impl_layer, own_door},
     guarded::Guarded,
-    identity::{Identity, challenge},
+    identity::{Identity, challenge::Challenges},
     rejection::Reason,
 };
 use http::request::Parts;
@@ -18,6 +18,7 @@ pub struct JwtLayer {
     verifier: Verifier,
     source: TokenSource,
     pub(crate) mode: Mode,
+    pub(crate) challenges: Challenges,
     door: Door,
 }
 
@@ -55,6 +56,7 @@ impl JwtLayer {
             verifier,
             source: TokenSource::default(),
             mode: Mode::default(),
+            challenges: Challenges::default(),
             door: Door::default(),
         }
     }
@@ -71,6 +73,7 @@ impl JwtLayer {
         self
     }
 
+    own_challenges!(challenges);
     own_door!(door);
 }
 
@@ -112,11 +115,14 @@ impl Gate for JwtLayer {
     fn enter(&self, request: Parts) -> Eventual<Verdict<()>> {
         match self.identify(&request) {
             Eventual::Ready(found) => {
-                Eventual::Ready(decide(self.mode, &self.door, request, found))
+                Eventual::Ready(decide(self.mode, &self.challenges, &self.door, request, found))
             }
             Eventual::Pending(found) => {
-                let (mode, door) = (self.mode, self.door.clone());
-                Eventual::later(async move { decide(mode, &door, request, found.await) })
+                let (mode, challenges, door) =
+                    (self.mode, self.challenges.clone(), self.door.clone());
+                Eventual::later(
+                    async move { decide(mode, &challenges, &door, request, found.await) },
+                )
             }
         }
     }
@@ -130,6 +136,7 @@ impl_layer!(JwtLayer);
 
 fn decide(
     mode: Mode,
+    challenges: &Challenges,
     door: &Door,
     mut request: Parts,
     found: Result<Identity, Reason>,
@@ -143,7 +150,7 @@ fn decide(
     // Before the door sees the request, as it tells the sink what is known of the caller.
     Guarded::of(&mut request).identity = identity;
     if let Some(reason) = refusal {
-        return Verdict::refuse(request, challenge::reject(reason));
+        return Verdict::refuse(request, challenges.reject(reason));
     }
     if let Some(fault) = fault {
         door.record(&request, Act::BadToken(fault.into()));

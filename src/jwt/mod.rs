@@ -108,9 +108,11 @@
 mod algorithm;
 mod bearer;
 mod cache;
+mod claim_path;
 mod compact;
 mod examine;
 mod fixed;
+mod forward;
 mod header;
 mod jose;
 mod json;
@@ -122,6 +124,8 @@ mod payload;
 #[cfg(feature = "jwks")]
 mod remote;
 mod require;
+mod require_claim;
+mod resource;
 mod secret;
 mod set;
 mod signing;
@@ -130,21 +134,29 @@ mod verifier;
 
 pub use algorithm::Algorithm;
 pub use bearer::TokenSource;
+pub use forward::ForwardClaims;
 pub use keys::Keys;
 pub use layer::{JwtLayer, Mode};
 #[cfg(feature = "jwks")]
 #[cfg_attr(docsrs, doc(cfg(feature = "jwks")))]
 pub use remote::{KeyRefresh, RemoteJwks};
 pub use require::{RequireAuth, RequireScope};
+pub use require_claim::RequireClaim;
+pub use resource::{MetadataUrl, ResourceMetadata};
 pub use trusted::TrustedIssuer;
 pub use verifier::Verifier;
 
 #[cfg(feature = "otp")]
 pub(crate) use bearer::{cookie, token68};
+pub(crate) use claim_path::ClaimPath;
 pub(crate) use compact::MAX_TOKEN;
+pub(crate) use forward::Forwarded;
 pub(crate) use require::is_scope;
 #[cfg(feature = "axum")]
 pub(crate) use require::known;
+#[cfg(feature = "gateway")]
+pub(crate) use resource::WELL_KNOWN;
+pub(crate) use resource::own_challenges;
 #[cfg(feature = "otp")]
 pub(crate) use secret::check as check_secret;
 pub(crate) use signing::SigningKey;

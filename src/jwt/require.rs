@@ -1,9 +1,10 @@
+use super::resource::own_challenges;
 use crate::{
     error::ConfigError,
     eventual::Eventual,
     gate::{Door, Gate, Verdict, impl_layer, own_door},
     guarded::Guarded,
-    identity::{Claims, Identity, challenge},
+    identity::{Claims, Identity, challenge::Challenges},
     rejection::Reason,
 };
 use http::{HeaderValue, request::Parts};
@@ -16,6 +17,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug, Default)]
 #[must_use]
 pub struct RequireAuth {
+    challenges: Challenges,
     door: Door,
 }
 
@@ -25,6 +27,7 @@ impl RequireAuth {
         Self::default()
     }
 
+    own_challenges!(challenges);
     own_door!(door);
 }
 
@@ -32,10 +35,7 @@ impl Gate for RequireAuth {
     type Pass = ();
 
     fn enter(&self, request: Parts) -> Eventual<Verdict<()>> {
-        Eventual::Ready(match known(&request) {
-            Ok(_) => Verdict::admit(request, ()),
-            Err(reason) => Verdict::refuse(request, challenge::reject(reason)),
-        })
+        decide(request, &self.challenges, Reason::TokenMissing, |_| true)
     }
 
     fn door(&self) -> &Door {
@@ -62,7 +62,7 @@ impl_layer!(RequireAuth);
 pub struct RequireScope {
     scopes: Arc<[String]>,
     all: bool,
-    challenge: HeaderValue,
+    challenges: Challenges,
     door: Door,
 }
 
@@ -93,12 +93,13 @@ impl RequireScope {
             return Err(ConfigError::new(format!("`{}` is not a scope", bad.escape_default())));
         }
         let names = scopes.join(" ");
-        let challenge = format!("Bearer error=\"insufficient_scope\", scope=\"{names}\"");
-        let challenge = HeaderValue::try_from(challenge)
+        let parameter = HeaderValue::try_from(format!("scope=\"{names}\""))
             .map_err(|_| ConfigError::new("the scopes do not fit a header"))?;
-        Ok(Self { scopes: scopes.into(), all, challenge, door: Door::default() })
+        let challenges = Challenges::with_scope(parameter);
+        Ok(Self { scopes: scopes.into(), all, challenges, door: Door::default() })
     }
 
+    own_challenges!(challenges);
     own_door!(door);
 
     fn permits(&self, claims: &Claims) -> bool {
@@ -115,15 +116,7 @@ impl Gate for RequireScope {
     type Pass = ();
 
     fn enter(&self, request: Parts) -> Eventual<Verdict<()>> {
-        let rejection = match known(&request) {
-            Ok(claims) if self.permits(claims) => None,
-            Ok(_) => Some(challenge::with(Reason::ScopeMissing, self.challenge.clone())),
-            Err(reason) => Some(challenge::reject(reason)),
-        };
-        Eventual::Ready(match rejection {
-            None => Verdict::admit(request, ()),
-            Some(rejection) => Verdict::refuse(request, rejection),
-        })
+        decide(request, &self.challenges, Reason::ScopeMissing, |claims| self.permits(claims))
     }
 
     fn door(&self) -> &Door {
@@ -132,6 +125,24 @@ impl Gate for RequireScope {
 }
 
 impl_layer!(RequireScope);
+
+/// Admits who `permits`; good tokens that it does not permit are refused for `lacking`.
+pub(super) fn decide(
+    request: Parts,
+    challenges: &Challenges,
+    lacking: Reason,
+    permits: impl FnOnce(&Claims) -> bool,
+) -> Eventual<Verdict<()>> {
+    let refusal = match known(&request) {
+        Ok(claims) if permits(claims) => None,
+        Ok(_) => Some(lacking),
+        Err(reason) => Some(reason),
+    };
+    Eventual::Ready(match refusal {
+        None => Verdict::admit(request, ()),
+        Some(reason) => Verdict::refuse(request, challenges.reject(reason)),
+    })
+}
 
 /// The claims that a layer outside verified.
 pub(crate) fn known(request: &Parts) -> Result<&Claims, Reason> {
@@ -160,6 +171,7 @@ mod tests {
         assert!(RequireScope::any([""; 0]).is_err());
         let require = RequireScope::all(["orders:read", "https://x/y"]).unwrap();
         let challenge = "Bearer error=\"insufficient_scope\", scope=\"orders:read https://x/y\"";
-        assert_eq!(require.challenge, challenge);
+        let rejection = require.challenges.reject(Reason::ScopeMissing);
+        assert_eq!(rejection.headers()[http::header::WWW_AUTHENTICATE], challenge);
     }
 }
