@@ -5,6 +5,7 @@ mod issuers;
 mod keys;
 mod limits;
 mod otp;
+mod resource;
 mod routes;
 mod sections;
 mod store;
@@ -20,8 +21,8 @@ pub(super) use store::StoreConfig;
 
 use self::{keys::Sources, sections::File};
 use crate::{
-    client::Clients, error::ConfigError, gateway::page::Page, limit::Limit, profile::Profile,
-    security_headers::SecurityHeadersLayer, token::Issuer,
+    client::Clients, error::ConfigError, gateway::page::Page, jwt::ResourceMetadata, limit::Limit,
+    profile::Profile, security_headers::SecurityHeadersLayer, token::Issuer,
 };
 use std::{fs, net::SocketAddr, path::Path};
 
@@ -41,6 +42,7 @@ pub struct Config {
     pub(super) issuer: Option<Issuer>,
     pub(super) issuer_is_fresh: bool,
     pub(super) login: Option<LoginConfig>,
+    pub(super) resource: Option<ResourceMetadata>,
     pub(super) headers: SecurityHeadersLayer,
     pub(super) routes: Vec<RouteConfig>,
     /// At `/`, if this is the demo: no file asks for it.
@@ -99,6 +101,7 @@ impl Config {
             .map_err(|error| error.within("[token]"))?;
         let login = login(&file, sources)?;
         let trust = TrustConfig::build(&file.issuer, issuer.as_ref(), sources)?;
+        let resource = resource(&file, trust.is_some()).map_err(|e| e.within("[resource]"))?;
         let clients = file.clients.build().map_err(|error| error.within("[clients]"))?;
         let store = file.store.build(profile, sources).map_err(|error| error.within("[store]"))?;
         let headers = file.headers.build(profile).map_err(|error| error.within("[headers]"))?;
@@ -109,6 +112,7 @@ impl Config {
             limits: &limits,
             serves_keys: issuer.is_some(),
             serves_login: login.is_some(),
+            serves_resource: resource.is_some(),
         };
         let routes = routes::build(&file.route, context)?;
         Ok(Self {
@@ -121,6 +125,7 @@ impl Config {
             issuer_is_fresh: file.token.as_ref().is_some_and(|token| token.keys.is_none()),
             issuer,
             login,
+            resource,
             headers,
             routes,
             page: None,
@@ -182,6 +187,16 @@ fn login(file: &File, sources: Sources<'_>) -> Result<Option<LoginConfig>, Confi
             token.without_login().map(|()| None).map_err(|error| error.within("[token]"))
         }
         (None, None) => Ok(None),
+    }
+}
+
+fn resource(file: &File, verifies: bool) -> Result<Option<ResourceMetadata>, ConfigError> {
+    match &file.resource {
+        Some(_) if !verifies => Err(ConfigError::new(
+            "no token is taken: add an [[issuer]] or [token] section, or leave it out",
+        )),
+        Some(resource) => resource.build(&file.issuer, &file.route).map(Some),
+        None => Ok(None),
     }
 }
 

@@ -1,8 +1,8 @@
 //! The sections of the file, as they are written.
 
 use super::{
-    issuers::IssuerSection, limits::LimitSection, otp::OtpSection, routes::RouteSection,
-    store::StoreSection, token::TokenSection,
+    issuers::IssuerSection, limits::LimitSection, otp::OtpSection, resource::ResourceSection,
+    routes::RouteSection, store::StoreSection, token::TokenSection,
 };
 use crate::{
     client::{Clients, Forwarding},
@@ -33,6 +33,7 @@ pub(super) struct File {
     pub(super) issuer: Vec<IssuerSection>,
     pub(super) token: Option<TokenSection>,
     pub(super) otp: Option<OtpSection>,
+    pub(super) resource: Option<ResourceSection>,
     #[serde(default)]
     pub(super) headers: HeadersSection,
     #[serde(default)]
