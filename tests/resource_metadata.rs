@@ -184,6 +184,7 @@ async fn the_whole_guard_answers_for_it_and_names_it() {
         let told = send(&service, from(BOB, &[])).await;
         assert_eq!(told.status, 401);
         assert_eq!(told.header("www-authenticate"), named);
+        assert_eq!(spy.asked(), 1);
     }
     let guard = Portcullis::new(&spy).resource_metadata(metadata()).layer(house());
     Blocklist::new(memory).block(Key::ip(ip(ADA)), Block::lasting(SECOND)).await.unwrap();

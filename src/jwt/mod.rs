@@ -78,11 +78,31 @@
 //! * Without keys, and for unknown ones while the server does not answer, tokens are 503 with `Retry-After`, also where
 //!   a token is optional. They are never called invalid, and never let pass.
 //!
+//! # Roles and other claims
+//!
+//! [`RequireClaim`] wants a value in a claim, wherever the issuer puts it; [`ForwardClaims`] gives claims to a service
+//! that knows nothing of tokens, and lets nobody else set its headers:
+//!
+//! ```
+//! # fn layers(layer: portcullis::JwtLayer) -> Result<(), portcullis::ConfigError> {
+//! use portcullis::{ForwardClaims, RequireClaim};
+//!
+//! let stack = tower::ServiceBuilder::new()
+//!     .layer(layer)
+//!     .layer(RequireClaim::any("/realm_access/roles", ["admin", "owner"])?)
+//!     .layer(ForwardClaims::new().claim("sub", "x-user-id")?);
+//! # Ok(()) }
+//! ```
+//!
 //! # What refused clients see
 //!
 //! RFC 6750 section 3: no token is 401 with `WWW-Authenticate: Bearer`; a bad one is 401 with
 //! `error="invalid_token"` and no word about the fault, which only logs and audit are told; two tokens
-//! are 400 `invalid_request`; a missing scope is 403 `insufficient_scope` with the scopes that are needed.
+//! are 400 `invalid_request`; a missing scope is 403 `insufficient_scope` with the scopes that are needed, and a missing
+//! role the same without them. With [`ResourceMetadata`] each of them names the place where clients read whom to ask for
+//! tokens (RFC 9728).
+//!
+//! Where good tokens are refused for a setting, such as their `typ`, the log line of the refusal names the setting.
 //!
 //! # Cost
 //!
