@@ -1,7 +1,7 @@
 //! Run with `cargo run --example jwt_issuer --features axum,jwt`, then
 //!
 //! ```sh
-//! curl -i http://127.0.0.1:3000/.well-known/jwks.json   # 200, "kty":"EC", max-age=300
+//! curl -i http://127.0.0.1:3000/.well-known/jwks.json   # 200, "kty":"EC", max-age=300, etag
 //! curl -i http://127.0.0.1:3000/me                      # 401, www-authenticate: Bearer
 //! TOKEN=$(curl -s -X POST http://127.0.0.1:3000/token/user-1)
 //! curl -i http://127.0.0.1:3000/me -H "authorization: Bearer $TOKEN"        # 200, user-1 of acme
@@ -24,7 +24,7 @@ use axum::{
 use portcullis::{
     Claims, JwtLayer, RequireScope, TrustedIssuer, Verifier,
     jwt::{Algorithm, Keys},
-    token::{Grant, Issuer},
+    token::{Grant, Issuer, JwksService},
 };
 use serde_json::Value;
 use std::{env, error::Error, time::Duration};
@@ -35,11 +35,11 @@ const AUDIENCE: &str = "https://api.example";
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    // `Issuer::from_pem` takes a key that outlives the process.
+    // `Issuer::from_file` takes keys that outlive the process, and rotate.
     let issuer = Issuer::generate(ISSUER, AUDIENCE)?.lifetime(Duration::from_secs(300))?;
 
     // In the same process `issuer.trusted()` says the same in one word.
-    let trusted = TrustedIssuer::new(ISSUER, Keys::jwks(issuer.jwks())?)
+    let trusted = TrustedIssuer::new(ISSUER, Keys::jwks(&issuer.jwks())?)
         .audience(AUDIENCE)
         .algorithms([Algorithm::ES256])
         .max_lifetime(Duration::from_secs(300))
@@ -51,7 +51,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .layer(JwtLayer::new(Verifier::new([trusted])?));
 
     let login = Router::new()
-        .route("/.well-known/jwks.json", get(jwks))
+        .route_service(JwksService::PATH, JwksService::new(issuer.clone()))
         .route("/token/{user}", post(token))
         .with_state(issuer);
 
@@ -61,15 +61,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("listening on http://{}", listener.local_addr()?);
     axum::serve(listener, login.merge(api)).await?;
     Ok(())
-}
-
-/// Verifiers may keep the keys for five minutes.
-async fn jwks(State(issuer): State<Issuer>) -> impl IntoResponse {
-    let headers = [
-        (header::CONTENT_TYPE, "application/json"),
-        (header::CACHE_CONTROL, "public, max-age=300"),
-    ];
-    (headers, issuer.jwks().to_owned())
 }
 
 /// In place of a login that has just found out who this is.

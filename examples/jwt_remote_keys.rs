@@ -97,7 +97,7 @@ async fn metadata(State(provider): State<Arc<Provider>>) -> Json<Value> {
 async fn jwks_json(State(provider): State<Arc<Provider>>) -> impl IntoResponse {
     let headers =
         [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "max-age=600")];
-    (headers, provider.own.jwks().to_owned())
+    (headers, provider.own.jwks().to_string())
 }
 
 async fn token(

@@ -84,7 +84,7 @@ pub struct Portcullis {
 impl Portcullis {
     /// A guard that refuses blocked addresses. A [`Memory`](crate::Memory) or any `Arc<dyn Store>` will do.
     pub fn new(store: impl Into<SharedStore>) -> Self {
-        let mut walk = Walk::new(store.into());
+        let mut walk = Walk::new(store.into(), "portcullis");
         walk.absent.push(KeyBy::client_ip());
         walk.revocations = true;
         walk.bad_tokens = Some(Ladder::after(20));
@@ -154,6 +154,11 @@ impl Portcullis {
     /// How refusals look.
     pub fn render(self, render: impl Render + 'static) -> Self {
         self.edit(|rules| rules.walk.judge.door = rules.walk.judge.door.clone().render(render))
+    }
+
+    /// Sets the name in audit events and metrics, where several are to be told apart.
+    pub fn named(self, layer: &'static str) -> Self {
+        self.edit(|rules| rules.walk.judge.name(layer))
     }
 
     /// Who is told of refusals and blocks.

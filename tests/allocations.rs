@@ -39,6 +39,30 @@ fn cloning_a_gated_service_allocates_nothing() {
     assert_eq!(counted.count_total, 0);
 }
 
+/// A request that is within its limits, with a recorder that takes what is counted.
+#[cfg(all(feature = "memory", feature = "metrics"))]
+#[test]
+fn counting_a_request_that_is_admitted_allocates_nothing() {
+    use metrics_util::debugging::DebuggingRecorder;
+    use portcullis::{Limit, Memory, Portcullis, client::PeerAddr, limit::Headers};
+    let guard = || {
+        let limit = Limit::per_minute(600).named("ip");
+        Portcullis::new(Memory::new()).limit(limit).limit_headers(Headers::Off)
+    };
+    let request = || {
+        let peer = PeerAddr(([192, 0, 2, 1], 4711).into());
+        Request::builder().extension(peer).body(Body::default()).unwrap()
+    };
+    let without = allocations_of(guard().layer(service_fn(hello)), request);
+    let recorder = DebuggingRecorder::new();
+    let counted = metrics::with_local_recorder(&recorder, || {
+        allocations_of(guard().layer(service_fn(hello)), request)
+    });
+    assert_eq!(counted, without);
+    let snapshot = recorder.snapshotter().snapshot().into_vec();
+    assert!(snapshot.iter().any(|(key, ..)| key.key().name() == "portcullis_admitted_total"));
+}
+
 /// The guard with all its rules: client, token from the cache, revocations, two limits, headers.
 #[cfg(all(feature = "jwt", feature = "memory"))]
 #[test]

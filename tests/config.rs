@@ -21,6 +21,15 @@ fn what_the_cases_are_made_of_is_good() {
         issuer("algorithms = [\"EdDSA\"]\nkeys = \"file:ed.pem\""),
         format!("profile = \"dev\"\n{}", token("access = \"60m\"")),
         "[listen]\naddress = \"[::]:0\"".to_owned(),
+        admin("127.0.0.1:9090"),
+        admin("[::1]:9090"),
+        admin("10.1.2.3:9090"),
+        admin("[fd00::1]:9090"),
+        // Each on an address of its own, or on any port that is free.
+        admin("127.0.0.1:8080").replace("[::]:8080", "10.1.2.3:8080"),
+        admin("127.0.0.1:0").replace("[::]:8080", "127.0.0.1:0"),
+        admin("0.0.0.0:9090") + "\nadmin_public = true",
+        admin("203.0.113.9:9090") + "\nadmin_public = true",
         "[clients]\ntrusted_proxies = [\"10.0.0.0/8\", \"fc00::/7\"]\nheader = \"CF-Connecting-IP\""
             .to_owned(),
         "[clients]\ntrusted_proxies = [\"::1\"]\nheader = \"forwarded\"\nhops = 32".to_owned(),
@@ -61,7 +70,10 @@ fn unknown_keys_are_named_with_the_nearest_known_one_and_the_line() {
         ),
         (block_after("strike = 1"), "unknown key `strike`; did you mean `strikes`?"),
         (shared("audiences = []"), "unknown key `audiences`; did you mean `audience`?"),
-        (shared("jwks = \"https://idp.example/jwks.json\""), "unknown key `jwks`"),
+        (
+            shared("jwks_uri = \"https://idp.example/\""),
+            "unknown key `jwks_uri`; did you mean `jwks`?",
+        ),
         (token("key = \"file:ed.key\""), "unknown key `key`; did you mean `keys`?"),
         (route("limit = []"), "line 5: unknown key `limit`; did you mean `limits`?"),
         (route("upstream = []"), "unknown key `upstream`"),
@@ -102,6 +114,45 @@ fn values_of_another_kind_are_refused() {
         (path("\"/\"").replace("respond = \"hello\"\n", ""), "missing field `respond`"),
         (issuer("").replace("[\"api\"]", "\"api\""), "a sequence is needed here, not: string"),
     ]);
+}
+
+/// A listener for everybody, and one for operators.
+fn admin(address: &str) -> String {
+    format!("[listen]\naddress = \"[::]:8080\"\nadmin = \"{address}\"")
+}
+
+#[test]
+fn operators_are_served_where_nobody_else_gets() {
+    let anywhere = "may be reached from anywhere, and what is there asks for no password: use a loopback or private \
+                    address, like admin = \"127.0.0.1:9090\", or set admin_public = true";
+    check(&[
+        (admin("203.0.113.9:9090"), anywhere),
+        (admin("0.0.0.0:9090"), anywhere),
+        (admin("[::]:9090"), anywhere),
+        (admin("[::ffff:203.0.113.9]:9090") + "\nadmin_public = false", anywhere),
+        (
+            format!("profile = \"dev\"\n{}", admin("10.1.2.3:9090")).replace("[::]", "127.0.0.1"),
+            "[listen] admin: profile \"dev\" listens on loopback only, not on 10.1.2.3:9090",
+        ),
+        (
+            admin("127.0.0.1:8080"),
+            "[listen] admin: 127.0.0.1:8080 is where everybody is served, at [::]:8080: use another port",
+        ),
+        (admin("127.0.0.1:8080").replace("[::]", "127.0.0.1"), "is where everybody is served"),
+        (admin("localhost:9090"), "line 3: "),
+        (
+            admin("127.0.0.1:9090").replace("admin", "admn"),
+            "unknown key `admn`; did you mean `admin`?",
+        ),
+        (
+            "[listen]\naddress = \"127.0.0.1:1\"\nadmin_public = true".to_owned(),
+            "[listen] admin: `admin_public` is for an address",
+        ),
+    ]);
+    let config = Folder::new().parse(&served(&admin("127.0.0.1:9090"))).unwrap();
+    assert_eq!(config.admin(), Some("127.0.0.1:9090".parse().unwrap()));
+    let same = config.listen("127.0.0.1:9090".parse().unwrap()).unwrap_err().to_string();
+    assert!(same.contains("127.0.0.1:9090 is where everybody is served"), "{same}");
 }
 
 #[test]

@@ -102,7 +102,7 @@ fn the_own_issuer_needs_a_key_of_its_own_outside_dev() {
     check(&[
         (
             token(""),
-            "[token]: `keys` is missing: name the signing key, like keys = \"file:signing.pem\"",
+            "[token]: `keys` is missing: name the signing keys, like keys = \"file:signing.jwks\", which `portcullis keys generate",
         ),
         (banking, "[token]: `keys` is missing"),
         (token("keys = \"file:ed.pem\""), "[token]: file:ed.pem: "),

@@ -108,7 +108,7 @@ fn each_issuer_signs_with_its_own_keys_only() {
         |name: &str, pem: &[u8]| Issuer::from_pem(name, AUDIENCE, pem, Algorithm::ES256).unwrap();
     let shared = |secret: &str| Issuer::from_secret("shared", AUDIENCE, secret, Algorithm::HS256);
     folder.write("one.pem", public);
-    folder.write("two.json", pem("two", &two).jwks());
+    folder.write("two.json", &*pem("two", &two).jwks());
     folder.write(
         "gateway.toml",
         r#"

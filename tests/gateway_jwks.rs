@@ -35,7 +35,7 @@ fn it_starts_without_keys_says_so_and_takes_tokens_once_they_are_there() {
     let (one, two) = (Issuer::generate("one", "api"), Issuer::generate("two", "api"));
     let (one, two) = (one.unwrap(), two.unwrap());
     let at_one = Origin::start(|_| Reply::status("503 Starting", "", ""));
-    let keys = two.jwks().to_owned();
+    let keys = two.jwks().to_string();
     let at_two = Origin::start(move |_| Reply::ok("", &keys));
     let issuers = [
         issuer("one", &format!("jwks = \"{}\"", at_one.url("/keys"))),
@@ -57,7 +57,7 @@ fn it_starts_without_keys_says_so_and_takes_tokens_once_they_are_there() {
     assert_eq!(server.get("/api").status, 401);
     assert_eq!(refused.header("x-content-type-options"), Some("nosniff"));
 
-    let keys = one.jwks().to_owned();
+    let keys = one.jwks().to_string();
     at_one.answer(move |_| Reply::ok("", &keys));
     poll("the keys of one", || (ready() == READY).then_some(()));
     assert_eq!(server.get_as("/api", &mint(&one)).status, 200);
@@ -76,7 +76,7 @@ fn an_issuer_is_discovered_over_https_with_an_authority_of_ones_own() {
     let origin = Origin::start_with(authority.certify(&["localhost"]), |_| Reply::Silence);
     let name = origin.url_of("localhost", "/realm");
     let signer = Issuer::generate(&name, "api").unwrap();
-    let keys = signer.jwks().to_owned();
+    let keys = signer.jwks().to_string();
     let metadata =
         json!({ "issuer": name, "jwks_uri": origin.url_of("localhost", "/keys") }).to_string();
     origin.answer(move |path| match path {

@@ -163,11 +163,7 @@ fn only_the_whole_text_is_remembered() {
                 BadSignature,
             ),
             ("its claims under none", format!("{header}.{payload}."), Malformed),
-            (
-                "no more than its beginning",
-                format!("{header}.{payload}.{beginning}"),
-                BadSignature,
-            ),
+            ("no more than its beginning", format!("{header}.{payload}.{beginning}"), BadSignature),
             (
                 "its claims under another header",
                 format!(

@@ -95,7 +95,7 @@ async fn every_pair_signs_and_verifies() {
                 Keys::pem(key.public_key_to_pem().unwrap(), algorithm).unwrap(),
                 Keys::pem(&pem, algorithm).unwrap(),
                 Keys::jwk(&jwk.to_string()).unwrap(),
-                Keys::jwks(issuer.jwks()).unwrap(),
+                Keys::jwks(&issuer.jwks()).unwrap(),
             ] {
                 let claims = verify(keys, &token).await;
                 assert_eq!(claims.unwrap().subject(), Some("user-1"), "{algorithm}");
@@ -152,7 +152,7 @@ async fn older_and_newer_forms_of_pem_are_read() {
     let ec = key(Algorithm::ES256);
     let sec1 = ec.ec_key().unwrap().private_key_to_pem().unwrap();
     let issuer = Issuer::from_pem("idp", "api", sec1, Algorithm::ES256).unwrap();
-    assert!(verify(Keys::jwks(issuer.jwks()).unwrap(), &mint(&issuer)).await.is_ok());
+    assert!(verify(Keys::jwks(&issuer.jwks()).unwrap(), &mint(&issuer)).await.is_ok());
 }
 
 #[tokio::test]

@@ -58,7 +58,11 @@ fn normal_dependencies(features: &[&str]) -> BTreeSet<Package> {
 
 /// What each package says it needs.
 fn stated_versions(features: &[&str]) -> BTreeMap<Package, Option<String>> {
-    let metadata = cargo(&["metadata", "--format-version", "1"], features);
+    // Of other platforms not everything is on this machine.
+    let host = String::from_utf8(output(&["-vV"])).unwrap();
+    let host = host.lines().find_map(|line| line.strip_prefix("host: ")).unwrap();
+    let metadata = ["metadata", "--format-version", "1", "--filter-platform", host];
+    let metadata = cargo(&metadata, features);
     let metadata: Value = serde_json::from_slice(&metadata).unwrap();
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let packages = metadata["packages"].as_array().unwrap().iter();
@@ -72,10 +76,12 @@ fn stated_versions(features: &[&str]) -> BTreeMap<Package, Option<String>> {
 
 /// The output of a cargo command that may neither change the lock file nor fetch anything.
 fn cargo(command: &[&str], features: &[&str]) -> Vec<u8> {
+    output(&[command, &["--locked", "--offline"], features].concat())
+}
+
+fn output(words: &[&str]) -> Vec<u8> {
     let output = Command::new(env!("CARGO"))
-        .args(command)
-        .args(["--locked", "--offline"])
-        .args(features)
+        .args(words)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .unwrap();

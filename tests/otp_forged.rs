@@ -40,7 +40,7 @@ async fn requirement_18_no_forged_token_is_taken() {
         claims[name] = value;
         encoded(&claims)
     };
-    let jwks: Value = serde_json::from_str(login.issuer.jwks()).unwrap();
+    let jwks: Value = serde_json::from_str(&login.issuer.jwks()).unwrap();
     let public = jwks["keys"][0].clone();
     let none = with("alg", json!("none"));
     let hmac = with("alg", json!("HS256"));
@@ -57,7 +57,7 @@ async fn requirement_18_no_forged_token_is_taken() {
         format!("{head}.{payload}.{signature}AA"),
         format!("{head}.{payload}={signature}"),
     ];
-    for key in [public["x"].as_str().unwrap(), &public.to_string(), login.issuer.jwks()] {
+    for key in [public["x"].as_str().unwrap(), &public.to_string(), &login.issuer.jwks()] {
         let message = format!("{hmac}.{payload}");
         forged.push(format!("{message}.{}", mac(key, &message)));
     }

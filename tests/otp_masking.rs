@@ -6,6 +6,9 @@
 mod faults;
 #[path = "support/login.rs"]
 mod login;
+#[cfg(feature = "metrics")]
+#[path = "support/recorded.rs"]
+mod recorded;
 #[path = "support/written.rs"]
 mod written;
 
@@ -394,6 +397,24 @@ async fn requirement_5_and_44_and_58_no_secret_is_in_any_log() {
         stage.codes.len(),
         "one line for each code but the fixed one"
     );
+}
+
+/// The label of no metric holds what is secret, or an address.
+#[cfg(feature = "metrics")]
+#[tokio::test]
+async fn requirement_5_and_58_no_secret_is_in_any_metric() {
+    let _alone = ALONE.lock().await;
+    let recorded = recorded::Recorded::default();
+    let _on = recorded.listen();
+    let mut stage = Stage::new(true);
+    drive(&mut stage).await;
+    let moved = recorded.moved();
+    let refusals = moved.iter().filter(|(name, _)| name.starts_with("refusals_total{layer=otp"));
+    let refused = stage.expected.iter().filter(|act| **act == "refused").count() as u64;
+    assert_eq!(refusals.map(|(_, count)| count).sum::<u64>(), refused, "{moved:?}");
+    let text = format!("{moved:#?}");
+    stage.assert_silent("a metric", &text, true);
+    assert!(!text.contains("203.0.113") && !text.contains("/v1/"), "{text}");
 }
 
 #[tokio::test]

@@ -19,7 +19,7 @@ use portcullis::{
     client::Encrypted,
     otp::{Origins, Settings},
     store::Block,
-    token::Cookies,
+    token::{Cookies, JwksService},
 };
 use serde_json::{Value, json};
 use std::{
@@ -79,7 +79,7 @@ impl Scene {
                 let path = path.replace("{id}", &token("session_id"));
                 return (Ask::new(Method::DELETE, &path).bearer(&access), None);
             }
-            "/v1/openapi.json" => return (Ask::get(path), None),
+            "/v1/openapi.json" | JwksService::PATH => return (Ask::get(path), None),
             other => panic!("the document has {other}, which nobody drives"),
         };
         (Ask::post(path, &body), Some(body))
@@ -105,12 +105,13 @@ async fn each_operation_answers_what_the_document_says_and_no_more() {
     let mut document = Document::new();
     let operations: Vec<_> =
         document.operations().into_iter().map(|(path, method, _)| (path, method)).collect();
-    for (path, method) in &operations {
+    for (path, method) in operations.iter().filter(|(path, _)| path != JwksService::PATH) {
         every_operation(&mut document, path, method).await;
     }
     bodies_and_devices(&mut document).await;
     codes(&mut document).await;
     tokens(&mut document).await;
+    public_keys(&mut document).await;
     let promised = document.promised();
     let missing: Vec<_> = promised.difference(&document.seen).collect();
     assert!(missing.is_empty(), "the document says what does not happen: {missing:#?}");
@@ -290,6 +291,28 @@ async fn tokens(document: &mut Document) {
     document.check("/v1/token/refresh", "post", None, &scene.send(ask.request()).await);
 }
 
+/// What refuses other calls refuses nobody here.
+async fn public_keys(document: &mut Document) {
+    let path = JwksService::PATH;
+    let rules = AddressRules::new().deny(["203.0.113.0/24"]).unwrap();
+    let limit = Limit::per_hour(1).named("login");
+    let scene =
+        Scene::new(Settings::new(Profile::Standard), |s| s.addresses(rules).limit(limit)).await;
+    scene.store.fail(&["admit"]);
+    let mut nobody = Ask::get(path).request();
+    nobody.extensions_mut().clear();
+    let crossing = Ask::get(path).header("sec-fetch-site", "cross-site").request();
+    for request in [Ask::get(path).request(), nobody, crossing] {
+        let answer = scene.send(request).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        document.check(path, "get", None, &answer);
+    }
+    let etag = scene.send(Ask::get(path).request()).await.header("etag").to_owned();
+    let again = scene.send(Ask::get(path).header("if-none-match", &etag).request()).await;
+    assert_eq!(again.status, 304, "{again:?}");
+    document.check(path, "get", None, &again);
+}
+
 #[tokio::test]
 async fn the_document_has_the_routes_that_are_served() {
     let document = Document::new();
@@ -306,7 +329,7 @@ async fn the_document_has_the_routes_that_are_served() {
     let literals = source.split('"').filter(|text| text.starts_with("/v1/"));
     let literals: BTreeSet<_> = literals.map(str::to_owned).collect();
     let mut plain: BTreeSet<_> = paths.keys().cloned().collect();
-    assert!(plain.remove("/v1/sessions/{id}"));
+    assert!(plain.remove("/v1/sessions/{id}") && plain.remove(JwksService::PATH));
     assert_eq!(plain, literals);
 
     for (path, methods) in &paths {

@@ -103,9 +103,11 @@ async fn requirement_17_access_tokens_have_these_claims_and_no_others() {
         let id = claims.as_object_mut().unwrap().remove("jti").unwrap();
         assert!(ids.insert(id.as_str().unwrap().to_owned()));
         let now = opened.as_u64().unwrap() + age;
+        let expires_in = answer.json()["expires_in"].as_u64().unwrap();
+        assert!((855..=900).contains(&expires_in), "{expires_in}");
         let expected = json!({
             "iss": ISSUER, "aud": AUDIENCE, "client_id": ISSUER, "sub": answer.str("subject"),
-            "sid": answer.str("session_id"), "iat": now, "exp": now + 900, "auth_time": opened,
+            "sid": answer.str("session_id"), "iat": now, "exp": now + expires_in, "auth_time": opened,
             "amr": ["otp", "sms"],
         });
         assert_eq!(claims, expected);

@@ -11,7 +11,7 @@ use openssl::{
 use portcullis::{
     gateway::{Config, EnvFile, Gateway},
     jwt::Algorithm,
-    token::Issuer,
+    token::{Issuer, NewKey},
 };
 use serde_json::{Value, json};
 #[cfg(unix)]
@@ -65,9 +65,8 @@ impl Folder {
         let keys = [(&ec, Algorithm::ES256), (&rsa, Algorithm::RS256)];
         let keys: Vec<Value> = keys.into_iter().map(|(pem, alg)| public(pem, alg)).collect();
         fs::write(path.join("jwks.json"), json!({ "keys": keys }).to_string()).unwrap();
-        fs::write(path.join("signing.pem"), &ec).unwrap();
-        let old = PKey::from_ec_key(EcKey::generate(&curve).unwrap()).unwrap();
-        fs::write(path.join("old.pem"), old.private_key_to_pem_pkcs8().unwrap()).unwrap();
+        let _ = fs::remove_file(path.join("signing.jwks"));
+        NewKey::generate(Algorithm::ES256).unwrap().write_set(path.join("signing.jwks")).unwrap();
         let env = "OTP_PEPPER=V0r9xTz3JmB2nKc5LdY8sHf1GaPuE4iO\n\
                    STORE_PEPPER=Hf1GaPuE4iOV0r9xTz3JmB2nKc5LdY8s\n\
                    JWT_REFRESH_SECRET=q7Vw0r9xTz3JmB2nKc5LdY8sHf1GaPuE\nREVIEW_CODE=407193\n\
@@ -88,6 +87,6 @@ impl Drop for Folder {
 /// The public key as a JWK.
 fn public(pem: &[u8], algorithm: Algorithm) -> Value {
     let issuer = Issuer::from_pem("idp", "api", pem, algorithm).unwrap();
-    let mut set: Value = serde_json::from_str(issuer.jwks()).unwrap();
+    let mut set: Value = serde_json::from_str(&issuer.jwks()).unwrap();
     set["keys"][0].take()
 }

@@ -170,23 +170,43 @@ async fn revoked_tokens_are_refused_though_they_verify() {
     let memory = memory(&clock());
     let blocks = Blocklist::new(memory.clone());
     let service = guard(&Portcullis::new(memory.clone()).jwt(tokens::verifier()));
-    let claims = tokens::verify(&tokens::verifier(), &good()).unwrap();
+    let good = tokens::with_claims(json!({"sid": "s", "jti": "t"}));
+    let claims = tokens::verify(&tokens::verifier(), &good).unwrap();
     let pepper = portcullis::Store::pepper(&memory);
-    assert_eq!(send(&service, bearer(ADA, &good())).await.status, 200, "and is remembered");
+    assert_eq!(send(&service, bearer(ADA, &good)).await.status, 200, "and is remembered");
 
-    let session = claims.session_key(pepper).unwrap();
-    blocks.block(session, Block::lasting(SECOND * 900)).await.unwrap();
-    let told = send(&service, bearer(ADA, &good())).await;
-    assert_eq!((told.status, told.header("www-authenticate").as_str()), (401, INVALID));
-    blocks.unblock(session).await.unwrap();
+    let of = claims.registered();
+    let (issuer, sid) = (&*of.issuer, of.session.as_deref().unwrap());
+    let jti = of.token_id.as_deref().unwrap();
+    for key in [blocks.session(issuer, sid), blocks.token(issuer, jti), blocks.issuer(issuer)] {
+        blocks.block(key, Block::lasting(SECOND * 900)).await.unwrap();
+        let told = send(&service, bearer(ADA, &good)).await;
+        assert_eq!((told.status, told.header("www-authenticate").as_str()), (401, INVALID));
+        blocks.unblock(key).await.unwrap();
+        assert_eq!(send(&service, bearer(ADA, &good)).await.status, 200, "{key}");
+    }
+    for key in [
+        blocks.session("https://other.example/", sid),
+        blocks.session(issuer, jti),
+        blocks.token(issuer, sid),
+        blocks.issuer("https://other.example/"),
+    ] {
+        blocks.block(key, Block::forever()).await.unwrap();
+        assert_eq!(send(&service, bearer(ADA, &good)).await.status, 200, "{key} is another");
+    }
 
     let subject = claims.subject_key(pepper).unwrap();
+    assert_eq!(subject, blocks.subject(issuer, of.subject.as_deref().unwrap()));
     let until =
         |seconds| Block::forever().issued_until(portcullis::clock::UnixTime::from_secs(seconds));
     blocks.block(subject, until(NOW)).await.unwrap();
-    assert_eq!(send(&service, bearer(ADA, &good())).await.status, 401);
+    assert_eq!(send(&service, bearer(ADA, &good)).await.status, 401);
     let newer = tokens::with_claims(json!({"sid": "s", "iat": NOW + 1}));
     assert_eq!(send(&service, bearer(ADA, &newer)).await.status, 200);
+    blocks.block(blocks.issuer(issuer), until(NOW)).await.unwrap();
+    assert_eq!(send(&service, bearer(ADA, &newer)).await.status, 200);
+    blocks.block(blocks.issuer(issuer), until(NOW + 1)).await.unwrap();
+    assert_eq!(send(&service, bearer(ADA, &newer)).await.status, 401);
 }
 
 #[tokio::test]

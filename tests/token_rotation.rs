@@ -58,7 +58,7 @@ async fn ask(layer: &JwtLayer, token: &str) -> u16 {
 }
 
 fn kids(issuer: &Issuer) -> Vec<String> {
-    let jwks: Value = serde_json::from_str(issuer.jwks()).unwrap();
+    let jwks: Value = serde_json::from_str(&issuer.jwks()).unwrap();
     let keys = jwks["keys"].as_array().unwrap();
     keys.iter().map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
 }
@@ -103,10 +103,10 @@ async fn requirement_23_verifiers_elsewhere_see_both_keys() {
     let [old, new] = [pem(), pem()].map(|pem| issuer(&pem, &clock));
     let rotated = new.with_key_of(&old).unwrap();
     let elsewhere =
-        TrustedIssuer::new(NAME, Keys::jwks(rotated.jwks()).unwrap()).audience(AUDIENCE);
+        TrustedIssuer::new(NAME, Keys::jwks(&rotated.jwks()).unwrap()).audience(AUDIENCE);
     let layer = layer(elsewhere, &clock);
     assert_eq!((ask(&layer, &token(&old)).await, ask(&layer, &token(&rotated)).await), (200, 200));
-    for key in serde_json::from_str::<Value>(rotated.jwks()).unwrap()["keys"].as_array().unwrap() {
+    for key in serde_json::from_str::<Value>(&rotated.jwks()).unwrap()["keys"].as_array().unwrap() {
         assert!(key["kid"].is_string() && key["alg"] == "ES256" && key.get("d").is_none(), "{key}");
     }
 }

@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use portcullis::{
-    Eventual, TrustedIssuer, Verifier,
+    ConfigError, Eventual, TrustedIssuer, Verifier,
     jwt::{Algorithm, Keys},
     token::{Grant, Issuer},
 };
@@ -37,7 +37,15 @@ fuzz_target!(|data: (u8, &str)| {
             Err(error) => silent(&error.to_string()),
         }
     }
-    match Issuer::from_jwk("idp", "api", &key) {
+    let set = format!("{{\"keys\":[{key}]}}");
+    for issuer in [Issuer::from_jwk("idp", "api", &key), Issuer::from_jwks("idp", "api", &set)] {
+        signs(issuer, &key);
+    }
+});
+
+/// A key that was taken signs what its own verifier takes.
+fn signs(issuer: Result<Issuer, ConfigError>, key: &str) {
+    match issuer {
         Ok(issuer) => {
             silent(&format!("{issuer:?} {}", issuer.jwks()));
             let token = issuer.mint(&Grant::new("u")).expect("a key that was probed signs");
@@ -46,7 +54,7 @@ fuzz_target!(|data: (u8, &str)| {
         }
         Err(error) => silent(&error.to_string()),
     }
-});
+}
 
 /// Keys that were taken have an algorithm, so an issuer with them can be trusted.
 fn accepted(keys: Keys) {

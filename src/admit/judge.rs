@@ -7,6 +7,7 @@ use crate::{
     identity::{TokenFault, challenge},
     key::KeyKind,
     limit::{Decision, Encoded, Encoder},
+    meter::Count,
     rejection::{Reason, Rejection},
     store::{Answer, Blocked, Outcome, SharedStore, Standing, StoreError, Take},
 };
@@ -22,17 +23,26 @@ pub(crate) struct Judge {
     pub(crate) challenges: challenge::Challenges,
     pub(super) store: SharedStore,
     pub(super) encoder: Encoder,
+    admitted: Count,
 }
 
 impl Judge {
-    pub(super) fn new(store: SharedStore) -> Self {
+    pub(super) fn new(store: SharedStore, layer: &'static str) -> Self {
+        let door = Door::of(layer);
         Self {
-            door: Door::new(),
+            admitted: door.admitted(),
+            door,
             #[cfg(feature = "jwt")]
             challenges: challenge::Challenges::default(),
             store,
             encoder: Encoder::default(),
         }
+    }
+
+    /// Names the layer in audit events and metrics.
+    pub(crate) fn name(&mut self, layer: &'static str) {
+        self.door = self.door.clone().named(layer);
+        self.admitted = self.door.admitted();
     }
 
     pub(super) fn judge(
@@ -59,7 +69,7 @@ impl Judge {
                     let decision = Decision::new(self.store.clone(), takes, standings);
                     guarded.decision = Some(decision.inside(outer));
                 }
-                Verdict::admit(request, Admitted(encoded))
+                self.admit(request, encoded)
             }
             Outcome::Refused { wait, .. } => {
                 let mut rejection = Rejection::new(Reason::RateLimited).retry_after(wait);
@@ -79,6 +89,10 @@ impl Judge {
         }
     }
 
+    pub(super) fn admit(&self, request: request::Parts, says: Encoded) -> Verdict<Admitted> {
+        Verdict::admit(request, Admitted { says, count: self.admitted.clone() })
+    }
+
     fn report_shadows(&self, request: &request::Parts, takes: &[Take], standings: &[Standing]) {
         for (take, _) in exceeded(takes, standings).filter(|(take, _)| take.shadow) {
             self.door.record(request, Act::WouldRefuse(take.limit));
@@ -88,34 +102,43 @@ impl Judge {
 
 /// The pass of limits and blocks: tells on the way out how the client stands.
 #[derive(Debug, Default)]
-pub struct Admitted(Encoded);
+pub struct Admitted {
+    says: Encoded,
+    count: Count,
+}
 
 impl Admitted {
+    /// The headers alone, for a request that is refused all the same.
     pub(crate) fn write(self, headers: &mut HeaderMap) {
-        self.0.write(headers);
+        self.says.write(headers);
     }
 }
 
 impl Pass for Admitted {
     fn leave(self, answer: &mut response::Parts) {
+        self.count.one();
         self.write(&mut answer.headers);
     }
 }
 
 /// The refusal that a block leads to, for handlers that ask a [`Blocklist`](crate::Blocklist) by themselves.
 ///
-/// A blocked session, and a block on what was issued until a moment, are revoked tokens: a new login
-/// helps. A block without an end is a denial.
+/// A blocked session, token or issuer, and a block on what was issued until a moment, are revoked tokens: a new
+/// login helps. A block without an end is a denial.
 impl From<Blocked> for Rejection {
     fn from(Blocked { key, remaining, since }: Blocked) -> Self {
         match remaining {
-            _ if since.is_some() || key.kind() == KeyKind::Session => {
+            _ if since.is_some() || is_of_token(key.kind()) => {
                 challenge::reject(Reason::TokenInvalid(TokenFault::Revoked))
             }
             Some(remaining) => Self::new(Reason::Blocked).retry_after(remaining),
             None => Self::new(Reason::Denied),
         }
     }
+}
+
+const fn is_of_token(kind: KeyKind) -> bool {
+    matches!(kind, KeyKind::Session | KeyKind::Token | KeyKind::Issuer)
 }
 
 /// 503, to be tried again after a second. The error's text is for logs and is not told.

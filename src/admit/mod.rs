@@ -15,7 +15,8 @@ use crate::{
     guarded::Guarded,
     identity::Identity,
     key::{KeyBy, Seen},
-    limit::{Encoder, Headers, Limit, Name},
+    limit::{Encoded, Encoder, Headers, Limit, Name},
+    meter,
     rejection::Reason,
     store::{Absent, Asks, Blocked, SharedStore, Strike},
 };
@@ -30,7 +31,7 @@ pub(crate) struct Walk {
     pub(crate) addresses: AddressRules,
     /// Keys that must not be blocked.
     pub(crate) absent: SmallVec<[KeyBy; 2]>,
-    /// Whether sessions and subjects of good tokens must not be revoked.
+    /// Whether good tokens, their sessions, subjects and issuers must not be revoked.
     pub(crate) revocations: bool,
     /// What bad tokens lead to.
     pub(crate) bad_tokens: Option<Ladder>,
@@ -55,9 +56,10 @@ struct Named {
 const BAD_TOKEN: &str = "bad-token";
 
 impl Walk {
-    pub(crate) fn new(store: SharedStore) -> Self {
+    /// A walk without rules, for a layer of this name.
+    pub(crate) fn new(store: SharedStore, layer: &'static str) -> Self {
         Self {
-            judge: Judge::new(store),
+            judge: Judge::new(store, layer),
             clients: Clients::direct(),
             addresses: AddressRules::new(),
             absent: SmallVec::new(),
@@ -114,7 +116,7 @@ impl Walk {
     ) -> Eventual<Verdict<Admitted>> {
         let asks = self.asks(&request, &arrival, identity);
         if asks.is_empty() {
-            return Eventual::Ready(Verdict::admit(request, Admitted::default()));
+            return Eventual::Ready(self.judge.admit(request, Encoded::default()));
         }
         let takes = SmallVec::from_slice(&asks.takes);
         match self.judge.store.admit(asks) {
@@ -141,8 +143,7 @@ impl Walk {
             asks.absent.push(Absent { key, issued_at });
         }
         if let (true, Some(claims)) = (self.revocations, identity.claims()) {
-            let keys = [claims.session_key(pepper), claims.subject_key(pepper)];
-            for key in keys.into_iter().flatten() {
+            for key in claims.revocable(pepper).into_iter().flatten() {
                 asks.absent.push(Absent { key, issued_at });
             }
         }
@@ -163,7 +164,9 @@ impl Walk {
             && fault.is_suspicious()
             && !spared
         {
-            asks.strikes.push(Strike { key: client.key(), cause: BAD_TOKEN.into(), ladder });
+            let cause = BAD_TOKEN.into();
+            asks.strikes.push(Strike { key: client.key(), cause, ladder });
+            meter::strike(cause);
         }
         asks
     }
@@ -182,6 +185,12 @@ macro_rules! walking_layer {
             /// Addresses that are denied for good, and those that are never struck or blocked.
             pub fn addresses(mut self, rules: $crate::block::AddressRules) -> Self {
                 self.walk.addresses = rules;
+                self
+            }
+
+            /// Sets the name in audit events and metrics, where layers of a kind are to be told apart.
+            pub fn named(mut self, layer: &'static str) -> Self {
+                self.walk.judge.name(layer);
                 self
             }
 

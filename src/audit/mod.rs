@@ -5,13 +5,13 @@
 //! number: a client is an address, everybody else is a [`Key`], which is a keyed tag.
 //!
 //! With the feature `tracing` and no sink of your own, events are tracing events under the target
-//! `portcullis::audit`.
+//! `portcullis::audit`. With the feature `metrics` they are counted, whatever the sink.
 
 mod step;
 
 pub use step::Step;
 
-use crate::{identity::Identity, key::Key, limit::Name, rejection::Reason, store::Started};
+use crate::{identity::Identity, key::Key, limit::Name, meter, rejection::Reason, store::Started};
 #[cfg(feature = "tracing")]
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::{fmt::Debug, net::IpAddr, sync::Arc, time::Duration};
@@ -41,18 +41,27 @@ pub struct Event {
     pub client: Option<IpAddr>,
     /// Whether the request came with a token, and a good one.
     pub caller: Caller,
+    /// The layer that a request met, by the name of its [`Door`](crate::gate::Door).
+    pub layer: Option<&'static str>,
 }
 
 impl Event {
     /// An event without a client and a caller.
     pub fn new(act: Act) -> Self {
-        Self { act, client: None, caller: Caller::Anonymous }
+        Self { act, client: None, caller: Caller::Anonymous, layer: None }
     }
 
     /// Names the client.
     #[must_use]
     pub fn client(mut self, client: Option<IpAddr>) -> Self {
         self.client = client;
+        self
+    }
+
+    /// Names the layer.
+    #[must_use]
+    pub fn layer(mut self, layer: &'static str) -> Self {
+        self.layer = Some(layer);
         self
     }
 
@@ -226,8 +235,10 @@ impl Sink for Tracing {
     }
 }
 
-/// The sink where none is set: tracing when the feature is on, else nobody.
+/// Where all events pass: each is counted, whoever is told. Where no sink is set that is tracing when the feature is on, else
+/// nobody.
 pub(crate) fn record(sink: Option<&dyn Sink>, event: Event) {
+    meter::event(&event);
     match sink {
         Some(sink) => sink.record(event),
         #[cfg(feature = "tracing")]

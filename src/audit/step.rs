@@ -31,6 +31,23 @@ pub enum Step {
 }
 
 impl Step {
+    /// One of each.
+    pub const ALL: [Self; 13] = [
+        Self::CodeRequested,
+        Self::CodeResent,
+        Self::CodeSent,
+        Self::CodeNotSent,
+        Self::CodeRight,
+        Self::CodeWrong,
+        Self::DeviceMismatch,
+        Self::DeviceNew,
+        Self::SubjectCreated,
+        Self::TokenIssued,
+        Self::TokenRefreshed,
+        Self::RefreshReused,
+        Self::SessionEnded,
+    ];
+
     /// The stable name for logs and metrics.
     pub const fn name(self) -> &'static str {
         match self {

@@ -1,8 +1,9 @@
 use super::Ladder;
 use crate::{
     audit::{self, Act, Event, Sink},
-    key::{Key, phone_key},
+    key::{Key, KeyKind, phone_key},
     limit::Name,
+    meter,
     phone::Phone,
     store::{Asks, Block, Blocked, Outcome, SharedStore, StoreError, Strike},
 };
@@ -34,6 +35,26 @@ impl Blocklist {
     /// The key of a phone number. The number itself is not kept.
     pub fn phone(&self, phone: &Phone) -> Key {
         phone_key(self.store.pepper(), phone)
+    }
+
+    /// The key of a user: of an issuer's `sub`.
+    pub fn subject(&self, issuer: &str, subject: &str) -> Key {
+        self.store.pepper().of_issuer(KeyKind::Subject, issuer, subject)
+    }
+
+    /// The key of a session: of an issuer's `sid`.
+    pub fn session(&self, issuer: &str, session: &str) -> Key {
+        self.store.pepper().of_issuer(KeyKind::Session, issuer, session)
+    }
+
+    /// The key of a single token: of an issuer's `jti`.
+    pub fn token(&self, issuer: &str, token_id: &str) -> Key {
+        self.store.pepper().of_issuer(KeyKind::Token, issuer, token_id)
+    }
+
+    /// The key of all tokens of an issuer.
+    pub fn issuer(&self, issuer: &str) -> Key {
+        self.store.pepper().issuer(issuer)
     }
 
     /// The block that stands on `key`, if any.
@@ -93,6 +114,7 @@ impl Blocklist {
         cause: Name,
         ladder: Ladder,
     ) -> Result<Option<Blocked>, StoreError> {
+        meter::strike(cause);
         let asks = Asks::new().strike(Strike { key, cause, ladder });
         let answer = self.store.admit(asks).await?;
         Ok(answer.started.first().map(|started| {
@@ -118,6 +140,7 @@ impl Blocklist {
         cause: Name,
         ladder: Ladder,
     ) -> Result<Option<Blocked>, StoreError> {
+        meter::strike(cause);
         let asks = Asks::new().absent(key).strike(Strike { key, cause, ladder });
         let answer = self.store.admit(asks).await?;
         for started in &answer.started {

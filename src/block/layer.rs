@@ -31,7 +31,7 @@ impl BlockLayer {
 
     /// Refuses requests whose `key` is blocked.
     pub fn by(store: impl Into<SharedStore>, key: KeyBy) -> Self {
-        let mut walk = Walk::new(store.into());
+        let mut walk = Walk::new(store.into(), "block");
         walk.absent.push(key);
         Self { walk }
     }

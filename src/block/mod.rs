@@ -32,6 +32,33 @@
 //! }
 //! ```
 //!
+//! # Revoking tokens
+//!
+//! A revoked token is a block, too: on its session, its id, its user, or its issuer. [`Portcullis`](crate::Portcullis)
+//! asks about all four of each good token together with everything else, so it takes effect at the next request of every
+//! instance that shares the store, though the token was verified and remembered. What it gets is 401 `token-invalid`.
+//! Such a block must last no longer than the tokens it is for.
+//!
+//! ```
+//! use portcullis::{Blocklist, clock::UnixTime, store::{Block, StoreError}};
+//! use std::time::Duration;
+//!
+//! const LIFETIME: Duration = Duration::from_secs(900);
+//!
+//! async fn revoke(blocks: &Blocklist, now: UnixTime) -> Result<(), StoreError> {
+//!     let idp = "https://idp.example/";
+//!     let gone = Block::lasting(LIFETIME);
+//!     blocks.block(blocks.session(idp, "a `sid`"), gone).await?;
+//!     blocks.block(blocks.token(idp, "a `jti`"), gone).await?;
+//!     // Everything of one user, or of all, that was issued until now; newer tokens are good.
+//!     blocks.block(blocks.subject(idp, "a `sub`"), gone.issued_until(now)).await?;
+//!     blocks.block(blocks.issuer(idp), gone.issued_until(now)).await
+//! }
+//! ```
+//!
+//! Where the rules are layers of their own, it is `BlockLayer::by(store, KeyBy::session()).and_by(KeyBy::subject())`, with
+//! [`KeyBy::token`](crate::KeyBy::token) and [`KeyBy::issuer`](crate::KeyBy::issuer), inside the layer that verifies.
+//!
 //! # Deployment
 //!
 //! * Many people can share one address. Block addresses for short times, or by pairs of keys.

@@ -42,6 +42,8 @@ mod source;
 
 pub use cidr::{Cidr, CidrSet};
 pub use resolve::Clients;
+#[cfg(feature = "gateway")]
+pub(crate) use resolve::is_private;
 pub use source::{Encrypted, PeerAddr};
 
 use crate::key::Key;

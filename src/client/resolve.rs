@@ -50,7 +50,7 @@ impl Clients {
             peer: None,
             untrusted: Arc::default(),
             silent: Arc::default(),
-            door: Door::new(),
+            door: Door::of("clients"),
         }
     }
 
@@ -246,7 +246,8 @@ impl fmt::Debug for Clients {
     }
 }
 
-fn is_private(address: IpAddr) -> bool {
+/// Whether only this machine or its own network has the address.
+pub(crate) fn is_private(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => address.is_private() || address.is_loopback(),
         IpAddr::V6(address) => address.is_unique_local() || address.is_loopback(),

@@ -3,6 +3,7 @@ use crate::{
     client::Client,
     clock::seconds_up,
     guarded::Guarded,
+    meter::Count,
     rejection::Rejection,
     render::{Grpc, Problem, Render, is_grpc},
 };
@@ -25,19 +26,30 @@ use std::{fmt, mem, sync::Arc, time::Duration};
 ///     Door::new().refuse(request, Reason::NotFound)
 /// }
 /// ```
-#[derive(Clone, Default)]
+#[derive(Clone)]
 #[must_use]
 pub struct Door {
     render: Option<Arc<dyn Render>>,
     sink: Option<Arc<dyn Sink>>,
+    layer: &'static str,
 }
 
 impl Door {
-    pub(crate) const DEFAULT: Self = Self { render: None, sink: None };
+    pub(crate) const DEFAULT: Self = Self { render: None, sink: None, layer: "own" };
 
-    /// A door with the default renderer and sink.
+    /// A door with the default renderer and sink, named `own`.
     pub fn new() -> Self {
-        Self::default()
+        Self::DEFAULT
+    }
+
+    pub(crate) const fn of(layer: &'static str) -> Self {
+        Self { layer, ..Self::DEFAULT }
+    }
+
+    /// Sets the name that audit events and metrics have for the layer. It must be one of a few, and never from a request.
+    pub fn named(mut self, layer: &'static str) -> Self {
+        self.layer = layer;
+        self
     }
 
     /// Sets the renderer.
@@ -73,9 +85,14 @@ impl Door {
         response
     }
 
+    /// What counts requests that this layer lets in.
+    pub(crate) fn admitted(&self) -> Count {
+        Count::admitted(self.layer)
+    }
+
     /// Tells the sink what happened to `request`.
     pub(crate) fn record(&self, request: &request::Parts, act: Act) {
-        let mut event = Event::new(act);
+        let mut event = Event::new(act).layer(self.layer);
         if let Some(guarded) = request.extensions.get::<Guarded>() {
             event = event.client(guarded.client().map(Client::address)).caller(guarded.identity());
         }
@@ -83,9 +100,16 @@ impl Door {
     }
 }
 
+impl Default for Door {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
 impl fmt::Debug for Door {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Door")
+            .field("layer", &self.layer)
             .field("own_render", &self.render.is_some())
             .field("sink", &self.sink)
             .finish()

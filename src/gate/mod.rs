@@ -163,6 +163,12 @@ pub struct GateFn<F> {
 }
 
 impl<F> GateFn<F> {
+    /// Sets the name in audit events and metrics; without one it is `own`.
+    pub fn named(mut self, layer: &'static str) -> Self {
+        self.door = self.door.named(layer);
+        self
+    }
+
     own_door!(door);
 }
 

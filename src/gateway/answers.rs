@@ -7,6 +7,7 @@ use crate::{
     identity::Claims,
     jwt::ResourceMetadata,
     rejection::{Reason, Rejection},
+    token::JwksService,
 };
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, header, request::Parts};
@@ -27,7 +28,7 @@ pub(super) enum Answers {
     /// Says that the process is there.
     Health,
     /// The public keys of our own issuer.
-    Jwks(Bytes),
+    Jwks(JwksService),
     /// The metadata of the resource.
     Resource(ResourceMetadata),
     /// The page of the demo.
@@ -44,11 +45,11 @@ impl Answers {
         }
         let mut rejection = Rejection::new(Reason::MethodNotAllowed);
         rejection.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
-        Some(Door::new().refuse(request, rejection))
+        Some(Door::of("gateway").refuse(request, rejection))
     }
 
-    fn answer(&self, request: &Parts) -> Response<Bytes> {
-        let door = Door::new();
+    pub(super) fn answer(&self, request: &Parts) -> Response<Bytes> {
+        let door = Door::of("gateway");
         if matches!(self, Self::NotFound) {
             return door.refuse(request, Reason::NotFound);
         }
@@ -58,7 +59,7 @@ impl Answers {
         match self {
             Self::Hello => json_answer(hello(request).into(), "no-store"),
             Self::Health => json_answer(Bytes::from_static(b"{\"status\":\"ok\"}"), "no-store"),
-            Self::Jwks(keys) => json_answer(keys.clone(), "public, max-age=300"),
+            Self::Jwks(keys) => keys.answer(request),
             Self::Page(page) => page.answer(request),
             Self::Resource(metadata) => match metadata.answer(request) {
                 Some(Ok(answer)) => answer,

@@ -1,27 +1,35 @@
 use crate::{
     eventual::Eventual,
-    gate::{Gate, Outcome, Verdict},
+    gate::{Door, Gate, Outcome, Verdict},
     jwt::{RequireClaim, RequireScope, ResourceMetadata},
 };
 use http::request::Parts;
 
 /// What a route demands of a good token.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Demands {
     scopes: Option<RequireScope>,
     claims: Vec<RequireClaim>,
+    door: Door,
 }
 
 impl Demands {
+    /// None, for whoever is not asked for a token.
+    pub(super) fn none() -> Self {
+        Self::new(None, Vec::new(), None)
+    }
+
     pub(super) fn new(
         scopes: Option<RequireScope>,
         claims: Vec<RequireClaim>,
         resource: Option<&ResourceMetadata>,
     ) -> Self {
-        let Some(resource) = resource else { return Self { scopes, claims } };
+        let door = Door::of("require");
+        let Some(resource) = resource else { return Self { scopes, claims, door } };
         Self {
             scopes: scopes.map(|scopes| scopes.resource_metadata(resource)),
             claims: claims.into_iter().map(|claim| claim.resource_metadata(resource)).collect(),
+            door,
         }
     }
 }
@@ -44,5 +52,9 @@ impl Gate for Demands {
             };
         }
         verdict
+    }
+
+    fn door(&self) -> &Door {
+        &self.door
     }
 }

@@ -48,6 +48,8 @@ where
     let kept = head.clone();
     match timeout(PATIENCE, service.call(Request::from_parts(head, body))).await {
         Ok(answer) => answer,
-        Err(_) => Ok(Door::new().refuse(&kept, Reason::RequestTimeout).map(ResponseBody::ours)),
+        Err(_) => {
+            Ok(Door::of("gateway").refuse(&kept, Reason::RequestTimeout).map(ResponseBody::ours))
+        }
     }
 }

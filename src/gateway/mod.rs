@@ -4,14 +4,14 @@
 //! same way:
 //!
 //! ```no_run
-//! use portcullis::gateway::{Config, Gateway};
+//! use portcullis::gateway::{Config, Gateway, Listeners};
 //!
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 //! let config = Config::load("portcullis.toml")?;
 //! let gateway = Gateway::new(&config)?;
 //! gateway.check().await?;
-//! let listener = tokio::net::TcpListener::bind(config.address()).await?;
-//! gateway.serve(listener, async { tokio::signal::ctrl_c().await.unwrap_or_default() }).await;
+//! let listeners = Listeners::bind(&config).await?;
+//! gateway.serve(listeners, async { tokio::signal::ctrl_c().await.unwrap_or_default() }).await;
 //! # Ok(()) }
 //! ```
 //!
@@ -22,6 +22,9 @@
 //! [`Portcullis`](crate::Portcullis) over one store. A path that no route names is 404, after the limits
 //! that all routes share, or after all limits if they share none.
 //!
+//! The file of the signing keys is followed while the gateway runs, and the next key is made when it is due; see
+//! [`KeyWatch`].
+//!
 //! `GET /healthz`, `GET /readyz` and, with a `[token]` section, `GET /.well-known/jwks.json` are always there and are not
 //! limited; with a `[resource]` section, so are the metadata of the resource (RFC 9728), which every challenge of a route
 //! names then. So is the page at `/` of a [`Demo`], which has security headers of its own.
@@ -29,19 +32,31 @@
 //! `/readyz` is 200 while this instance should get requests: `ready`, or `degraded` while the store does not answer
 //! or the keys of an issuer are not there, which no other instance can help. It is 503 while the process ends.
 //!
+//! # For operators
+//!
+//! With `[listen] admin` there is a second listener, for `GET /metrics` in the text format of Prometheus
+//! ([`metrics`](crate::metrics) is the manual), `/healthz` and `/readyz`. Nothing of it is limited or asks for a token, so it is
+//! on loopback or a private address unless `admin_public = true` says otherwise. `/metrics` is never on the other listener.
+//! Without it nothing is counted.
+//!
 //! # Bounds
 //!
 //! A request head has at most 64 KiB and 100 lines and ten seconds to arrive; a connection carries at most
 //! 128 HTTP/2 streams at once; 10,000 connections are served at once, others wait to be accepted. A peer that
-//! is no trusted proxy has 1,000 of them at most, further ones are closed. A connection without a request for
+//! is no trusted proxy has 1,000 of them at most, further ones are closed; operators have 64 of their own. A connection without a request for
 //! a minute is shut down, whatever it pings. What hyper
 //! itself refuses (431, malformed requests) carries no headers of ours.
 
+mod accept;
+mod admin;
 mod answers;
 mod config;
 mod connection;
 mod demands;
 mod demo;
+mod exporter;
+mod key_watch;
+mod listeners;
 mod login;
 mod page;
 mod path;
@@ -51,6 +66,8 @@ mod routes;
 mod server;
 
 pub use crate::profile::Profile;
-pub use config::{Config, EnvFile};
+pub use config::{Config, EnvFile, parse_duration};
 pub use demo::{Demo, LOOPBACK};
+pub use key_watch::KeyWatch;
+pub use listeners::Listeners;
 pub use server::Gateway;

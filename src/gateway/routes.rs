@@ -1,6 +1,6 @@
 use super::{
     answers::Answers,
-    config::{Auth, Config, HEALTH, KEYS, RouteConfig, is_within},
+    config::{Auth, Config, HEALTH, RouteConfig, is_within},
     demands::Demands,
     login,
     readiness::Readiness,
@@ -15,8 +15,8 @@ use crate::{
     security_headers::SecurityHeadersLayer,
     stack::Portcullis,
     store::SharedStore,
+    token::JwksService,
 };
-use bytes::Bytes;
 use futures_util::future::Either;
 use http::Request;
 use http_body::Body;
@@ -79,8 +79,7 @@ impl Routes {
         };
         built_in(HEALTH, None, Answers::Health);
         if let Some(issuer) = &config.issuer {
-            let keys = Bytes::copy_from_slice(issuer.jwks().as_bytes());
-            built_in(KEYS, None, Answers::Jwks(keys));
+            built_in(JwksService::PATH, None, Answers::Jwks(JwksService::new(issuer.clone())));
         }
         if let Some(metadata) = &config.resource {
             built_in(metadata.path(), None, Answers::Resource(metadata.clone()));
@@ -92,7 +91,7 @@ impl Routes {
         let nowhere = limited(config, store, &config.stray_limits);
         Self(Arc::new(Table {
             routes,
-            fallback: guarded(Answers::NotFound, (None, Some((nowhere, Demands::default())))),
+            fallback: guarded(Answers::NotFound, (None, Some((nowhere, Demands::none())))),
             readiness,
             login,
         }))

@@ -1,12 +1,17 @@
 use super::{
+    accept::accept,
+    admin::Admin,
     config::{Config, StoreConfig, Trust},
-    connection, login, path,
+    exporter::Exporter,
+    key_watch::KeyWatch,
+    listeners::Listeners,
+    login, path,
     places::Places,
     readiness::Readiness,
     routes::Routes,
 };
 use crate::{
-    client::{Clients, PeerAddr},
+    client::Clients,
     error::ConfigError,
     gate::{GateLayer, Verdict, gate_fn},
     jwt::KeyRefresh,
@@ -18,15 +23,16 @@ use crate::{
 use bytes::Bytes;
 use http::{Request, Response, request::Parts};
 use http_body::Body;
-use std::{convert::Infallible, future::Future, io, mem, pin::pin, time::Duration};
-use tokio::{
-    net::TcpListener,
-    select,
-    sync::watch,
-    task::JoinSet,
-    time::{sleep, timeout},
+use hyper::body::Incoming;
+use std::{
+    convert::Infallible,
+    future::{Future, pending},
+    mem,
+    pin::pin,
+    time::Duration,
 };
-use tower::{Service, ServiceBuilder, ServiceExt};
+use tokio::{select, sync::watch, task::JoinSet, time::timeout};
+use tower::{Service, ServiceBuilder};
 
 /// A gateway that is ready to serve.
 #[derive(Debug)]
@@ -37,9 +43,13 @@ pub struct Gateway {
     /// Whose pages may use the cookies, where tokens are in cookies.
     origins: Option<Origins>,
     courier: Option<Courier>,
+    key_watch: Option<KeyWatch>,
+    warnings: Vec<String>,
     key_refreshes: Vec<KeyRefresh>,
     store: StoreConfig,
     readiness: Readiness,
+    /// Where there is a listener for operators.
+    exporter: Option<Exporter>,
 }
 
 const MAX_CONNECTIONS: usize = 10_000;
@@ -47,16 +57,19 @@ const MAX_CONNECTIONS: usize = 10_000;
 const MAX_OF_PEER: usize = 1_000;
 /// For requests under way when the gateway is told to stop.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
-/// Before accepting again after an error, such as too many open files.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// On the admin listener.
+const MAX_OPERATORS: usize = 64;
 
 impl Gateway {
     /// Wires the parts that a configuration names, over the store that it names.
     ///
     /// # Errors
     ///
-    /// When the system does not do its part, such as random bytes. What the configuration says was checked.
+    /// When the system does not do its part, such as random bytes. What the configuration says was checked. With
+    /// `[listen] admin` also when this process has another recorder of [`metrics`](crate::metrics).
     pub fn new(config: &Config) -> Result<Self, ConfigError> {
+        let exporter = config.admin().map(|_| Exporter::install()).transpose();
+        let exporter = exporter.map_err(|error| error.within("[listen] admin"))?;
         let store = config.store.open();
         let (verifier, keys, key_refreshes) = match &config.trust {
             Some(trust) => {
@@ -83,19 +96,26 @@ impl Gateway {
             ),
             origins: config.login.as_ref().and_then(|login| Some(login.cookies.clone()?.1)),
             courier,
+            key_watch: config.key_watch.clone(),
+            warnings: config.warnings.clone(),
             key_refreshes,
             store: config.store.clone(),
             readiness,
+            exporter,
         })
     }
 
     /// Looks at the store before anything is served, for two seconds at most. A store that does not answer is no reason not to
     /// start, and neither is one that may forget what it is given outside the profile `banking`: both are warnings in the log.
+    /// So is what the profile `dev` alone allows.
     ///
     /// # Errors
     ///
     /// When the store answers and cannot be used, such as a server that is too old or refuses the password.
     pub async fn check(&self) -> Result<(), ConfigError> {
+        for warning in &self.warnings {
+            tracing::warn!("{warning}");
+        }
         if let Some(warning) = self.store.check().await.map_err(|error| error.within("[store]"))? {
             tracing::warn!("[store]: {warning}");
         }
@@ -107,53 +127,58 @@ impl Gateway {
         self.courier.take()
     }
 
+    /// What follows the file of the signing keys, to be spawned by a server of your own; [`serve`](Self::serve) does that by
+    /// itself.
+    pub fn key_watch(&mut self) -> Option<KeyWatch> {
+        self.key_watch.take()
+    }
+
     /// What fetches the keys of issuers, to be spawned by a server of your own; [`serve`](Self::serve) does that by itself.
     pub fn key_refreshes(&mut self) -> Vec<KeyRefresh> {
         mem::take(&mut self.key_refreshes)
     }
 
     /// Serves until `shutdown` is ready, then lets requests under way end, for ten seconds at most.
-    pub async fn serve(mut self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
+    pub async fn serve(
+        mut self,
+        listeners: impl Into<Listeners>,
+        shutdown: impl Future<Output = ()>,
+    ) {
+        let Listeners { public, admin } = listeners.into();
         let (stop, stopped) = watch::channel(());
-        let places = Places::new(MAX_CONNECTIONS, MAX_OF_PEER);
         let courier = self.courier().map(|courier| tokio::spawn(courier.run()));
+        let key_watch = self.key_watch().map(|watch| tokio::spawn(watch.run()));
         // Ends with this function: nobody waits for keys any more then.
         let _refreshing: JoinSet<()> =
             self.key_refreshes().into_iter().map(KeyRefresh::run).collect();
-        let service = self.service();
-        let builder = connection::builder();
-        let mut shutdown = pin!(shutdown);
-        loop {
-            let accepted = async {
-                let place = places.free().await;
-                (place, listener.accept().await)
+        {
+            let places = Places::new(MAX_CONNECTIONS, MAX_OF_PEER);
+            let key = |peer| self.clients.of_connection(peer);
+            let everybody = accept(public, places, key, self.service(), stopped.clone());
+            let mut everybody = pin!(everybody);
+            let operators = async {
+                let Some(listener) = admin else { return pending().await };
+                let places = Places::new(MAX_OPERATORS, MAX_OPERATORS);
+                accept(listener, places, |_| None, self.admin(), stopped).await
             };
-            let (place, accepted) = select! {
-                accepted = accepted => accepted,
-                () = &mut shutdown => break,
+            let tidy = async {
+                let Some(exporter) = &self.exporter else { return pending().await };
+                exporter.keep_tidy().await
             };
-            let (stream, peer) = match accepted {
-                Ok(accepted) => accepted,
-                Err(error) if is_of_client(&error) => continue,
-                Err(_) => {
-                    sleep(ACCEPT_PAUSE).await;
-                    continue;
-                }
-            };
-            let Some(place) = place.of(self.clients.of_connection(peer.ip())) else {
-                continue;
-            };
-            let _ = stream.set_nodelay(true);
-            let service = with_peer(service.clone(), PeerAddr(peer));
-            let connection = connection::serve(&builder, stream, service, stopped.clone());
-            tokio::spawn(async move {
-                connection.await;
-                drop(place);
-            });
+            select! {
+                _ = &mut everybody => {}
+                _ = operators => {}
+                _ = tidy => {}
+                () = shutdown => {}
+            }
+            // Before the listener is gone.
+            self.readiness.drain();
         }
-        self.readiness.drain();
-        drop((listener, stopped, service, self));
+        drop(self);
         stop.send_replace(());
+        if let Some(watch) = key_watch {
+            watch.abort();
+        }
         // With the last connection the last handle of the login is gone, and the courier ends with what it has.
         let _ = timeout(DRAIN_TIMEOUT, async {
             stop.closed().await;
@@ -164,7 +189,23 @@ impl Gateway {
         .await;
     }
 
-    /// The gateway as a service, for a server of your own that puts [`PeerAddr`] into the requests.
+    /// What operators are answered.
+    fn admin(
+        &self,
+    ) -> impl Service<
+        Request<Incoming>,
+        Response = Response<impl Body<Data = Bytes, Error = Infallible> + Send + use<>>,
+        Error = Infallible,
+        Future: Send,
+    > + Clone
+    + Send
+    + use<> {
+        let (exporter, readiness) = (self.exporter.clone(), self.readiness.clone());
+        ServiceBuilder::new().layer(self.headers.clone()).service(Admin { exporter, readiness })
+    }
+
+    /// The gateway as a service, for a server of your own that puts [`PeerAddr`](crate::client::PeerAddr) into
+    /// the requests.
     pub fn service<B: Body<Data: Send> + Send + 'static>(
         &self,
     ) -> impl Service<
@@ -199,30 +240,9 @@ impl Gateway {
     }
 }
 
-/// Whether only the connection that was to be accepted is broken: a pause would let whoever breaks
-/// many of them slow down everybody.
-fn is_of_client(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
-    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
-}
-
 fn one_spelling(mut request: Parts) -> Verdict<()> {
     match path::normalize(&mut request) {
         Ok(()) => Verdict::admit(request, ()),
         Err(reason) => Verdict::refuse(request, reason),
     }
-}
-
-/// The service of one connection.
-fn with_peer<S, B>(
-    service: S,
-    peer: PeerAddr,
-) -> impl Service<Request<B>, Response = S::Response, Error = S::Error, Future: Send> + Clone + Send
-where
-    S: Service<Request<B>, Future: Send> + Clone + Send,
-{
-    service.map_request(move |mut request: Request<B>| {
-        request.extensions_mut().insert(peer);
-        request
-    })
 }

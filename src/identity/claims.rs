@@ -31,6 +31,8 @@ struct Keys {
     pepper: Pepper,
     subject: Option<Key>,
     session: Option<Key>,
+    token: Option<Key>,
+    issuer: Key,
 }
 
 /// The registered claims of a token, already checked.
@@ -163,31 +165,43 @@ impl Claims {
 
     /// The key of the user: issuer and subject.
     pub fn subject_key(&self, pepper: &Pepper) -> Option<Key> {
-        let keys = self.keys(pepper);
-        if keys.pepper == *pepper { keys.subject } else { self.tag_subject(pepper) }
+        self.with_keys(pepper, |keys| keys.subject)
     }
 
     /// The key of the session: issuer and `sid`.
     pub fn session_key(&self, pepper: &Pepper) -> Option<Key> {
-        let keys = self.keys(pepper);
-        if keys.pepper == *pepper { keys.session } else { self.tag_session(pepper) }
+        self.with_keys(pepper, |keys| keys.session)
     }
 
-    fn keys(&self, pepper: &Pepper) -> &Keys {
-        self.0.keys.get_or_init(|| Keys {
+    /// The key of this token: issuer and `jti`.
+    pub fn token_key(&self, pepper: &Pepper) -> Option<Key> {
+        self.with_keys(pepper, |keys| keys.token)
+    }
+
+    /// The key of the issuer.
+    pub fn issuer_key(&self, pepper: &Pepper) -> Key {
+        self.with_keys(pepper, |keys| keys.issuer)
+    }
+
+    /// All keys that may have been revoked: of session, token, subject and issuer.
+    pub(crate) fn revocable(&self, pepper: &Pepper) -> [Option<Key>; 4] {
+        self.with_keys(pepper, |keys| [keys.session, keys.token, keys.subject, Some(keys.issuer)])
+    }
+
+    fn with_keys<T>(&self, pepper: &Pepper, read: impl FnOnce(&Keys) -> T) -> T {
+        let keys = self.0.keys.get_or_init(|| self.tag(pepper));
+        if keys.pepper == *pepper { read(keys) } else { read(&self.tag(pepper)) }
+    }
+
+    fn tag(&self, pepper: &Pepper) -> Keys {
+        let of = |kind, name: Option<&str>| Some(pepper.of_issuer(kind, self.issuer(), name?));
+        Keys {
             pepper: pepper.clone(),
-            subject: self.tag_subject(pepper),
-            session: self.tag_session(pepper),
-        })
-    }
-
-    fn tag_subject(&self, pepper: &Pepper) -> Option<Key> {
-        let parts = [self.issuer().as_bytes(), self.subject()?.as_bytes()];
-        Some(pepper.tag(KeyKind::Subject, &parts))
-    }
-
-    fn tag_session(&self, pepper: &Pepper) -> Option<Key> {
-        Some(pepper.session(self.issuer(), self.session()?))
+            subject: of(KeyKind::Subject, self.subject()),
+            session: of(KeyKind::Session, self.session()),
+            token: of(KeyKind::Token, self.token_id()),
+            issuer: pepper.issuer(self.issuer()),
+        }
     }
 }
 
@@ -221,6 +235,7 @@ mod tests {
             issuer: "idp".into(),
             subject: Some("u".into()),
             session: Some("s".into()),
+            token_id: Some("t".into()),
             ..Registered::default()
         };
         let [one, two] = [7, 8].map(|byte| Pepper::new(&[byte; 16]).unwrap());
@@ -229,6 +244,9 @@ mod tests {
         for (pepper, other) in [(&one, &two), (&two, &one)] {
             assert_eq!(claims.subject_key(pepper), fresh().subject_key(pepper));
             assert_eq!(claims.session_key(pepper), fresh().session_key(pepper));
+            assert_eq!(claims.revocable(pepper), fresh().revocable(pepper));
+            let kinds = claims.revocable(pepper).map(|key| key.unwrap().kind().name());
+            assert_eq!(kinds, ["session", "token", "subject", "issuer"]);
             assert_ne!(claims.subject_key(pepper), claims.subject_key(other));
             assert_ne!(claims.session_key(pepper), claims.session_key(other));
         }

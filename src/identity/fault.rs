@@ -37,7 +37,7 @@ pub enum TokenFault {
     LivesTooLong,
     /// `aud` does not name this resource.
     WrongAudience,
-    /// The token, its session or its subject was revoked.
+    /// The token, its session, its subject or all of its issuer was revoked.
     Revoked,
     /// Nothing is known to be wrong: the keys of the issuer cannot be reached at the moment. The one fault that
     /// clients are told of, as it is not theirs: 503.

@@ -12,6 +12,7 @@ use crate::{
     clock::{Clock, UnixTime},
     eventual::Eventual,
     identity::{Claims, TokenFault},
+    meter::{self, Count},
 };
 use bytes::Bytes;
 use std::sync::Arc;
@@ -21,6 +22,8 @@ pub(super) struct Examiner {
     pub(super) issuers: Arc<[Trusted]>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) cache: Option<TokenCache>,
+    pub(super) verified: Count,
+    pub(super) cached: Count,
 }
 
 /// A token of which all but the signature is good.
@@ -61,7 +64,10 @@ impl Examiner {
                 Checked { token, compact, header, payload, json, issuer, trusted, expires_at, now };
             Ok(go_on(seen))
         };
-        examine().unwrap_or_else(|fault| Eventual::Ready(Err(fault)))
+        examine().unwrap_or_else(|fault| {
+            meter::bad_token(fault);
+            Eventual::Ready(Err(fault))
+        })
     }
 
     /// The signature, and the claims if it holds.
@@ -71,16 +77,31 @@ impl Examiner {
         found: Found,
         epoch: u64,
     ) -> Result<Claims, TokenFault> {
+        let concluded = self.verify(seen, found, epoch);
+        match &concluded {
+            Ok(_) => self.verified.one(),
+            Err(fault) => meter::bad_token(*fault),
+        }
+        concluded
+    }
+
+    fn verify(
+        &self,
+        seen: &Checked<'_, '_>,
+        found: Found,
+        epoch: u64,
+    ) -> Result<Claims, TokenFault> {
         let signature = seen.compact.signature()?;
         let signed = seen.compact.signed.as_bytes();
         let keys = found?;
-        if !keys.iter().any(|key| key.verify(signed, &signature)) {
+        let Some(key) = keys.iter().find(|key| key.verify(signed, &signature)) else {
             let kid = seen.header.kid();
             let named = kid.is_some() && keys.iter().any(|key| key.kid.as_deref() == kid);
             return Err(if named { TokenFault::BadSignature } else { TokenFault::NoKeyVerifies });
-        }
+        };
         let registered = seen.payload.registered(seen.expires_at);
         let end = seen.trusted.end_of(registered.expires_at);
+        let end = key.until.map_or(end, |until| end.min(until));
         let claims = Claims::verified(registered, Bytes::copy_from_slice(seen.json));
         if let Some(cache) = &self.cache {
             let entry = Entry { claims: claims.clone(), issuer: seen.issuer, epoch, end };

@@ -10,23 +10,9 @@ use std::sync::Arc;
 /// Keys that never change.
 pub(super) struct Fixed(pub(super) Box<[Arc<VerifyingKey>]>);
 
-impl Fixed {
-    pub(super) fn choose(&self, kid: Option<&str>, algorithm: Algorithm) -> Found {
-        let named = |key: &&Arc<VerifyingKey>| kid.is_some() && key.kid.as_deref() == kid;
-        if self.0.iter().any(|key| named(&key)) {
-            let found = self.0.iter().filter(named).filter(|key| key.algorithm == algorithm);
-            return some_of(found).ok_or(TokenFault::WrongAlgorithm);
-        }
-        // A key without a name fits every name; a token without a name may be of any key.
-        let nameless = |key: &&Arc<VerifyingKey>| kid.is_none() || key.kid.is_none();
-        let found = self.0.iter().filter(nameless).filter(|key| key.algorithm == algorithm);
-        some_of(found).ok_or(TokenFault::UnknownKey)
-    }
-}
-
 impl KeySource for Fixed {
     fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Eventual<Found> {
-        Eventual::Ready(self.choose(kid, algorithm))
+        Eventual::Ready(choose(&self.0, kid, algorithm))
     }
 
     fn epoch(&self) -> u64 {
@@ -40,6 +26,19 @@ impl KeySource for Fixed {
     fn is_ready(&self) -> bool {
         true
     }
+}
+
+/// The keys of a list that may have signed a token, as [`KeySource::find`] says.
+pub(super) fn choose(keys: &[Arc<VerifyingKey>], kid: Option<&str>, algorithm: Algorithm) -> Found {
+    let named = |key: &&Arc<VerifyingKey>| kid.is_some() && key.kid.as_deref() == kid;
+    if keys.iter().any(|key| named(&key)) {
+        let found = keys.iter().filter(named).filter(|key| key.algorithm == algorithm);
+        return some_of(found).ok_or(TokenFault::WrongAlgorithm);
+    }
+    // A key without a name fits every name; a token without a name may be of any key.
+    let nameless = |key: &&Arc<VerifyingKey>| kid.is_none() || key.kid.is_none();
+    let found = keys.iter().filter(nameless).filter(|key| key.algorithm == algorithm);
+    some_of(found).ok_or(TokenFault::UnknownKey)
 }
 
 fn some_of<'a>(

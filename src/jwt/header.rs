@@ -51,7 +51,7 @@ pub(super) fn without_prefix(typ: &str) -> &str {
     }
 }
 
-fn is_kid(kid: &str) -> bool {
+pub(super) fn is_kid(kid: &str) -> bool {
     (1..=128).contains(&kid.len()) && kid.bytes().all(|byte| (b' '..=b'~').contains(&byte))
 }
 

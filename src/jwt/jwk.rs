@@ -14,6 +14,7 @@ use openssl::{
     rsa::Rsa,
 };
 use serde::Deserialize;
+use serde_json::Value;
 
 /// The members of a key. Holds secrets, so there is no `Debug`.
 #[derive(Deserialize)]
@@ -43,6 +44,11 @@ impl Jwk {
     pub(super) fn parse(json: &str) -> Result<Self, ConfigError> {
         // The reader's own message may quote the text, which may be secret.
         serde_json::from_str(json).map_err(|_| ConfigError::new("the JSON text is not a JWK"))
+    }
+
+    /// Reads the member of a set.
+    pub(super) fn from_value(value: Value) -> Result<Self, ConfigError> {
+        serde_json::from_value(value).map_err(|_| ConfigError::new("the member is not a JWK"))
     }
 
     /// The one algorithm of the key: its `alg`, or what its kind leaves no choice about. An RSA key

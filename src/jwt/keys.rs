@@ -1,3 +1,7 @@
+#[cfg(not(feature = "fips"))]
+use super::hmac::hmac;
+#[cfg(feature = "fips")]
+use super::jose::hmac;
 use super::{
     Algorithm,
     algorithm::Algorithms,
@@ -7,7 +11,7 @@ use super::{
     material::{self, Public},
     secret, set,
 };
-use crate::{error::ConfigError, eventual::Eventual, identity::TokenFault};
+use crate::{clock::UnixTime, error::ConfigError, eventual::Eventual, identity::TokenFault};
 use smallvec::SmallVec;
 use std::{fmt, sync::Arc};
 
@@ -160,13 +164,16 @@ impl fmt::Debug for Keys {
 
 // === VerifyingKey ===
 
-/// A key for one algorithm.
+/// A key for one algorithm. A clone is one more reference to it.
+#[derive(Clone)]
 pub(super) struct VerifyingKey {
     pub(super) kid: Option<String>,
     pub(super) algorithm: Algorithm,
+    /// From when on nothing that it verified counts, if that is known.
+    pub(super) until: Option<UnixTime>,
     /// What it was made of, unless that is secret.
     public: Option<Public>,
-    verify: Box<dyn Verify>,
+    verify: Arc<dyn Verify>,
 }
 
 impl VerifyingKey {
@@ -175,8 +182,8 @@ impl VerifyingKey {
         kid: Option<String>,
         algorithm: Algorithm,
     ) -> Result<Self, ConfigError> {
-        let verify = jose::verifier(&public, algorithm)?;
-        Ok(Self { kid, algorithm, public: Some(public), verify })
+        let verify = jose::verifier(&public, algorithm)?.into();
+        Ok(Self { kid, algorithm, until: None, public: Some(public), verify })
     }
 
     pub(super) fn of_secret(
@@ -185,8 +192,8 @@ impl VerifyingKey {
         algorithm: Algorithm,
     ) -> Result<Self, ConfigError> {
         secret::check(secret, algorithm)?;
-        let verify = Box::new(jose::hmac(secret, algorithm)?);
-        Ok(Self { kid, algorithm, public: None, verify })
+        let verify = Arc::new(hmac(secret, algorithm)?);
+        Ok(Self { kid, algorithm, until: None, public: None, verify })
     }
 
     /// An asymmetric key of a JWK.
@@ -195,6 +202,11 @@ impl VerifyingKey {
         let algorithm = jwk.algorithm()?;
         let public = Public::of(&*jwk.public()?, algorithm)?;
         Self::of(public, jwk.kid, algorithm)
+    }
+
+    /// The key with an end, or without one.
+    pub(super) fn until(&self, until: Option<UnixTime>) -> Self {
+        Self { until, ..self.clone() }
     }
 
     /// Whether `signature` is this key's over `message`.

@@ -5,6 +5,7 @@ use crate::{
     gate::{Door, Gate, Verdict, impl_layer, own_door},
     guarded::Guarded,
     identity::{Identity, challenge::Challenges},
+    meter,
     rejection::Reason,
 };
 use http::request::Parts;
@@ -57,7 +58,7 @@ impl JwtLayer {
             source: TokenSource::default(),
             mode: Mode::default(),
             challenges: Challenges::default(),
-            door: Door::default(),
+            door: Door::of("jwt"),
         }
     }
 
@@ -98,7 +99,10 @@ impl JwtLayer {
                     Err(fault) => Identity::Invalid(fault),
                 })
             }),
-            Err(fault) => Eventual::Ready(Ok(Identity::Invalid(fault))),
+            Err(fault) => {
+                meter::bad_token(fault);
+                Eventual::Ready(Ok(Identity::Invalid(fault)))
+            }
         }
     }
 }

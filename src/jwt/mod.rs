@@ -118,12 +118,14 @@
 //! * Take `typ` `JWT` only if the issuer offers nothing better: ID tokens often carry it too.
 //! * A secret that several services share lets each of them issue tokens for all: prefer a key pair.
 //! * A token from a cookie needs protection against forged requests, see [`TokenSource::or_cookie`].
-//! * Keys that are fixed here change with a restart only; replacing them starts an empty cache.
+//! * Keys that are fixed here change with a restart only; replacing them starts an empty cache. Those of an
+//!   [`Issuer`](crate::token::Issuer) with a key file change with the file, and end what was remembered.
 //! * Keys that are fetched need a way out to the issuer by https, without a proxy. Who can answer in its place, or has the
 //!   certificate of an authority that is trusted, says which tokens are good. `SSL_CERT_FILE` and `SSL_CERT_DIR` add
 //!   authorities to the system's, as `RemoteJwks::ca` does for one issuer. What keeps keys away is a warning under the
 //!   tracing target `portcullis::jwks`.
-//! * An issuer must publish a new key before it signs with it, or its first tokens may be refused for half a minute.
+//! * An issuer must publish a new key under a new name, and before it signs with it, or its first tokens may be refused for
+//!   half a minute. Keys without a name are renewed by time alone, as no token can ask for them.
 
 mod algorithm;
 mod bearer;
@@ -133,10 +135,14 @@ mod compact;
 mod examine;
 mod fixed;
 mod forward;
+mod fresh;
 mod header;
+#[cfg(any(test, not(feature = "fips")))]
+mod hmac;
 mod jose;
 mod json;
 mod jwk;
+mod key_set;
 mod keys;
 mod layer;
 mod material;
@@ -146,6 +152,7 @@ mod remote;
 mod require;
 mod require_claim;
 mod resource;
+mod ring;
 mod secret;
 mod set;
 mod signing;
@@ -171,12 +178,16 @@ pub(crate) use bearer::{cookie, token68};
 pub(crate) use claim_path::ClaimPath;
 pub(crate) use compact::MAX_TOKEN;
 pub(crate) use forward::Forwarded;
+pub(crate) use fresh::FreshKey;
+pub(crate) use key_set::KeySet;
 pub(crate) use require::is_scope;
 #[cfg(feature = "axum")]
 pub(crate) use require::known;
 #[cfg(feature = "gateway")]
 pub(crate) use resource::WELL_KNOWN;
 pub(crate) use resource::own_challenges;
+pub(crate) use ring::{Ring, Rings, Timed};
 #[cfg(feature = "otp")]
 pub(crate) use secret::check as check_secret;
 pub(crate) use signing::SigningKey;
+pub(crate) use trusted::MAX_LEEWAY;

@@ -14,7 +14,7 @@ use std::sync::Arc;
 ///
 /// It goes by what a [`JwtLayer`](super::JwtLayer) outside found, and verifies nothing itself; without
 /// such a layer everybody is refused.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 #[must_use]
 pub struct RequireAuth {
     challenges: Challenges,
@@ -24,11 +24,17 @@ pub struct RequireAuth {
 impl RequireAuth {
     /// Refuses anonymous requests and those with a bad token.
     pub fn new() -> Self {
-        Self::default()
+        Self { challenges: Challenges::default(), door: Door::of("require") }
     }
 
     own_challenges!(challenges);
     own_door!(door);
+}
+
+impl Default for RequireAuth {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl Gate for RequireAuth {
@@ -96,7 +102,7 @@ impl RequireScope {
         let parameter = HeaderValue::try_from(format!("scope=\"{names}\""))
             .map_err(|_| ConfigError::new("the scopes do not fit a header"))?;
         let challenges = Challenges::with_scope(parameter);
-        Ok(Self { scopes: scopes.into(), all, challenges, door: Door::default() })
+        Ok(Self { scopes: scopes.into(), all, challenges, door: Door::of("require") })
     }
 
     own_challenges!(challenges);

@@ -69,7 +69,7 @@ impl RequireClaim {
                 "claim `{claim}`: no value is required, or an empty one"
             )));
         }
-        let (challenges, door) = (Challenges::default(), Door::default());
+        let (challenges, door) = (Challenges::default(), Door::of("require"));
         Ok(Self { path, values: values.into(), all, challenges, door })
     }
 

@@ -2,6 +2,7 @@
 
 use super::Algorithm;
 use crate::error::ConfigError;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use openssl::pkey::PKey;
 use std::collections::BTreeSet;
 
@@ -27,6 +28,13 @@ pub(crate) fn check(secret: &[u8], algorithm: Algorithm) -> Result<(), ConfigErr
             "the secret can be guessed: draw it from a random generator, like openssl rand -base64 48",
         ));
     }
+    if secret.len() < 2 * least && secret.iter().all(u8::is_ascii_hexdigit) {
+        let message = format!(
+            "hexadecimal digits hold half a byte each: a secret for {algorithm} needs at least {}",
+            2 * least
+        );
+        return Err(ConfigError::new(message));
+    }
     Ok(())
 }
 
@@ -40,7 +48,7 @@ fn is_other_key(secret: &[u8]) -> bool {
 
 /// Whether the bytes count in even steps, repeat, or are few different ones.
 fn is_pattern(secret: &[u8]) -> bool {
-    // 32 random hexadecimal digits have as few once in 20 million times.
+    // 64 random hexadecimal digits practically never have as few.
     const FEW: usize = 7;
     let steps = || secret.windows(2).map(|pair| pair[1].wrapping_sub(pair[0]));
     let mut periods = 1..=64.min(secret.len() / 2);
@@ -51,7 +59,7 @@ fn is_pattern(secret: &[u8]) -> bool {
 }
 
 fn is_known(secret: &[u8]) -> bool {
-    const STARTS: [&str; 18] = [
+    const STARTS: [&str; 24] = [
         "secret",
         "password",
         "changeme",
@@ -70,7 +78,24 @@ fn is_known(secret: &[u8]) -> bool {
         "123456",
         "012345",
         "abcdef",
+        "avalidstringsecret",
+        "thisis",
+        "topsecret",
+        "verysecret",
+        "keyboardcat",
+        "shhhh",
     ];
+    // The keys of the examples in RFC 7515 appendix A.1 and RFC 7520 section 3.5.
+    const PUBLISHED: [&str; 2] = [
+        "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow",
+        "hJtXIZ2uSN5kbQfbtTNWbpdmhkV8FJG-Onbc6mxCcYg",
+    ];
+    let is_published = |text: &str| {
+        secret == text.as_bytes() || URL_SAFE_NO_PAD.decode(text).is_ok_and(|key| key == secret)
+    };
+    if PUBLISHED.into_iter().any(is_published) {
+        return true;
+    }
     // `your-256-bit-secret`, `Change_Me` and `my secret` are no better than without the joints.
     let mut letters = secret.iter().filter(|byte| !b"-_ .".contains(byte));
     let mut start = [0; 16];
@@ -117,6 +142,29 @@ mod tests {
             assert!(check(weak, Algorithm::HS256).is_err(), "{:?}", String::from_utf8_lossy(weak));
         }
         assert!(check(GOOD, Algorithm::HS256).is_ok());
+    }
+
+    #[test]
+    fn the_keys_of_the_standards_are_known_to_everybody() {
+        for text in [
+            "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow",
+            "hJtXIZ2uSN5kbQfbtTNWbpdmhkV8FJG-Onbc6mxCcYg",
+        ] {
+            assert!(check(text.as_bytes(), Algorithm::HS256).is_err(), "{text}");
+            let bytes = URL_SAFE_NO_PAD.decode(text).unwrap();
+            assert!(check(&bytes, Algorithm::HS256).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn hexadecimal_digits_count_half() {
+        let digits = b"9f1c4be07a2d58f3661e0bd9c47a83e52f90b1d6787c3a4e15d2f8a90c6b7e34";
+        for (length, good) in [(32, false), (48, false), (63, false), (64, true)] {
+            assert_eq!(check(&digits[..length], Algorithm::HS256).is_ok(), good, "{length}");
+        }
+        assert!(check(digits, Algorithm::HS384).is_err());
+        let error = check(&digits[..32], Algorithm::HS256).unwrap_err().to_string();
+        assert!(error.contains("at least 64"), "{error}");
     }
 
     #[test]

@@ -1,5 +1,11 @@
+#[cfg(not(feature = "fips"))]
+use super::hmac::hmac;
+#[cfg(feature = "fips")]
+use super::jose::hmac;
 use super::{
-    Algorithm, Keys,
+    Algorithm,
+    fresh::FreshKey,
+    header::is_kid,
     jose::{self, Sign},
     jwk::Jwk,
     keys::VerifyingKey,
@@ -7,56 +13,76 @@ use super::{
     secret,
 };
 use crate::error::ConfigError;
-use openssl::{
-    ec::{EcGroup, EcKey},
-    nid::Nid,
-    pkey::{PKey, Private},
-};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use openssl::pkey::{PKeyRef, Private};
 use serde_json::{Map, Value};
 
 /// A key that signs, and the half that verifies.
 pub(crate) struct SigningKey {
     algorithm: Algorithm,
+    /// The header of every access token that it signs, encoded.
+    header: Box<str>,
     sign: Box<dyn Sign>,
     /// `None` for a secret: not even its thumbprint is for others.
     public: Option<Public>,
-    verifying: Keys,
+    verifying: VerifyingKey,
 }
 
 impl SigningKey {
-    /// A fresh key on P-256 for ES256.
-    pub(crate) fn generate() -> Result<Self, ConfigError> {
-        let key = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1)
-            .and_then(|group| EcKey::generate(&group))
-            .and_then(PKey::from_ec_key);
-        let key = key.map_err(|_| ConfigError::new("no signing key could be generated"))?;
-        Self::asymmetric(&key, Algorithm::ES256)
+    /// A key that dies with the process.
+    pub(crate) fn generate(algorithm: Algorithm) -> Result<Self, ConfigError> {
+        FreshKey::generate(algorithm)?.signing()
     }
 
     /// A private key in PEM, not encrypted.
     pub(crate) fn from_pem(pem: &[u8], algorithm: Algorithm) -> Result<Self, ConfigError> {
-        Self::asymmetric(&material::private_from_pem(pem)?, algorithm)
+        Self::asymmetric(&*material::private_from_pem(pem)?, algorithm)
     }
 
     /// A private or symmetric JWK, for its `alg`.
     pub(crate) fn from_jwk(json: &str) -> Result<Self, ConfigError> {
-        let jwk = Jwk::parse(json)?;
-        jwk.permits("sign")?;
-        if jwk.is_symmetric() {
-            return Self::from_secret(&jwk.secret()?, jwk.algorithm()?);
-        }
-        Self::asymmetric(&jwk.private()?, jwk.algorithm()?)
+        Self::of(Jwk::parse(json)?)
+    }
+
+    /// The same, of a set.
+    pub(crate) fn from_member(members: &Map<String, Value>) -> Result<Self, ConfigError> {
+        Self::of(Jwk::from_value(Value::Object(members.clone()))?)
     }
 
     /// A secret of at least the length of the hash.
     pub(crate) fn from_secret(secret: &[u8], algorithm: Algorithm) -> Result<Self, ConfigError> {
-        secret::check(secret, algorithm)?;
-        let verifying = Keys::one(VerifyingKey::of_secret(secret, None, algorithm)?);
-        let sign = Box::new(jose::hmac(secret, algorithm)?);
-        Ok(Self { algorithm, sign, public: None, verifying })
+        Self::symmetric(secret, algorithm, None)
     }
 
-    fn asymmetric(key: &PKey<Private>, algorithm: Algorithm) -> Result<Self, ConfigError> {
+    fn of(jwk: Jwk) -> Result<Self, ConfigError> {
+        jwk.permits("sign")?;
+        let algorithm = jwk.algorithm()?;
+        if jwk.is_symmetric() {
+            return Self::symmetric(&jwk.secret()?, algorithm, jwk.kid);
+        }
+        Self::asymmetric(&*jwk.private()?, algorithm)
+    }
+
+    /// `kid` is a name that says nothing of the secret.
+    pub(super) fn symmetric(
+        secret: &[u8],
+        algorithm: Algorithm,
+        kid: Option<String>,
+    ) -> Result<Self, ConfigError> {
+        secret::check(secret, algorithm)?;
+        if kid.as_deref().is_some_and(|kid| !is_kid(kid)) {
+            // No verifier of ours would take a token that names it.
+            return Err(ConfigError::new("`kid` of the JWK is not 1 to 128 printable letters"));
+        }
+        let verifying = VerifyingKey::of_secret(secret, kid, algorithm)?;
+        let sign = Box::new(hmac(secret, algorithm)?);
+        Ok(Self { algorithm, header: header(&verifying), sign, public: None, verifying })
+    }
+
+    pub(super) fn asymmetric(
+        key: &PKeyRef<Private>,
+        algorithm: Algorithm,
+    ) -> Result<Self, ConfigError> {
         let public = Public::of(key, algorithm)?;
         let sign = jose::signer(&key.private_key_to_pkcs8().map_err(unreadable)?, algorithm)?;
         let verifying = VerifyingKey::of(public.clone(), Some(public.thumbprint()), algorithm)?;
@@ -65,16 +91,16 @@ impl SigningKey {
         if !sign.sign(probe).is_some_and(|signature| verifying.verify(probe, &signature)) {
             return Err(ConfigError::new("the halves of the key do not belong together"));
         }
-        Ok(Self { algorithm, sign, public: Some(public), verifying: Keys::one(verifying) })
+        Ok(Self { algorithm, header: header(&verifying), sign, public: Some(public), verifying })
     }
 
     pub(crate) const fn algorithm(&self) -> Algorithm {
         self.algorithm
     }
 
-    /// The name of the key: its RFC 7638 thumbprint. A secret has none.
-    pub(crate) fn kid(&self) -> Option<String> {
-        self.public.as_ref().map(Public::thumbprint)
+    /// The name of the key: its RFC 7638 thumbprint, or what the JWK of a secret calls it.
+    pub(crate) fn kid(&self) -> Option<&str> {
+        self.verifying.kid.as_deref()
     }
 
     /// The public JWK to publish; a secret has none.
@@ -88,12 +114,26 @@ impl SigningKey {
     }
 
     /// The half that verifies.
-    pub(crate) fn verifying(&self) -> Keys {
-        self.verifying.clone()
+    pub(super) const fn verifying(&self) -> &VerifyingKey {
+        &self.verifying
+    }
+
+    /// The header of every access token that it signs, encoded.
+    pub(crate) fn header(&self) -> &str {
+        &self.header
     }
 
     /// The signature over `message`; `None` if the library failed.
     pub(crate) fn sign(&self, message: &[u8]) -> Option<Vec<u8>> {
         self.sign.sign(message)
     }
+}
+
+/// `typ` is that of RFC 9068 section 2.1.
+fn header(key: &VerifyingKey) -> Box<str> {
+    let mut header = Map::new();
+    header.insert("typ".into(), "at+jwt".into());
+    header.insert("alg".into(), key.algorithm.name().into());
+    header.extend(key.kid.as_deref().map(|kid| ("kid".into(), kid.into())));
+    URL_SAFE_NO_PAD.encode(Value::Object(header).to_string()).into()
 }

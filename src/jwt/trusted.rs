@@ -170,7 +170,8 @@ impl TrustedIssuer {
     }
 }
 
-const MAX_LEEWAY: Duration = Duration::from_secs(300);
+/// How much later than its end a token may still be taken.
+pub(crate) const MAX_LEEWAY: Duration = Duration::from_secs(300);
 
 /// Signed by the same keys as access tokens, but meant for something else (RFC 8725 section 3.12).
 const OTHER_TYPES: [&str; 3] = ["dpop+jwt", "logout+jwt", "secevent+jwt"];

@@ -8,6 +8,7 @@ use crate::{
     error::ConfigError,
     eventual::Eventual,
     identity::{Claims, TokenFault},
+    meter::Count,
 };
 use std::{fmt, sync::Arc};
 
@@ -72,7 +73,8 @@ impl Verifier {
 
     fn with(issuers: Arc<[Trusted]>, clock: Arc<dyn Clock>, cache: usize) -> Self {
         let cache = (cache > 0).then(|| TokenCache::new(cache));
-        Self(Arc::new(Examiner { issuers, clock, cache }))
+        let (verified, cached) = (Count::token("verified"), Count::token("cached"));
+        Self(Arc::new(Examiner { issuers, clock, cache, verified, cached }))
     }
 
     /// The claims of `token`, or what is wrong with it. Answers at once when the keys are known.
@@ -117,6 +119,7 @@ impl Verifier {
                 && trusted.has_begun(entry.claims.registered(), now)
         });
         if holds {
+            self.0.cached.one();
             return Some(entry.claims);
         }
         cache.forget(token);

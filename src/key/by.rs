@@ -27,6 +27,8 @@ enum Rule {
     ClientIp,
     Subject,
     Session,
+    Token,
+    Issuer,
     Claim(Arc<str>),
     Header(HeaderName),
     Path,
@@ -76,12 +78,24 @@ impl KeyBy {
         Self(Rule::Session)
     }
 
+    /// By the id (`jti`) of the token, apart for each issuer. Absent without a good token.
+    pub const fn token() -> Self {
+        Self(Rule::Token)
+    }
+
+    /// By the issuer of the token. Absent without a good token.
+    pub const fn issuer() -> Self {
+        Self(Rule::Issuer)
+    }
+
     /// By a claim of the token that is a string, number or boolean. Absent without a good token.
     pub fn claim(name: impl Into<Arc<str>>) -> Self {
         let name = name.into();
         match &*name {
             "sub" => Self::subject(),
             "sid" => Self::session(),
+            "jti" => Self::token(),
+            "iss" => Self::issuer(),
             _ => Self(Rule::Claim(name)),
         }
     }
@@ -132,6 +146,8 @@ impl KeyBy {
             Rule::ClientIp => Some(client.key()),
             Rule::Subject => identity.claims()?.subject_key(pepper),
             Rule::Session => identity.claims()?.session_key(pepper),
+            Rule::Token => identity.claims()?.token_key(pepper),
+            Rule::Issuer => Some(identity.claims()?.issuer_key(pepper)),
             Rule::Claim(name) => {
                 let claims = identity.claims()?;
                 let value = claims.scalar(name)?;
@@ -158,6 +174,8 @@ impl KeyBy {
             Rule::With(key) => key(seen).is_some_and(|key| key.kind() == KeyKind::Ip),
             Rule::Subject
             | Rule::Session
+            | Rule::Token
+            | Rule::Issuer
             | Rule::Claim(_)
             | Rule::Header(_)
             | Rule::Path
@@ -197,6 +215,8 @@ impl fmt::Debug for KeyBy {
             Rule::ClientIp => f.write_str("client-ip"),
             Rule::Subject => f.write_str("subject"),
             Rule::Session => f.write_str("session"),
+            Rule::Token => f.write_str("token"),
+            Rule::Issuer => f.write_str("issuer"),
             Rule::Claim(name) => write!(f, "claim:{name}"),
             Rule::Header(name) => write!(f, "header:{name}"),
             Rule::Path => f.write_str("path"),

@@ -35,6 +35,10 @@ pub enum KeyKind {
     Subject,
     /// A login session: issuer and `sid` of a token.
     Session,
+    /// A single token: issuer and `jti`.
+    Token,
+    /// Whoever issues tokens.
+    Issuer,
     /// Another claim of a token.
     Claim,
     /// A request header.
@@ -58,9 +62,11 @@ pub enum KeyKind {
 impl KeyKind {
     /// All but addresses.
     #[cfg(feature = "redis")]
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 13] = [
         Self::Subject,
         Self::Session,
+        Self::Token,
+        Self::Issuer,
         Self::Claim,
         Self::Header,
         Self::Path,
@@ -78,6 +84,8 @@ impl KeyKind {
             Self::Ip => "ip",
             Self::Subject => "subject",
             Self::Session => "session",
+            Self::Token => "token",
+            Self::Issuer => "issuer",
             Self::Claim => "claim",
             Self::Header => "header",
             Self::Path => "path",

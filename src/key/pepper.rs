@@ -53,9 +53,14 @@ impl Pepper {
         Key::tag(kind, hasher.finish128().as_bytes())
     }
 
-    /// The key of a session: of an issuer and its `sid`.
-    pub(crate) fn session(&self, issuer: &str, sid: &str) -> Key {
-        self.tag(KeyKind::Session, &[issuer.as_bytes(), sid.as_bytes()])
+    /// The key of what an issuer names: a subject, a session, a token.
+    pub(crate) fn of_issuer(&self, kind: KeyKind, issuer: &str, name: &str) -> Key {
+        self.tag(kind, &[issuer.as_bytes(), name.as_bytes()])
+    }
+
+    /// The key of all tokens of an issuer.
+    pub(crate) fn issuer(&self, issuer: &str) -> Key {
+        self.tag(KeyKind::Issuer, &[issuer.as_bytes()])
     }
 
     /// The key of both `a` and `b`.

@@ -14,7 +14,7 @@ pub struct RateLimitLayer {
 impl RateLimitLayer {
     /// A layer without limits yet. A [`Memory`](crate::Memory) or any `Arc<dyn Store>` will do.
     pub fn new(store: impl Into<SharedStore>) -> Self {
-        Self { walk: Walk::new(store.into()) }
+        Self { walk: Walk::new(store.into(), "limit") }
     }
 
     /// Adds a limit. All limits of a layer are decided together, all or nothing.

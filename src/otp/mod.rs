@@ -60,6 +60,7 @@
 //! | `GET /v1/sessions` | bearer token | 200 `sessions` |
 //! | `DELETE /v1/sessions/{id}` | bearer token | 204 |
 //! | `GET /v1/openapi.json` | | all this as OpenAPI 3.1 |
+//! | `GET /.well-known/jwks.json` | | the [keys](crate::token::JwksService) that verify access tokens |
 //!
 //! Codes need the header `X-Device-Id`, see [`DeviceId`]. Bodies are JSON of at most 4 KiB without unknown
 //! members. A refusal is a problem document; [`rejection::problems`](crate::rejection::problems) lists them.

@@ -5,19 +5,16 @@ use crate::{
     audit::Step,
     client::Client,
     identity::{TokenFault, challenge},
+    jwt::MAX_LEEWAY,
     key::{Key, KeyKind},
     rejection::{Reason, Rejection},
     store::{Absent, Asks, Block, Blocked, Outcome},
     token::{Grant, Issuer, Opening, RefreshToken, Rotated, Rotation, Session, SessionId},
 };
-use std::time::Duration;
 use zeroize::Zeroizing;
 
 /// More than this many sessions of one subject are not kept; the oldest ends.
 const MAX_SESSIONS: u8 = 20;
-
-/// How much later than its end a verifier may still take a token.
-const MAX_LEEWAY: Duration = Duration::from_secs(300);
 
 impl Otp {
     /// Exchanges a refresh token for new tokens. Used twice, it ends its session: somebody has a copy. For a few
@@ -213,11 +210,12 @@ impl Inner {
 
     fn tokens(&self, session: &Session, grant: &Grant) -> Result<Tokens, Reason> {
         // What is wrong with the grant, its maker is told by a test of the claims, not the client.
-        let access = self.issuer.mint(grant).map_err(|_| Reason::StoreUnavailable)?;
+        let (access, access_expires_in) =
+            self.issuer.mint_spread(grant).map_err(|_| Reason::StoreUnavailable)?;
         let refresh = RefreshToken::of(&self.secrets, session.id, session.generation);
         Ok(Tokens {
             access: Zeroizing::new(access),
-            access_expires_in: self.issuer.access_lifetime(),
+            access_expires_in,
             refresh: refresh.ok_or(Reason::StoreUnavailable)?,
             refresh_expires_in: session.expires_in,
             session: session.id,

@@ -7,11 +7,11 @@ use crate::{
 use smallvec::SmallVec;
 use std::time::Duration;
 
-/// All that a store is asked about one request. Up to four absences and two limits do not allocate.
+/// All that a store is asked about one request. Up to six absences and two limits do not allocate.
 #[derive(Clone, Debug, Default)]
 pub struct Asks {
     /// Keys that must not be blocked.
-    pub absent: SmallVec<[Absent; 4]>,
+    pub absent: SmallVec<[Absent; 6]>,
     /// Limits to take from, all or none.
     pub takes: SmallVec<[Take; 2]>,
     /// Strikes to count, unless the request is blocked.

@@ -13,30 +13,46 @@
 //! # Ok(()) }
 //! ```
 //!
-//! With a key that outlives the process:
+//! With keys that outlive the process, in a file that `portcullis keys generate` or [`NewKey`] makes:
 //!
-//! ```
-//! use portcullis::{jwt::Algorithm, token::Issuer};
+//! ```no_run
+//! use portcullis::token::{Issuer, KeyFile};
 //! use std::time::Duration;
 //!
-//! # fn issuer(pem: &str) -> Result<Issuer, portcullis::ConfigError> {
-//! Issuer::from_pem("https://login.example/", "https://api.example", pem, Algorithm::EdDSA)?
-//!     .lifetime(Duration::from_secs(300))
-//! # }
+//! # fn main() -> Result<(), portcullis::ConfigError> {
+//! let file = KeyFile::open("signing.jwks")?;
+//! let issuer = Issuer::from_file("https://login.example/", "https://api.example", &file)?
+//!     .lifetime(Duration::from_secs(300))?;
+//! # Ok(()) }
 //! ```
 //!
 //! # Keys that rotate
 //!
-//! A key signs, another one is only published and trusted: the one before, until its last token has expired, or the next, so
-//! that every cache of the JWK set has it before it signs. [`Issuer::with_key_of`] is both. In four steps, each on
-//! all instances before the next begins:
+//! A [`KeyFile`] is a JWK set with private keys. Each of them says in `nbf` when it signs its first token, and the rest follows
+//! from the clock:
 //!
-//! 1. Publish the next key beside the old one. Wait until caches of the JWK set have passed, five minutes by default.
-//! 2. Sign with the next key, publish the old one beside it.
-//! 3. Wait for the lifetime of an access token and the leeway.
-//! 4. Drop the old key. A token of it, and of any other key, is 401 from here on.
+//! | State | Signs | Published and trusted | Until |
+//! |---|---|---|---|
+//! | standby | no | yes | its `nbf` |
+//! | active | yes | yes | the `nbf` of the next one |
+//! | retiring | no | yes | 65 minutes after that: the longest lifetime of a token and the largest leeway |
+//! | gone | no | no | the file is written again |
 //!
-//! If the old key is known to somebody else, go to the last step at once: all its tokens end.
+//! * [`rotate`](KeyFile::rotate) adds a standby key. How long it is one is the overlap: longer than verifiers elsewhere keep
+//!   the set ([`jwks_max_age`](Issuer::jwks_max_age), 5 minutes by default), and longer than instances take to
+//!   [`reload`](KeyFile::reload) the file. Then no request fails.
+//! * [`rotate_after`](KeyFile::rotate_after) does so when the key is old enough. Whichever of several instances asks first writes
+//!   the file; the others find the key.
+//! * [`revoke`](KeyFile::revoke) is for keys that somebody else has: one new key, at once. An instance refuses the old ones,
+//!   and tokens that it remembers, when it reloads; verifiers elsewhere when their copy of the set is too old. Requests
+//!   with tokens of the old keys fail, and sessions go on with their refresh tokens.
+//!
+//! Verifiers made of [`trusted`](Issuer::trusted) go by the same keys at each request. Nothing here runs by itself: call `reload` each second
+//! or so, as the gateway does. A file that cannot be used is an error, and the keys so far go on.
+//!
+//! A key that is in no such file can rotate by [`Issuer::with_key_of`], in four steps, each on all instances before the next
+//! begins: trust the next key beside the old one, and wait until copies of the set have passed; sign with the next, trust the
+//! old one beside it; wait for the lifetime of a token and the leeway; drop the old key.
 //!
 //! # Sessions
 //!
@@ -74,11 +90,15 @@
 //!
 //! # Deployment
 //!
-//! * Serve [`jwks`](Issuer::jwks) at `/.well-known/jwks.json` as `application/json`, with
-//!   `Cache-Control: public, max-age=300`.
+//! * Serve a [`JwksService`] at `/.well-known/jwks.json`. An [`OtpService`](crate::OtpService) has one.
+//! * A file with private keys is for its owner alone (`chmod 600`); [`KeyFile::open`] refuses others. Clocks of instances that
+//!   share one must agree to less than the overlap.
+//! * A secret (HS256, HS384, HS512) is never published. Whoever verifies its tokens can sign some: prefer a key pair where another service
+//!   verifies.
 //! * A [generated](Issuer::generate) key is for tests and demonstrations: its tokens die with the process,
 //!   and two instances do not accept each other's.
-//! * Keep the lifetime of access tokens short: elsewhere they cannot be called back before their end.
+//! * Keep the lifetime of access tokens short: elsewhere they cannot be called back before their end. Those of a login last up to a
+//!   twentieth less, so that clients that came at one moment do not come back at one.
 //! * All instances need the same refresh secret and the same store. Requests of one session may meet any of them.
 //! * Browsers get `Cookies` rather than tokens in a body, and answers with tokens are `no-store`. Cookies are for https; the path of the
 //!   refresh cookie is the one that the browser sees, before a proxy changes it.
@@ -89,21 +109,33 @@
 mod cookies;
 mod grant;
 mod issuer;
+mod jwks;
+mod key_file;
 mod mint;
-mod published;
+mod new_key;
+mod private_file;
+mod private_set;
+mod publish;
 #[cfg(feature = "otp")]
 mod refresh;
 #[cfg(feature = "otp")]
 mod sessions;
+mod standing;
 
 #[cfg(feature = "otp")]
 #[cfg_attr(docsrs, doc(cfg(feature = "otp")))]
 pub use cookies::Cookies;
 pub use grant::{Grant, MintError};
 pub use issuer::Issuer;
+pub use jwks::JwksService;
+pub use key_file::KeyFile;
+pub use new_key::NewKey;
+#[cfg(feature = "gateway")]
+pub(crate) use private_file::is_exposed;
 #[cfg(feature = "otp")]
 #[cfg_attr(docsrs, doc(cfg(feature = "otp")))]
 pub use refresh::RefreshToken;
 #[cfg(feature = "otp")]
 #[cfg_attr(docsrs, doc(cfg(feature = "otp")))]
 pub use sessions::{Opened, Opening, Rotated, Rotation, Session, SessionId, Sessions};
+pub use standing::{KeyStanding, KeyState};

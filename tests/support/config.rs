@@ -7,6 +7,8 @@ use openssl::{
     pkey::PKey,
 };
 use portcullis::gateway::Config;
+#[cfg(unix)]
+use std::os::unix::fs::PermissionsExt;
 use std::{
     env, fs,
     path::PathBuf,
@@ -58,6 +60,8 @@ impl Folder {
         ];
         for (name, content) in files {
             fs::write(path.join(name), content).unwrap();
+            #[cfg(unix)]
+            fs::set_permissions(path.join(name), PermissionsExt::from_mode(0o600)).unwrap();
         }
         Self(path)
     }

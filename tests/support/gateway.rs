@@ -1,6 +1,7 @@
 //! Starts the program and talks to it over bare sockets: no client makes a request nicer than it is.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, reason = "shared by tests")]
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 use serde_json::Value;
 use std::{
     env, fs,
@@ -49,11 +50,22 @@ pub(crate) fn terminate(child: &Child) {
     assert!(Command::new("kill").args(["-TERM", &number]).status().unwrap().success());
 }
 
+/// The header (0) or the claims (1) of a token.
+pub(crate) fn token_part(token: &str, index: usize) -> Value {
+    let part = BASE64.decode(token.split('.').nth(index).unwrap()).unwrap();
+    serde_json::from_slice(&part).unwrap()
+}
+
 /// Posts JSON from a device.
 pub(crate) fn post(to: SocketAddr, path: &str, headers: &[(&str, &str)], body: &Value) -> Answer {
     let json = [("content-type", "application/json"), ("x-device-id", "a-device-of-the-owner")];
     let headers = [&json, headers].concat();
     send(to, format!("POST {path}").as_bytes(), &headers, &body.to_string())
+}
+
+/// Asks another listener than that of a server.
+pub(crate) fn ask(to: SocketAddr, method: &str, path: &str) -> Answer {
+    send(to, format!("{method} {path}").as_bytes(), &[], "")
 }
 
 fn connect(to: SocketAddr) -> TcpStream {
@@ -295,8 +307,17 @@ impl Folder {
         &self.0
     }
 
+    /// Writes a file that nobody else can read.
     pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) {
         fs::write(self.0.join(name), content).unwrap();
+        self.allow(name, 0o600);
+    }
+
+    /// Sets who may read a file.
+    pub(crate) fn allow(&self, name: &str, mode: u32) {
+        #[cfg(unix)]
+        fs::set_permissions(self.0.join(name), std::os::unix::fs::PermissionsExt::from_mode(mode))
+            .unwrap();
     }
 
     pub(crate) fn file(&self, name: &str) -> String {

@@ -39,8 +39,8 @@ impl Document {
         let mut all = BTreeSet::new();
         for (path, method, operation) in self.operations() {
             for (status, response) in operation["responses"].as_object().unwrap() {
-                let slugs =
-                    if status.starts_with('2') { vec![status.clone()] } else { slugs(response) };
+                let is_answer = status.starts_with(['2', '3']);
+                let slugs = if is_answer { vec![status.clone()] } else { slugs(response) };
                 all.extend(slugs.into_iter().map(|slug| (path.clone(), method.clone(), slug)));
             }
         }
@@ -60,8 +60,9 @@ impl Document {
         let status = answer.status.as_str();
         let response = &operation["responses"][status];
         assert!(response.is_object(), "{method} {path} does not say {status}: {answer:?}");
-        let what = if answer.status.is_success() { status.to_owned() } else { answer.slug() };
-        if !answer.status.is_success() {
+        let is_answer = answer.status.is_success() || answer.status.is_redirection();
+        let what = if is_answer { status.to_owned() } else { answer.slug() };
+        if !is_answer {
             assert!(
                 slugs(response).contains(&what),
                 "{method} {path} {status} does not say {what}"

@@ -35,7 +35,7 @@ pub(crate) fn set(issuers: &[&Issuer], others: &[Value]) -> String {
 
 /// The public JWK.
 pub(crate) fn key_of(issuer: &Issuer) -> Value {
-    serde_json::from_str::<Value>(issuer.jwks()).unwrap()["keys"][0].take()
+    serde_json::from_str::<Value>(&issuer.jwks()).unwrap()["keys"][0].take()
 }
 
 /// What only the signature is wrong with.

@@ -8,7 +8,10 @@ use crate::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use std::{fmt, path::Path};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
 
 /// `env:NAME` or `file:path`: where a secret is.
 #[derive(Clone, Deserialize)]
@@ -46,6 +49,14 @@ impl SecretRef {
         let bytes = self.read(sources)?;
         jwt::check_secret(&bytes, Algorithm::HS256).map_err(|error| error.within(self))?;
         Ok(bytes)
+    }
+
+    /// The file, if it is one.
+    pub(super) fn path(&self, sources: Sources<'_>) -> Option<PathBuf> {
+        match self {
+            Self::Env(_) => None,
+            Self::File(path) => Some(sources.folder.join(path)),
+        }
     }
 
     /// The bytes as they are written.
@@ -112,6 +123,12 @@ pub(super) fn is_variable(name: &str) -> bool {
 /// Whether a key is in PEM, after whatever tools write before it.
 pub(super) fn is_pem(text: &[u8]) -> bool {
     text.windows(10).any(|window| window == b"-----BEGIN")
+}
+
+/// Whether keys are a JWK set.
+pub(super) fn is_jwk_set(text: &[u8]) -> bool {
+    let members: Result<Map<String, Value>, _> = serde_json::from_slice(text);
+    members.is_ok_and(|members| members.contains_key("keys"))
 }
 
 /// Verifying keys: PEM for the one algorithm that is named, a JWK, or a JWK set.

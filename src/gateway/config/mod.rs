@@ -4,25 +4,34 @@ mod env_file;
 mod issuers;
 mod keys;
 mod limits;
+mod listen;
 mod otp;
 mod resource;
 mod routes;
 mod sections;
+mod signing;
 mod store;
 mod text;
 mod token;
 
 pub use env_file::EnvFile;
+pub use sections::parse_duration;
 
 pub(super) use issuers::{Trust, TrustConfig};
 pub(super) use otp::LoginConfig;
-pub(super) use routes::{Auth, HEALTH, KEYS, READY, RouteConfig, is_within};
+pub(super) use routes::{Auth, HEALTH, READY, RouteConfig, is_within};
 pub(super) use store::StoreConfig;
 
-use self::{keys::Sources, sections::File};
+use self::{keys::Sources, sections::File, signing::OwnIssuer};
 use crate::{
-    client::Clients, error::ConfigError, gateway::page::Page, jwt::ResourceMetadata, limit::Limit,
-    profile::Profile, security_headers::SecurityHeadersLayer, token::Issuer,
+    client::Clients,
+    error::ConfigError,
+    gateway::{KeyWatch, page::Page},
+    jwt::ResourceMetadata,
+    limit::Limit,
+    profile::Profile,
+    security_headers::SecurityHeadersLayer,
+    token::Issuer,
 };
 use std::{fs, net::SocketAddr, path::Path};
 
@@ -34,6 +43,7 @@ use std::{fs, net::SocketAddr, path::Path};
 pub struct Config {
     pub(super) profile: Profile,
     pub(super) address: SocketAddr,
+    pub(super) admin: Option<SocketAddr>,
     pub(super) clients: Clients,
     pub(super) store: StoreConfig,
     /// Of paths that no route names.
@@ -41,6 +51,9 @@ pub struct Config {
     pub(super) trust: Option<TrustConfig>,
     pub(super) issuer: Option<Issuer>,
     pub(super) issuer_is_fresh: bool,
+    pub(super) key_watch: Option<KeyWatch>,
+    /// What is allowed by this profile alone.
+    pub(super) warnings: Vec<String>,
     pub(super) login: Option<LoginConfig>,
     pub(super) resource: Option<ResourceMetadata>,
     pub(super) headers: SecurityHeadersLayer,
@@ -91,14 +104,12 @@ impl Config {
         let file: File = toml::from_str(text).map_err(|error| text::explain(text, &error))?;
         let profile = file.profile;
         sources.env.check(profile)?;
-        let address = file.listen.address;
-        reachable(profile, address).map_err(|error| error.within("[listen] address"))?;
-        let issuer = file
-            .token
-            .as_ref()
-            .map(|token| token.issuer(profile, sources))
-            .transpose()
-            .map_err(|error| error.within("[token]"))?;
+        let (address, admin) = file.listen.build(profile)?;
+        let own = file.token.as_ref().map(|token| token.own(profile, sources)).transpose();
+        let (issuer, key_watch, warnings) = match own.map_err(|error| error.within("[token]"))? {
+            Some(OwnIssuer { issuer, watch, warnings }) => (Some(issuer), watch, warnings),
+            None => (None, None, Vec::new()),
+        };
         let login = login(&file, sources)?;
         let trust = TrustConfig::build(&file.issuer, issuer.as_ref(), sources)?;
         let resource = resource(&file, trust.is_some()).map_err(|e| e.within("[resource]"))?;
@@ -118,12 +129,15 @@ impl Config {
         Ok(Self {
             profile,
             address,
+            admin,
             clients,
             store,
             stray_limits: routes::of_strays(&routes, &limits),
             trust,
             issuer_is_fresh: file.token.as_ref().is_some_and(|token| token.keys.is_none()),
             issuer,
+            key_watch,
+            warnings,
             login,
             resource,
             headers,
@@ -142,13 +156,19 @@ impl Config {
         self.address
     }
 
+    /// Where to listen for operators, if anywhere.
+    pub fn admin(&self) -> Option<SocketAddr> {
+        self.admin
+    }
+
     /// Listens elsewhere than the file says.
     ///
     /// # Errors
     ///
-    /// When the profile is `dev` and the address is not loopback.
+    /// When the profile is `dev` and the address is not loopback, and when it is the one for operators.
     pub fn listen(mut self, address: SocketAddr) -> Result<Self, ConfigError> {
-        reachable(self.profile, address)?;
+        listen::reachable(self.profile, address)?;
+        listen::apart(address, self.admin)?;
         self.address = address;
         Ok(self)
     }
@@ -167,17 +187,6 @@ impl Config {
     pub fn issuer_is_fresh(&self) -> bool {
         self.issuer_is_fresh
     }
-}
-
-/// Nobody but the machine itself reaches a gateway whose keys were made up.
-fn reachable(profile: Profile, address: SocketAddr) -> Result<(), ConfigError> {
-    if profile == Profile::Dev && !address.ip().is_loopback() {
-        return Err(ConfigError::new(format!(
-            "profile \"dev\" listens on loopback only, not on {address}: use --config FILE and in it set \
-             profile = \"standard\""
-        )));
-    }
-    Ok(())
 }
 
 fn login(file: &File, sources: Sources<'_>) -> Result<Option<LoginConfig>, ConfigError> {

@@ -5,6 +5,7 @@ use crate::{
     limit::Limit,
     otp::OtpService,
     profile::Profile,
+    token::JwksService,
 };
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -58,9 +59,6 @@ pub(crate) const HEALTH: &str = "/healthz";
 
 /// Whether requests should be sent here.
 pub(crate) const READY: &str = "/readyz";
-
-/// The public keys of the own issuer, if there is one.
-pub(crate) const KEYS: &str = "/.well-known/jwks.json";
 
 /// What the rest of the file means for its routes.
 #[derive(Clone, Copy, Debug)]
@@ -224,7 +222,7 @@ fn path(text: &str, context: Context<'_>) -> Result<String, ConfigError> {
     let of_login = OtpService::PATHS.into_iter().any(|path| is_within(text, path));
     if is_within(text, HEALTH)
         || is_within(text, READY)
-        || context.serves_keys && is_within(text, KEYS)
+        || context.serves_keys && is_within(text, JwksService::PATH)
         || context.serves_login && of_login
         || context.serves_resource && is_within(text, WELL_KNOWN)
     {

@@ -1,20 +1,19 @@
 //! The sections of the file, as they are written.
 
 use super::{
-    issuers::IssuerSection, limits::LimitSection, otp::OtpSection, resource::ResourceSection,
-    routes::RouteSection, store::StoreSection, token::TokenSection,
+    issuers::IssuerSection, limits::LimitSection, listen::ListenSection, otp::OtpSection,
+    resource::ResourceSection, routes::RouteSection, store::StoreSection, token::TokenSection,
 };
 use crate::{
     client::{Clients, Forwarding},
     duration,
     error::ConfigError,
-    gateway::LOOPBACK,
     profile::Profile,
     security_headers::SecurityHeadersLayer,
 };
 use http::HeaderName;
 use serde::Deserialize;
-use std::{net::SocketAddr, num::NonZeroU8, time::Duration};
+use std::{num::NonZeroU8, time::Duration};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -38,18 +37,6 @@ pub(super) struct File {
     pub(super) headers: HeadersSection,
     #[serde(default)]
     pub(super) route: Vec<RouteSection>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ListenSection {
-    pub(super) address: SocketAddr,
-}
-
-impl Default for ListenSection {
-    fn default() -> Self {
-        Self { address: LOOPBACK }
-    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -149,6 +136,15 @@ impl HeadersSection {
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(try_from = "String")]
 pub(super) struct DurationText(pub(super) Duration);
+
+/// A duration as the configuration has them: a whole number and `ms`, `s`, `m`, `h` or `d`.
+///
+/// # Errors
+///
+/// When the text is not one.
+pub fn parse_duration(text: &str) -> Result<Duration, ConfigError> {
+    duration::parse(text)
+}
 
 impl TryFrom<String> for DurationText {
     type Error = ConfigError;

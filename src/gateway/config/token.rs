@@ -1,27 +1,25 @@
 //! The section `[token]`: our own issuer, its sessions, and how tokens are delivered.
 
-use super::{
-    keys::{self, SecretRef, Sources},
-    sections::DurationText,
-};
+use super::{keys::SecretRef, sections::DurationText};
 use crate::{
     error::ConfigError,
-    jwt::Algorithm,
     otp::{Origins, Settings},
-    profile::Profile,
-    token::{Cookies, Issuer},
+    token::Cookies,
 };
 use serde::Deserialize;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct TokenSection {
-    issuer: String,
-    audience: String,
+    pub(super) issuer: String,
+    pub(super) audience: String,
+    pub(super) algorithm: Option<String>,
     pub(super) keys: Option<SecretRef>,
     #[serde(default)]
-    retiring: Vec<SecretRef>,
-    access: Option<DurationText>,
+    pub(super) retiring: Vec<SecretRef>,
+    pub(super) rotate: Option<DurationText>,
+    pub(super) jwks_max_age: Option<DurationText>,
+    pub(super) access: Option<DurationText>,
     refresh: Option<DurationText>,
     session: Option<DurationText>,
     pub(super) refresh_secret: Option<SecretRef>,
@@ -38,32 +36,6 @@ enum Delivery {
 }
 
 impl TokenSection {
-    pub(super) fn issuer(
-        &self,
-        profile: Profile,
-        sources: Sources<'_>,
-    ) -> Result<Issuer, ConfigError> {
-        let mut issuer = match &self.keys {
-            None if profile == Profile::Dev => Issuer::generate(&self.issuer, &self.audience)?,
-            None => {
-                return Err(ConfigError::new(
-                    "`keys` is missing: name the signing key, like keys = \"file:signing.pem\"",
-                ));
-            }
-            Some(keys) => self.signer(keys, sources)?,
-        };
-        for old in &self.retiring {
-            let old_issuer = self.signer(old, sources)?;
-            issuer = issuer.with_key_of(&old_issuer).map_err(|error| error.within(old))?;
-        }
-        match self.access {
-            Some(DurationText(lifetime)) => {
-                issuer.lifetime(lifetime).map_err(|e| e.within("access"))
-            }
-            None => Ok(issuer),
-        }
-    }
-
     /// The lifetimes of sessions, where they are written.
     pub(super) fn sessions(&self, mut settings: Settings) -> Result<Settings, ConfigError> {
         if let Some(DurationText(refresh)) = self.refresh {
@@ -105,17 +77,5 @@ impl TokenSection {
             ))),
             None => Ok(()),
         }
-    }
-
-    fn signer(&self, keys: &SecretRef, sources: Sources<'_>) -> Result<Issuer, ConfigError> {
-        let text = keys.text(sources)?;
-        let issuer = if keys::is_pem(&text) {
-            Issuer::from_pem(&self.issuer, &self.audience, text, Algorithm::ES256)
-        } else {
-            let neither = || ConfigError::new("the key is neither PEM nor JSON").within(keys);
-            let json = String::from_utf8(text).map_err(|_| neither())?;
-            Issuer::from_jwk(&self.issuer, &self.audience, &json)
-        };
-        issuer.map_err(|error| error.within(keys))
     }
 }

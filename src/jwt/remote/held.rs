@@ -2,7 +2,7 @@ use crate::{
     identity::TokenFault,
     jwt::{
         Algorithm,
-        fixed::Fixed,
+        fixed::choose,
         keys::{Found, VerifyingKey},
     },
 };
@@ -25,14 +25,14 @@ pub(super) struct Held {
 }
 
 struct Dated {
-    keys: Fixed,
+    keys: Box<[Arc<VerifyingKey>]>,
     /// In ticks of the clock.
     confirmed: Duration,
 }
 
 impl Held {
     pub(super) fn new(longest: Duration) -> Self {
-        let none = Dated { keys: Fixed([].into()), confirmed: Duration::ZERO };
+        let none = Dated { keys: [].into(), confirmed: Duration::ZERO };
         Self { set: ArcSwap::from_pointee(none), epoch: AtomicU64::new(0), longest }
     }
 
@@ -42,7 +42,7 @@ impl Held {
         if !self.serves(&set, now) {
             return Err(TokenFault::KeysUnavailable);
         }
-        set.keys.choose(kid, algorithm)
+        choose(&set.keys, kid, algorithm)
     }
 
     /// Whether there are keys that may be used at `now`.
@@ -56,11 +56,11 @@ impl Held {
 
     /// Holds `keys`, which were the issuer's at `now`.
     pub(super) fn put(&self, keys: Box<[Arc<VerifyingKey>]>, now: Duration) {
-        let new = Arc::new(Dated { keys: Fixed(keys), confirmed: now });
+        let new = Arc::new(Dated { keys, confirmed: now });
         let old = self.set.swap(Arc::clone(&new));
         // After the swap, or a token could be remembered for the new epoch by a key of the old one. While no key
         // goes, what is remembered stays.
-        if old.keys.0.iter().any(|key| !new.keys.0.contains(key)) {
+        if old.keys.iter().any(|key| !new.keys.contains(key)) {
             self.epoch.fetch_add(1, Ordering::Release);
         }
     }
@@ -68,7 +68,7 @@ impl Held {
     /// Lets go of keys that are too old at `now`; tells whether there were any.
     pub(super) fn expire(&self, now: Duration) -> bool {
         let set = self.set.load();
-        let expired = !set.keys.0.is_empty() && !self.serves(&set, now);
+        let expired = !set.keys.is_empty() && !self.serves(&set, now);
         if expired {
             self.put([].into(), now);
         }
@@ -76,7 +76,7 @@ impl Held {
     }
 
     fn serves(&self, set: &Dated, now: Duration) -> bool {
-        !set.keys.0.is_empty() && now.saturating_sub(set.confirmed) <= self.longest
+        !set.keys.is_empty() && now.saturating_sub(set.confirmed) <= self.longest
     }
 }
 

@@ -89,7 +89,7 @@ impl ResourceMetadata {
         let authority = uri.authority().map_or("", |authority| authority.as_str());
         let url = MetadataUrl::new(&format!("https://{authority}{path}"))?;
         let members = Map::new();
-        let metadata = Self { members, body: Bytes::new(), path, url, door: Door::default() };
+        let metadata = Self { members, body: Bytes::new(), path, url, door: Door::of("resource") };
         let methods = Value::from_iter(["header"]);
         Ok(metadata.with("resource", resource.into()).with("bearer_methods_supported", methods))
     }

@@ -1,8 +1,11 @@
 use super::desk::Parcel;
-use crate::otp::{
-    Challenges, CodeSender,
-    challenges::Sent,
-    sender::{Message, SendError},
+use crate::{
+    meter::{Stopwatch, Times},
+    otp::{
+        Challenges, CodeSender,
+        challenges::Sent,
+        sender::{Message, SendError},
+    },
 };
 use futures_util::FutureExt;
 use std::{
@@ -24,6 +27,14 @@ pub(super) struct Delivery {
     pub(super) on_outcome: OnOutcome,
     /// Whether the last message did not leave.
     pub(super) last_failed: AtomicBool,
+    pub(super) times: SendTimes,
+}
+
+/// How long messages take, by how they end.
+pub(super) struct SendTimes {
+    sent: Times,
+    not_sent: Times,
+    unknown: Times,
 }
 
 impl Delivery {
@@ -35,9 +46,11 @@ impl Delivery {
             }
             return;
         };
+        let since = Stopwatch::start();
         let sending = async { self.sender.send(message.clone()).await };
         let sending = AssertUnwindSafe(sending).catch_unwind();
         let outcome = sending.await.unwrap_or(Err(SendError::Unknown));
+        self.times.of(outcome).record(&since);
         let failed = outcome == Err(SendError::NotSent);
         self.last_failed.store(failed, Ordering::Relaxed);
         if failed {
@@ -45,6 +58,24 @@ impl Delivery {
             let _ = self.challenges.give_back(sent).await;
         }
         (self.on_outcome)(&message, sent, outcome);
+    }
+}
+
+impl SendTimes {
+    pub(super) fn new() -> Self {
+        Self {
+            sent: Times::of_message("sent"),
+            not_sent: Times::of_message("not-sent"),
+            unknown: Times::of_message("unknown"),
+        }
+    }
+
+    fn of(&self, outcome: Result<(), SendError>) -> &Times {
+        match outcome {
+            Ok(()) => &self.sent,
+            Err(SendError::NotSent) => &self.not_sent,
+            Err(SendError::Unknown) => &self.unknown,
+        }
     }
 }
 
@@ -111,6 +142,7 @@ pub(super) mod tests {
                 tell.lock().unwrap().push((sent.number, outcome));
             }),
             last_failed: AtomicBool::new(false),
+            times: SendTimes::new(),
         });
         let feigned = |number| Parcel { message: None, ..parcel(number) };
         for number in 0..=4 {

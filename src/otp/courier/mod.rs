@@ -6,7 +6,10 @@ pub(crate) use self::{
     desk::{Desk, Place},
 };
 
-use self::{delivery::Delivery, desk::Parcel};
+use self::{
+    delivery::{Delivery, SendTimes},
+    desk::Parcel,
+};
 use super::{Challenges, CodeSender};
 use crate::error::ConfigError;
 use futures_util::{StreamExt, stream::FuturesUnordered};
@@ -47,8 +50,8 @@ pub(crate) fn queue(
     on_outcome: OnOutcome,
 ) -> (Desk, Courier) {
     let (into, desk) = Desk::new(waiting);
-    let delivery =
-        Arc::new(Delivery { sender, challenges, on_outcome, last_failed: AtomicBool::new(false) });
+    let (last_failed, times) = (AtomicBool::new(false), SendTimes::new());
+    let delivery = Arc::new(Delivery { sender, challenges, on_outcome, last_failed, times });
     (into, Courier { desk, delivery, in_flight: IN_FLIGHT })
 }
 

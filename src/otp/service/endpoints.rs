@@ -43,7 +43,7 @@ const DEVICE_ID: &str = "x-device-id";
 
 impl Endpoints {
     pub(super) fn new(otp: Otp) -> Self {
-        let mut door = Door::new().render(Problem);
+        let mut door = Door::of("otp").render(Problem);
         if let Some(sink) = &otp.0.sink {
             door = door.audit(Arc::clone(sink));
         }

@@ -17,7 +17,7 @@ use crate::{
     render::{Problem, Render},
     stack::Portcullis,
     store::SharedStore,
-    token::Cookies,
+    token::{Cookies, JwksService},
 };
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, header, request::Parts};
@@ -26,6 +26,7 @@ use http_body_util::Full;
 use std::{
     convert::Infallible,
     fmt,
+    future::ready,
     sync::Arc,
     task::{Context, Poll},
 };
@@ -42,6 +43,7 @@ pub struct OtpService {
     endpoints: Endpoints,
     guard: Portcullis,
     gates: Arc<Gates>,
+    jwks: JwksService,
 }
 
 struct Gates {
@@ -53,20 +55,27 @@ struct Gates {
 
 impl OtpService {
     /// Where it answers: these paths and what is below them.
-    pub const PATHS: [&str; 5] =
-        ["/v1/otp", "/v1/token", "/v1/logout", "/v1/sessions", "/v1/openapi.json"];
+    pub const PATHS: [&str; 6] = [
+        "/v1/otp",
+        "/v1/token",
+        "/v1/logout",
+        "/v1/sessions",
+        "/v1/openapi.json",
+        JwksService::PATH,
+    ];
 
     /// Serves `otp`, with tokens in bodies.
     pub fn new(otp: Otp) -> Self {
         let store: SharedStore = otp.0.store.clone();
         // Whatever a request says of itself: nobody here takes a gRPC status with HTTP 200 for a refusal.
-        let mut guard = Portcullis::new(store).render(Problem);
+        let mut guard = Portcullis::new(store).named("otp").render(Problem);
         if let Some(sink) = &otp.0.sink {
             guard = guard.audit(Arc::clone(sink));
         }
+        let jwks = JwksService::new(otp.0.issuer.clone());
         let endpoints = Endpoints::new(otp);
         let gates = Gates::new(&guard, &endpoints);
-        Self { endpoints, guard, gates }
+        Self { endpoints, guard, gates, jwks }
     }
 
     /// Keeps tokens in cookies that scripts cannot read, instead of in bodies. `origins` are the sites besides
@@ -125,6 +134,12 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
+        if request.uri().path() == JwksService::PATH {
+            // Verifiers need it whatever becomes of logins, so nothing that guards those is asked.
+            let (parts, _) = request.into_parts();
+            let answer = self.jwks.answer(&parts).map(ResponseBody::ours);
+            return Box::pin(ready(Ok(answer)));
+        }
         let Gates { open, known } = &*self.gates;
         let guard = if route::needs_token(request.uri().path()) { known } else { open };
         let answer = Gated::new(self.endpoints.clone(), Arc::clone(guard)).call(request);

@@ -1,25 +1,26 @@
 //! Blocks and the strikes that lead to them, in memory.
 
-use super::table::{Mortal, Table};
+use super::{
+    table::{Mortal, Table},
+    tally::Tally,
+};
 use crate::{
     block::Ladder,
     clock::{UnixTime, micros},
     key::{Key, KeyKind, Pepper},
     limit::Name,
+    meter::Count,
     store::{Absent, Block, Blocked, Started},
 };
 use smallvec::SmallVec;
-use std::{
-    sync::atomic::{AtomicU64, Ordering},
-    time::Duration,
-};
+use std::time::Duration;
 
 /// The blocks that stand, and who is on the way to one.
 #[derive(Debug)]
 pub(super) struct Blocks {
     standing: Table<Key, Standing>,
     rungs: Table<Key, Rung>,
-    lost: AtomicU64,
+    lost: Tally,
 }
 
 /// What stands against a key. A block does not end a revocation, nor the other way round.
@@ -54,7 +55,11 @@ struct Cause {
 
 impl Blocks {
     pub(super) fn new(most: usize) -> Self {
-        Self { standing: Table::new(most), rungs: Table::new(most), lost: AtomicU64::new(0) }
+        Self {
+            standing: Table::new(most),
+            rungs: Table::new(most),
+            lost: Tally::new(Count::lost()),
+        }
     }
 
     /// How many keys have blocks, some of them perhaps ended.
@@ -64,7 +69,7 @@ impl Blocks {
 
     /// How many strikes and blocks were not kept for want of room.
     pub(super) fn lost(&self) -> u64 {
-        self.lost.load(Ordering::Relaxed)
+        self.lost.times()
     }
 
     /// The first block on one of the keys.
@@ -138,7 +143,7 @@ impl Blocks {
             if rungs.find(&key).is_none()
                 && rungs.insert_before(key, Rung::default(), now, Rung::yields).is_err()
             {
-                self.lost.fetch_add(1, Ordering::Relaxed);
+                self.lost.one();
                 return None;
             }
             rungs.find_mut(&key)?.strike(cause, ladder, wait, chance(pepper, key, now), now)?
@@ -157,7 +162,7 @@ impl Blocks {
         change(&mut standing);
         let kept = locked.insert(key, standing, now).is_ok();
         if !kept {
-            self.lost.fetch_add(1, Ordering::Relaxed);
+            self.lost.one();
         }
         kept
     }

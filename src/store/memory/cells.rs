@@ -7,10 +7,12 @@
 use super::{
     overflow::Overflow,
     table::{Locked, Mortal, Table},
+    tally::Tally,
 };
 use crate::{
     key::{Key, KeyKind, Pepper},
     limit::{Name, Quota},
+    meter::Count,
     store::{Adjustment, Standing, Take},
 };
 use governor::{
@@ -21,19 +23,14 @@ use governor::{
     state::{NotKeyed, StateStore},
 };
 use smallvec::SmallVec;
-use std::{
-    cell::Cell,
-    num::NonZeroU32,
-    ops::Add,
-    sync::atomic::{AtomicU64, Ordering},
-};
+use std::{cell::Cell, num::NonZeroU32, ops::Add};
 
 /// The cells of all limits and keys.
 #[derive(Debug)]
 pub(super) struct Cells {
     table: Table<CellId, FullAt>,
     overflow: Box<[Overflow]>,
-    overflowed: AtomicU64,
+    overflowed: Tally,
 }
 
 /// What a group of takes came to.
@@ -64,7 +61,7 @@ impl Cells {
         let table = Table::new(most);
         Self {
             overflow: (0..table.shards()).map(|_| Overflow::default()).collect(),
-            overflowed: AtomicU64::new(0),
+            overflowed: Tally::new(Count::overflowed()),
             table,
         }
     }
@@ -75,7 +72,7 @@ impl Cells {
 
     /// How many times a shared bucket was charged for want of room.
     pub(super) fn overflowed(&self) -> u64 {
-        self.overflowed.load(Ordering::Relaxed)
+        self.overflowed.times()
     }
 
     /// Takes from all limits or from none, as one step.
@@ -154,7 +151,7 @@ impl Cells {
     fn store(&self, shards: &mut Shards<'_>, cell: Found, limit: Name, now: u64) {
         let (at, shard) = shards.of(&self.table, cell.id);
         if cell.shared || shard.insert(cell.id, FullAt(cell.tat), now).is_err() {
-            self.overflowed.fetch_add(1, Ordering::Relaxed);
+            self.overflowed.one();
             self.overflow[at].fill(limit, cell.tat);
         }
     }

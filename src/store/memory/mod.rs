@@ -4,6 +4,7 @@ mod cells;
 mod logins;
 mod overflow;
 mod table;
+mod tally;
 
 #[cfg(feature = "redis")]
 pub(super) use table::{Mortal, Table};

@@ -75,6 +75,7 @@ impl<S: Store + 'static> Inner<S> {
         if !answered {
             self.life.hurry();
         }
+        self.up.set(!self.breaker.is_open());
         let act = match change {
             Some(Change::Opened) => Act::StoreLost,
             Some(Change::Closed) => Act::StoreBack,

@@ -1,6 +1,6 @@
 //! What is known of blocks beside what the store says of them, and what wins.
 
-use super::Inner;
+use super::{Alone, Inner};
 use crate::{
     audit::{self, Act, Event},
     eventual::Eventual,
@@ -91,7 +91,21 @@ impl<S: Store + 'static> Inner<S> {
     }
 
     /// Decides without the store.
-    pub(super) fn alone(&self, mut asks: Asks) -> Eventual<Result<Answer, StoreError>> {
+    pub(super) fn alone(self: &Arc<Self>, asks: Asks) -> Eventual<Result<Answer, StoreError>> {
+        let inner = Arc::clone(self);
+        self.decide(asks).map(move |answer| {
+            let Alone { admitted, refused, blocked, unavailable } = &inner.alone;
+            match answer.as_ref().map(|answer| &answer.outcome) {
+                Ok(Outcome::Admitted) => admitted.one(),
+                Ok(Outcome::Refused { .. }) => refused.one(),
+                Ok(Outcome::Blocked { .. }) => blocked.one(),
+                Err(_) => unavailable.one(),
+            }
+            answer
+        })
+    }
+
+    fn decide(&self, mut asks: Asks) -> Eventual<Result<Answer, StoreError>> {
         if asks.takes.iter().any(|take| take.outage == Some(Outage::Refuse) && !take.shadow) {
             // Blocks that are known say more than that nobody can be asked.
             asks.takes.clear();
@@ -157,5 +171,5 @@ fn blocked(Blocked { key, remaining, since }: Blocked) -> Answer {
 }
 
 fn is_of_token(key: Key) -> bool {
-    matches!(key.kind(), KeyKind::Session | KeyKind::Subject)
+    matches!(key.kind(), KeyKind::Session | KeyKind::Token | KeyKind::Subject | KeyKind::Issuer)
 }

@@ -18,6 +18,7 @@ use crate::{
     eventual::Eventual,
     key::{Key, Pepper},
     limit::{Limit, Share},
+    meter::{Count, Presence},
 };
 use std::{fmt, sync::Arc};
 
@@ -52,6 +53,16 @@ struct Inner<S> {
     share: Share,
     strict: bool,
     sink: Option<Arc<dyn Sink>>,
+    alone: Alone,
+    up: Presence,
+}
+
+/// Counts decisions without the store.
+struct Alone {
+    admitted: Count,
+    refused: Count,
+    blocked: Count,
+    unavailable: Count,
 }
 
 /// How many keys are counted here during an outage.
@@ -134,7 +145,14 @@ impl<S: Store + Clone + 'static> Resilient<S> {
     ) -> Self {
         let local = Memory::new().clock(Arc::clone(&clock)).max_keys(LOCAL_KEYS);
         let (life, breaker) = (Life::new(Arc::clone(&clock)), Breaker::new(clock));
-        Self(Arc::new(Inner { store, local, breaker, life, share, strict, sink }))
+        let alone = Alone {
+            admitted: Count::alone("admitted"),
+            refused: Count::alone("refused"),
+            blocked: Count::alone("blocked"),
+            unavailable: Count::alone("unavailable"),
+        };
+        let up = Presence::of_store();
+        Self(Arc::new(Inner { store, local, breaker, life, share, strict, sink, alone, up }))
     }
 }
 

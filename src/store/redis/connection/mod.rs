@@ -7,6 +7,7 @@ mod sentinel;
 pub(super) mod slot;
 mod target;
 mod told;
+mod trips;
 
 pub(super) use script::{Call, Script};
 pub(super) use told::LACKS_RIGHTS;
@@ -16,6 +17,7 @@ use self::{
     line::Line,
     target::{Form, Target},
     told::told,
+    trips::Trips,
 };
 use crate::{error::ConfigError, store::StoreError};
 use futures_util::future::join_all;
@@ -28,6 +30,7 @@ pub(super) struct Link {
     target: Arc<Target>,
     way: Way,
     deadline: Duration,
+    trips: Trips,
 }
 
 enum Way {
@@ -78,7 +81,7 @@ impl Link {
             Form::Sentinel(master) => Way::One(Line::new(sentinel::dialer(&target, master))),
             Form::Cluster => Way::Cluster(Cluster::new(&target)),
         };
-        Self { target, way, deadline }
+        Self { target, way, deadline, trips: Trips::new() }
     }
 
     /// Runs a script within the deadline. It is not repeated after a time-out or a broken connection: it may have
@@ -205,7 +208,7 @@ impl Link {
         &self,
         work: impl Future<Output = Result<T, RedisError>>,
     ) -> Result<T, StoreError> {
-        let (error, is_silent) = match timeout(self.deadline, work).await {
+        let (error, is_silent) = match self.trips.time(timeout(self.deadline, work)).await {
             Ok(Ok(answer)) => return Ok(answer),
             Ok(Err(error)) => (told(&error), error.is_io_error()),
             Err(_) => (StoreError::new("no answer within the deadline"), true),

@@ -1,10 +1,11 @@
 //! The gateway program: the layers of the crate, wired by a configuration file.
 
+mod keys;
+
 use clap::{Args, Parser, Subcommand};
 use portcullis::{
     ConfigError,
-    gateway::{Config, Demo, EnvFile, Gateway, LOOPBACK, Profile},
-    store::{Lifetime, Redis},
+    gateway::{Config, Demo, EnvFile, Gateway, LOOPBACK, Listeners, Profile},
     token::Grant,
 };
 use std::{
@@ -47,12 +48,8 @@ struct Serve {
 enum Command {
     /// Prints an access token of the configured issuer, for tests.
     Token(Token),
-    /// Tells of the keys that it keeps on a Redis server.
-    Keys {
-        /// Prints their patterns, types, times to live and what they hold.
-        #[arg(long, required = true)]
-        explain: bool,
-    },
+    /// Makes, rotates and lists signing keys; tells of the keys that it keeps on a Redis server.
+    Keys(keys::Keys),
 }
 
 #[derive(Args)]
@@ -80,7 +77,7 @@ async fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.command {
         Some(Command::Token(token)) => mint(token),
-        Some(Command::Keys { .. }) => explain(),
+        Some(Command::Keys(keys)) => keys.run(),
         None => serve(cli.serve).await,
     };
     match done {
@@ -110,10 +107,13 @@ async fn serve(Serve { config, env_file, listen }: Serve) -> Result<(), Box<dyn 
     log(config.profile());
     let gateway = Gateway::new(&config)?;
     gateway.check().await?;
-    let listener = bind(config.address()).await?;
+    let listeners = Listeners::bind(&config).await?;
     let stop = stop()?;
-    say(&format!("listening on http://{}\n", listener.local_addr()?));
-    gateway.serve(listener, stop).await;
+    say(&format!("listening on http://{}\n", listeners.address()?));
+    if let Some(address) = listeners.admin()? {
+        say(&format!("metrics on http://{address}/metrics\n"));
+    }
+    gateway.serve(listeners, stop).await;
     Ok(())
 }
 
@@ -121,14 +121,14 @@ async fn serve_demo(listen: Option<SocketAddr>) -> Result<(), Box<dyn Error>> {
     let demo = Demo::new(listen.unwrap_or(LOOPBACK))?;
     log(demo.config().profile());
     let gateway = Gateway::new(demo.config())?;
-    let listener = match listen {
-        Some(address) => bind(address).await?,
-        None => bind_near(LOOPBACK).await?,
+    let listeners = match listen {
+        Some(_) => Listeners::bind(demo.config()).await?,
+        None => bind_near(LOOPBACK).await?.into(),
     };
-    let address = listener.local_addr()?;
+    let address = listeners.address()?;
     let stop = stop()?;
     say(&format!("listening on http://{address}\n\n{}", demo.welcome(address)?));
-    gateway.serve(listener, stop).await;
+    gateway.serve(listeners, stop).await;
     Ok(())
 }
 
@@ -138,7 +138,7 @@ fn mint(Token { config, env_file, subject, scopes, session }: Token) -> Result<(
     if config.issuer_is_fresh() {
         return Err(ConfigError::new(
             "[token] has no `keys`, so each process makes up its own and no server would accept this \
-             token: name a signing key, like keys = \"file:signing.pem\"",
+             token: name the signing keys, like keys = \"file:signing.jwks\"",
         )
         .into());
     }
@@ -150,35 +150,15 @@ fn mint(Token { config, env_file, subject, scopes, session }: Token) -> Result<(
     Ok(())
 }
 
-fn explain() -> Result<(), Box<dyn Error>> {
-    let mut out = io::stdout();
-    writeln!(out, "{:<24}{:<8}HOLDS, AND LIVES UNTIL", "KEY", "TYPE")?;
-    for family in Redis::key_families() {
-        let until = match family.lifetime {
-            Lifetime::Ends(until) => until.to_owned(),
-            Lifetime::MayStay(until) => format!("{until}; without a time to live if it has none"),
-            _ => "it is deleted: no time to live".to_owned(),
-        };
-        writeln!(out, "{:<24}{:<8}{}", family.pattern, family.kind, family.holds)?;
-        writeln!(out, "{:<32}until {until}", "")?;
-    }
-    Ok(())
-}
-
 fn load(config: &Path, env_file: Option<PathBuf>) -> Result<Config, ConfigError> {
     let env = env_file.map(EnvFile::load).transpose()?.unwrap_or_default();
     Config::load_with(config, &env)
 }
 
-async fn bind(address: SocketAddr) -> Result<TcpListener, ConfigError> {
-    let failed =
-        |error: io::Error| ConfigError::new(format!("cannot listen on {address}: {error}"));
-    TcpListener::bind(address).await.map_err(failed)
-}
-
 /// The next free port, when nobody asked for this one.
 async fn bind_near(address: SocketAddr) -> Result<TcpListener, ConfigError> {
-    for port in address.port()..address.port().saturating_add(100) {
+    let ports = address.port()..address.port().saturating_add(100);
+    for port in ports.chain([0]) {
         match TcpListener::bind((address.ip(), port)).await {
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
             bound => {
@@ -188,7 +168,7 @@ async fn bind_near(address: SocketAddr) -> Result<TcpListener, ConfigError> {
             }
         }
     }
-    bind(SocketAddr::new(address.ip(), 0)).await
+    Err(ConfigError::new(format!("cannot listen on {}: no port is free", address.ip())))
 }
 
 /// Lines for people in `dev`, JSON for machines elsewhere; `RUST_LOG` says what.

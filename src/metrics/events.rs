@@ -1,0 +1,47 @@
+use super::table;
+use crate::{
+    audit::{Act, Event, Step},
+    limit::Name,
+    rejection::Reason,
+};
+
+/// Counts what an event tells: each once, whoever else is told.
+pub(crate) fn event(event: &Event) {
+    let layer = event.layer.unwrap_or("none");
+    match &event.act {
+        Act::Refused(reason) => one(table::REFUSALS, &[layer, reason.slug()]),
+        Act::WouldRefuse(limit) => one(table::SHADOW_REFUSALS, &[limit.as_str()]),
+        Act::BadToken(reason) => one(table::BAD_TOKENS_ADMITTED, &[fault(*reason)]),
+        Act::Blocked { cause, .. } => {
+            one(table::BLOCKS_STARTED, &[cause.map_or("by-hand", Name::as_str)]);
+        }
+        Act::Unblocked(_) => one(table::BLOCKS_LIFTED, &[]),
+        Act::StoreLost => one(table::STORE_CHANGES, &["lost"]),
+        Act::StoreBack => one(table::STORE_CHANGES, &["returned"]),
+        Act::StoreEmptied => one(table::STORE_CHANGES, &["emptied"]),
+        Act::Login { step, .. } => one(table::LOGIN_STEPS, &[step.name()]),
+        Act::UntrustedProxy | Act::ProxySilent => one(table::PROXY_FAULTS, &[event.act.name()]),
+    }
+}
+
+/// Makes those whose first step must not be missed, as a rise from nothing is no rise for who computes rates.
+pub(super) fn begin() {
+    for change in ["lost", "returned", "emptied"] {
+        drop(table::STORE_CHANGES.counter(&[change]));
+    }
+    for step in Step::ALL {
+        drop(table::LOGIN_STEPS.counter(&[step.name()]));
+    }
+    drop(table::BLOCKS_STARTED.counter(&["by-hand"]));
+    for metric in [table::BLOCKS_LIFTED, table::MEMORY_OVERFLOW, table::MEMORY_LOST] {
+        drop(metric.counter(&[]));
+    }
+}
+
+fn one(metric: table::Metric, values: &[&'static str]) {
+    metric.counter(values).increment(1);
+}
+
+fn fault(reason: Reason) -> &'static str {
+    reason.cause().unwrap_or(reason.slug())
+}
