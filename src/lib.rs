@@ -22,7 +22,9 @@
 //! | [`Portcullis`] | [`stack`] | everything, with one question to the store |
 //! | [`RateLimitLayer`] | [`limit`] | limits by address, user, header, path or anything else |
 //! | [`BlockLayer`], [`Blocklist`] | [`block`] | temporary blocks, strikes, denied networks |
-//! | `JwtLayer`, `RequireAuth`, `RequireScope` | `jwt` | access tokens |
+//! | `JwtLayer`, `RequireAuth`, `RequireScope`, `RequireClaim` | `jwt` | access tokens |
+//! | `ForwardClaims` | `jwt` | claims as headers for the service inside |
+//! | `ResourceMetadata` | `jwt` | whom clients ask for tokens (RFC 9728) |
 //! | [`SecurityHeadersLayer`] | [`security_headers`] | presets, typed CSP, nonces |
 //! | [`Clients`] | [`client`] | the client's address over trusted proxies |
 //! | [`GateLayer`] | [`gate`] | a rule of your own |
@@ -37,7 +39,7 @@
 //! # Order
 //!
 //! From outside to inside: tracing, [`SecurityHeadersLayer`], CORS, [`Clients`], token, blocks, limits,
-//! required scopes, `load_shed` and `concurrency_limit`, the service. [`Portcullis`] keeps this order by itself.
+//! required scopes and claims, forwarded claims, `load_shed` and `concurrency_limit`, the service. [`Portcullis`] keeps this order by itself.
 //!
 //! # Features
 //!
@@ -106,7 +108,10 @@ pub use guarded::Guarded;
 pub use identity::{Claims, Identity, TokenFault};
 #[cfg(feature = "jwt")]
 #[cfg_attr(docsrs, doc(cfg(feature = "jwt")))]
-pub use jwt::{JwtLayer, RequireAuth, RequireScope, TrustedIssuer, Verifier};
+pub use jwt::{
+    ForwardClaims, JwtLayer, RequireAuth, RequireClaim, RequireScope, ResourceMetadata,
+    TrustedIssuer, Verifier,
+};
 pub use key::{Key, KeyBy, Pepper};
 pub use limit::{Decision, Limit, Quota, RateLimitLayer};
 #[cfg(feature = "otp")]

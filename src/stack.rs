@@ -50,15 +50,10 @@
 //! * Behind proxies, [`clients`](Portcullis::clients) must name them.
 //! * `load_shed` and `concurrency_limit` belong inside, so that blocked clients are refused while the house is full.
 
+mod guard;
+
 #[cfg(feature = "jwt")]
-use crate::{
-    admit::Arrival,
-    audit::Act,
-    gate::Outcome,
-    identity::{Identity, challenge},
-    jwt::{JwtLayer, Mode},
-    rejection::Reason,
-};
+use crate::jwt::{ForwardClaims, JwtLayer, ResourceMetadata};
 use crate::{
     admit::{Admitted, Walk},
     audit::Sink,
@@ -66,13 +61,13 @@ use crate::{
     client::Clients,
     eventual::Eventual,
     gate::{Door, Gate, Verdict, enter_second, impl_layer},
-    guarded::Guarded,
     key::KeyBy,
     limit::{Headers, Limit},
     render::Render,
     security_headers::{HeadersPass, SecurityHeadersLayer},
     store::SharedStore,
 };
+use guard::{Guard, Rules};
 use http::request::Parts;
 use std::sync::Arc;
 
@@ -86,16 +81,6 @@ pub struct Portcullis {
     guard: Guard,
 }
 
-#[derive(Clone, Debug)]
-struct Guard(Arc<Rules>);
-
-#[derive(Clone, Debug)]
-struct Rules {
-    walk: Walk,
-    #[cfg(feature = "jwt")]
-    tokens: Option<JwtLayer>,
-}
-
 impl Portcullis {
     /// A guard that refuses blocked addresses. A [`Memory`](crate::Memory) or any `Arc<dyn Store>` will do.
     pub fn new(store: impl Into<SharedStore>) -> Self {
@@ -103,14 +88,7 @@ impl Portcullis {
         walk.absent.push(KeyBy::client_ip());
         walk.revocations = true;
         walk.bad_tokens = Some(Ladder::after(20));
-        Self {
-            headers: None,
-            guard: Guard(Arc::new(Rules {
-                walk,
-                #[cfg(feature = "jwt")]
-                tokens: None,
-            })),
-        }
+        Self { headers: None, guard: Guard(Arc::new(Rules::new(walk))) }
     }
 
     /// Adds a limit. All limits are decided together, all or nothing.
@@ -129,6 +107,21 @@ impl Portcullis {
     #[cfg_attr(docsrs, doc(cfg(feature = "jwt")))]
     pub fn jwt(self, tokens: impl Into<JwtLayer>) -> Self {
         self.edit(|rules| rules.tokens = Some(tokens.into()))
+    }
+
+    /// Answers for the metadata of this resource, before any limit and without a token, and names them in every
+    /// challenge (RFC 9728), as the [`JwtLayer`] of [`jwt`](Self::jwt) does with its own.
+    #[cfg(feature = "jwt")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "jwt")))]
+    pub fn resource_metadata(self, metadata: ResourceMetadata) -> Self {
+        self.edit(|rules| rules.resource = Some(metadata))
+    }
+
+    /// Gives claims of the token to the service inside as headers, and takes away what clients send under their names.
+    #[cfg(feature = "jwt")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "jwt")))]
+    pub fn forward(self, claims: ForwardClaims) -> Self {
+        self.edit(|rules| rules.forward = Some(claims))
     }
 
     /// What forged tokens lead to; by default a block of the address after 20 in ten minutes. Expired
@@ -174,7 +167,9 @@ impl Portcullis {
     }
 
     fn edit(mut self, edit: impl FnOnce(&mut Rules)) -> Self {
-        edit(Arc::make_mut(&mut self.guard.0));
+        let rules = Arc::make_mut(&mut self.guard.0);
+        edit(rules);
+        rules.settle();
         self
     }
 }
@@ -197,75 +192,3 @@ impl Gate for Portcullis {
 }
 
 impl_layer!(Portcullis);
-
-// === impl Guard ===
-
-impl Gate for Guard {
-    type Pass = Admitted;
-
-    fn enter(&self, mut request: Parts) -> Eventual<Verdict<Admitted>> {
-        let walk = &self.0.walk;
-        let arrival = match walk.arrive(&mut request) {
-            Ok(arrival) => arrival,
-            Err(reason) => return Eventual::Ready(Verdict::refuse(request, reason)),
-        };
-        if let Some(blocked) = walk.near(&arrival) {
-            return Eventual::Ready(Verdict::refuse(request, blocked));
-        }
-        #[cfg(feature = "jwt")]
-        if let Some(tokens) = &self.0.tokens {
-            return match tokens.identify(&request) {
-                Eventual::Ready(found) => self.decide(tokens.mode, request, arrival, found),
-                Eventual::Pending(found) => {
-                    let (guard, mode) = (self.clone(), tokens.mode);
-                    Eventual::later(async move {
-                        let found = found.await;
-                        guard.decide(mode, request, arrival, found).await
-                    })
-                }
-            };
-        }
-        let identity = Guarded::of(&mut request).identity.clone();
-        walk.ask(request, arrival, &identity)
-    }
-
-    fn door(&self) -> &Door {
-        &self.0.walk.judge.door
-    }
-}
-
-#[cfg(feature = "jwt")]
-impl Guard {
-    /// Asks the store about all that is known, and only then judges the token.
-    fn decide(
-        &self,
-        mode: Mode,
-        mut request: Parts,
-        arrival: Arrival,
-        found: Result<Identity, Reason>,
-    ) -> Eventual<Verdict<Admitted>> {
-        let refusal = mode.refuses(&found);
-        let identity = found.unwrap_or_default();
-        Guarded::of(&mut request).identity = identity.clone();
-        // Given on as it comes: a verdict is large, and to hold it would be to copy it.
-        let guard = match (refusal, &identity) {
-            (None, Identity::Anonymous | Identity::Known(_)) => {
-                return self.0.walk.ask(request, arrival, &identity);
-            }
-            _ => self.clone(),
-        };
-        let verdict = self.0.walk.ask(request, arrival, &identity);
-        verdict.map(move |Verdict { parts, outcome }| match (outcome, refusal, identity) {
-            (Outcome::Admit(pass), Some(reason), _) => {
-                let mut rejection = challenge::reject(reason);
-                pass.write(rejection.headers_mut());
-                Verdict::refuse(parts, rejection)
-            }
-            (Outcome::Admit(pass), None, Identity::Invalid(fault)) => {
-                guard.door().record(&parts, Act::BadToken(fault.into()));
-                Verdict::admit(parts, pass)
-            }
-            (outcome, ..) => Verdict { parts, outcome },
-        })
-    }
-}

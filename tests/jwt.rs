@@ -199,7 +199,10 @@ fn members_count_once() {
     ] {
         assert_eq!(fault(&signed(HEADER, &payload)), Some(TokenFault::ClaimsInvalid), "{payload}");
     }
-    assert_eq!(fault(&with_text(r#""a":1e999"#)), None, "a number nobody reads");
+    for unread in [r#""a":1e999"#, r#""a":"\ud800""#, r#""a":[{"\udc00":1}]"#] {
+        let found = fault(&with_text(unread));
+        assert_eq!(found, Some(TokenFault::ClaimsInvalid), "a reader of all claims would fail");
+    }
 }
 
 proptest! {

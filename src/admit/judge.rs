@@ -19,6 +19,8 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 pub(crate) struct Judge {
     pub(crate) door: Door,
+    #[cfg(feature = "jwt")]
+    pub(crate) challenges: challenge::Challenges,
     pub(super) store: SharedStore,
     pub(super) encoder: Encoder,
     admitted: Count,
@@ -27,7 +29,14 @@ pub(crate) struct Judge {
 impl Judge {
     pub(super) fn new(store: SharedStore, layer: &'static str) -> Self {
         let door = Door::of(layer);
-        Self { admitted: door.admitted(), door, store, encoder: Encoder::default() }
+        Self {
+            admitted: door.admitted(),
+            door,
+            #[cfg(feature = "jwt")]
+            challenges: challenge::Challenges::default(),
+            store,
+            encoder: Encoder::default(),
+        }
     }
 
     /// Names the layer in audit events and metrics.
@@ -72,6 +81,8 @@ impl Judge {
             }
             Outcome::Blocked { key, remaining, since } => {
                 let mut rejection = Rejection::from(Blocked { key, remaining, since });
+                #[cfg(feature = "jwt")]
+                self.challenges.rewrite(&mut rejection);
                 encoded.write(rejection.headers_mut());
                 Verdict::refuse(request, rejection)
             }

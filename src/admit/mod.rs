@@ -194,6 +194,9 @@ macro_rules! walking_layer {
                 self
             }
 
+            #[cfg(feature = "jwt")]
+            $crate::jwt::own_challenges!(walk.judge.challenges);
+
             $crate::gate::own_door!(walk.judge.door);
         }
 

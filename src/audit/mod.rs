@@ -199,7 +199,8 @@ impl Sink for Tracing {
                 tracing::debug!(target: TARGET, act, client, caller, reason = reason.slug());
             }
             Act::Refused(reason) | Act::BadToken(reason) => tracing::info!(
-                target: TARGET, act, client, caller, reason = reason.slug(), cause = reason.cause()
+                target: TARGET, act, client, caller, reason = reason.slug(), cause = reason.cause(),
+                setting = reason.setting()
             ),
             Act::WouldRefuse(limit) => {
                 tracing::info!(target: TARGET, act, client, caller, limit = limit.as_str());

@@ -5,6 +5,7 @@ use crate::{
     gate::Door,
     guarded::Guarded,
     identity::Claims,
+    jwt::ResourceMetadata,
     rejection::{Reason, Rejection},
     token::JwksService,
 };
@@ -28,6 +29,8 @@ pub(super) enum Answers {
     Health,
     /// The public keys of our own issuer.
     Jwks(JwksService),
+    /// The metadata of the resource.
+    Resource(ResourceMetadata),
     /// The page of the demo.
     Page(Page),
     /// For paths that no route names.
@@ -58,6 +61,11 @@ impl Answers {
             Self::Health => json_answer(Bytes::from_static(b"{\"status\":\"ok\"}"), "no-store"),
             Self::Jwks(keys) => keys.answer(request),
             Self::Page(page) => page.answer(request),
+            Self::Resource(metadata) => match metadata.answer(request) {
+                Some(Ok(answer)) => answer,
+                Some(Err(rejection)) => door.refuse(request, rejection),
+                None => door.refuse(request, Reason::NotFound),
+            },
             Self::NotFound => door.refuse(request, Reason::NotFound),
         }
     }

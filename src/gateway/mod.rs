@@ -26,7 +26,8 @@
 //! [`KeyWatch`].
 //!
 //! `GET /healthz`, `GET /readyz` and, with a `[token]` section, `GET /.well-known/jwks.json` are always there and are not
-//! limited. So is the page at `/` of a [`Demo`], which has security headers of its own.
+//! limited; with a `[resource]` section, so are the metadata of the resource (RFC 9728), which every challenge of a route
+//! names then. So is the page at `/` of a [`Demo`], which has security headers of its own.
 //!
 //! `/readyz` is 200 while this instance should get requests: `ready`, or `degraded` while the store does not answer
 //! or the keys of an issuer are not there, which no other instance can help. It is 503 while the process ends.
@@ -51,6 +52,7 @@ mod admin;
 mod answers;
 mod config;
 mod connection;
+mod demands;
 mod demo;
 mod exporter;
 mod key_watch;

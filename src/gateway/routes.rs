@@ -1,6 +1,7 @@
 use super::{
     answers::Answers,
     config::{Auth, Config, HEALTH, RouteConfig, is_within},
+    demands::Demands,
     login,
     readiness::Readiness,
 };
@@ -8,7 +9,7 @@ use crate::{
     body::ResponseBody,
     eventual::BoxFuture,
     gate::{Gated, ResponseFuture},
-    jwt::{JwtLayer, Mode, RequireScope, TokenSource, Verifier},
+    jwt::{JwtLayer, Mode, TokenSource, Verifier},
     limit::Limit,
     otp::OtpService,
     security_headers::SecurityHeadersLayer,
@@ -48,7 +49,7 @@ struct Route {
 
 /// What guards a route; nothing guards what is built in. The headers are those of a route that needs
 /// others than the rest.
-type Guard = (Option<SecurityHeadersLayer>, Option<(Portcullis, Option<RequireScope>)>);
+type Guard = (Option<SecurityHeadersLayer>, Option<(Portcullis, Demands)>);
 type Guarded = Gated<Answers, Arc<Guard>>;
 
 impl Routes {
@@ -80,6 +81,9 @@ impl Routes {
         if let Some(issuer) = &config.issuer {
             built_in(JwksService::PATH, None, Answers::Jwks(JwksService::new(issuer.clone())));
         }
+        if let Some(metadata) = &config.resource {
+            built_in(metadata.path(), None, Answers::Resource(metadata.clone()));
+        }
         if let Some(page) = &config.page {
             built_in("/", Some(page.headers()), Answers::Page(page.clone()));
         }
@@ -87,7 +91,7 @@ impl Routes {
         let nowhere = limited(config, store, &config.stray_limits);
         Self(Arc::new(Table {
             routes,
-            fallback: guarded(Answers::NotFound, (None, Some((nowhere, None)))),
+            fallback: guarded(Answers::NotFound, (None, Some((nowhere, Demands::none())))),
             readiness,
             login,
         }))
@@ -136,7 +140,7 @@ fn guard(
     store: &SharedStore,
     verifier: Option<&Verifier>,
     route: &RouteConfig,
-) -> (Portcullis, Option<RequireScope>) {
+) -> (Portcullis, Demands) {
     let mut guard = limited(config, store, &route.limits);
     let mode = match route.auth {
         Auth::None => None,
@@ -146,9 +150,14 @@ fn guard(
     if let (Some(mode), Some(verifier)) = (mode, verifier) {
         let cookies = config.login.as_ref().and_then(|login| login.cookies.as_ref());
         let source = cookies.map_or_else(TokenSource::new, |(cookies, _)| cookies.source());
-        guard = guard.jwt(JwtLayer::new(verifier.clone()).source(source).mode(mode));
+        let mut tokens = JwtLayer::new(verifier.clone()).source(source).mode(mode);
+        if let Some(metadata) = &config.resource {
+            tokens = tokens.resource_metadata(metadata);
+        }
+        guard = guard.jwt(tokens);
     }
-    (guard, route.scopes.clone())
+    let (scopes, claims) = (route.scopes.clone(), route.claims.clone());
+    (guard, Demands::new(scopes, claims, config.resource.as_ref()))
 }
 
 fn limited(config: &Config, store: &SharedStore, limits: &[Limit]) -> Portcullis {

@@ -2,6 +2,8 @@
 
 use crate::rejection::{Reason, Rejection};
 use http::{HeaderValue, header::WWW_AUTHENTICATE};
+#[cfg(feature = "jwt")]
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Keys that did not come are asked for again about as often.
@@ -11,28 +13,108 @@ const KEYS_RETRY: Duration = Duration::from_secs(5);
 ///
 /// Without credentials there is no error code, and an invalid token is never told what is wrong.
 pub(crate) fn reject(reason: Reason) -> Rejection {
-    let challenge = match reason {
-        // A 401 must have a challenge (RFC 9110 section 15.5.2), and a bearer token is what a code leads to.
-        Reason::TokenMissing | Reason::CodeInvalid => "Bearer",
-        Reason::TokenInvalid(_) => "Bearer error=\"invalid_token\"",
-        Reason::TokenAmbiguous => "Bearer error=\"invalid_request\"",
-        Reason::ScopeMissing => "Bearer error=\"insufficient_scope\"",
-        // Not the client's fault, and no other token would help.
-        Reason::KeysUnavailable => return Rejection::new(reason).retry_after(KEYS_RETRY),
-        _ => return Rejection::new(reason),
-    };
-    let mut rejection = Rejection::new(reason);
-    let challenge = HeaderValue::from_static(challenge);
-    rejection.headers_mut().insert(WWW_AUTHENTICATE, challenge);
-    rejection
+    PLAIN.reject(reason)
 }
 
-/// The refusal for `reason` with a challenge of its own.
+/// One challenge for each error, written before any request comes.
+#[derive(Debug)]
+struct Written {
+    missing: HeaderValue,
+    invalid: HeaderValue,
+    ambiguous: HeaderValue,
+    insufficient: HeaderValue,
+}
+
+static PLAIN: Written = Written {
+    missing: HeaderValue::from_static("Bearer"),
+    invalid: HeaderValue::from_static("Bearer error=\"invalid_token\""),
+    ambiguous: HeaderValue::from_static("Bearer error=\"invalid_request\""),
+    insufficient: HeaderValue::from_static("Bearer error=\"insufficient_scope\""),
+};
+
+impl Written {
+    fn reject(&self, reason: Reason) -> Rejection {
+        let mut rejection = Rejection::new(reason);
+        if let Some(challenge) = self.of(reason) {
+            rejection.headers_mut().insert(WWW_AUTHENTICATE, challenge.clone());
+        }
+        // Not the client's fault, and no other token would help.
+        if reason == Reason::KeysUnavailable {
+            rejection.retry_after(KEYS_RETRY)
+        } else {
+            rejection
+        }
+    }
+
+    fn of(&self, reason: Reason) -> Option<&HeaderValue> {
+        match reason {
+            // A 401 must have a challenge (RFC 9110 section 15.5.2), and a bearer token is what a code leads to.
+            Reason::TokenMissing | Reason::CodeInvalid => Some(&self.missing),
+            Reason::TokenInvalid(_) => Some(&self.invalid),
+            Reason::TokenAmbiguous => Some(&self.ambiguous),
+            Reason::ScopeMissing | Reason::ClaimMissing => Some(&self.insufficient),
+            _ => None,
+        }
+    }
+}
+
+/// The challenges of one layer: as they are for all, or with parameters of its own.
 #[cfg(feature = "jwt")]
-pub(crate) fn with(reason: Reason, challenge: HeaderValue) -> Rejection {
-    let mut rejection = Rejection::new(reason);
-    rejection.headers_mut().insert(WWW_AUTHENTICATE, challenge);
-    rejection
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Challenges {
+    /// `scope="..."`, what a token must have.
+    scope: Option<HeaderValue>,
+    own: Option<Arc<Written>>,
+}
+
+#[cfg(feature = "jwt")]
+impl Challenges {
+    /// Challenges that name what a token must have; `scope` is the parameter of RFC 6750 section 3.
+    pub(crate) fn with_scope(scope: HeaderValue) -> Self {
+        let own = Some(Arc::new(Written::with(Some(&scope), None)));
+        Self { scope: Some(scope), own }
+    }
+
+    /// Names the metadata of the resource in each; `metadata` is the parameter of RFC 9728 section 5.1.
+    pub(crate) fn with_metadata(self, metadata: &HeaderValue) -> Self {
+        let own = Some(Arc::new(Written::with(self.scope.as_ref(), Some(metadata))));
+        Self { own, ..self }
+    }
+
+    /// The refusal for `reason`. Nothing is formatted.
+    pub(crate) fn reject(&self, reason: Reason) -> Rejection {
+        self.own.as_deref().unwrap_or(&PLAIN).reject(reason)
+    }
+
+    /// Replaces the challenge of a refusal that somebody else made.
+    pub(crate) fn rewrite(&self, rejection: &mut Rejection) {
+        if let Some(challenge) = self.own.as_deref().and_then(|own| own.of(rejection.reason())) {
+            rejection.headers_mut().insert(WWW_AUTHENTICATE, challenge.clone());
+        }
+    }
+}
+
+#[cfg(feature = "jwt")]
+impl Written {
+    fn with(scope: Option<&HeaderValue>, metadata: Option<&HeaderValue>) -> Self {
+        let write = |plain: &HeaderValue, scope: Option<&HeaderValue>| {
+            let mut text = plain.as_bytes().to_vec();
+            let mut comma = text.contains(&b' ');
+            for parameter in scope.into_iter().chain(metadata) {
+                text.extend_from_slice(if comma { b", " } else { b" " });
+                text.extend_from_slice(parameter.as_bytes());
+                comma = true;
+            }
+            // What is put together of header values is one.
+            HeaderValue::try_from(text).unwrap_or_else(|_| plain.clone())
+        };
+        Self {
+            missing: write(&PLAIN.missing, None),
+            invalid: write(&PLAIN.invalid, None),
+            ambiguous: write(&PLAIN.ambiguous, None),
+            insufficient: write(&PLAIN.insufficient, scope),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -55,5 +137,45 @@ mod tests {
         let rejection = reject(TokenFault::KeysUnavailable.into());
         assert_eq!(rejection.reason(), Reason::KeysUnavailable);
         assert!(rejection.headers().is_empty() && rejection.wait().is_some());
+    }
+
+    #[cfg(feature = "jwt")]
+    #[test]
+    fn parameters_stand_where_they_belong() {
+        let scope = HeaderValue::from_static("scope=\"a b\"");
+        let metadata = HeaderValue::from_static("resource_metadata=\"https://x/\"");
+        let told = |challenges: &Challenges, reason| {
+            challenges.reject(reason).headers()[WWW_AUTHENTICATE].to_str().unwrap().to_owned()
+        };
+        let fault = Reason::TokenInvalid(TokenFault::Expired);
+        let scoped = Challenges::with_scope(scope);
+        assert_eq!(told(&scoped, Reason::TokenMissing), "Bearer");
+        assert_eq!(
+            told(&scoped, Reason::ScopeMissing),
+            "Bearer error=\"insufficient_scope\", scope=\"a b\""
+        );
+        // Told twice, the last one counts.
+        let other = HeaderValue::from_static("resource_metadata=\"https://other/\"");
+        let both = scoped.with_metadata(&other).with_metadata(&metadata);
+        for (reason, want) in [
+            (Reason::TokenMissing, "Bearer resource_metadata=\"https://x/\""),
+            (fault, "Bearer error=\"invalid_token\", resource_metadata=\"https://x/\""),
+            (
+                Reason::TokenAmbiguous,
+                "Bearer error=\"invalid_request\", resource_metadata=\"https://x/\"",
+            ),
+            (
+                Reason::ScopeMissing,
+                "Bearer error=\"insufficient_scope\", scope=\"a b\", resource_metadata=\"https://x/\"",
+            ),
+        ] {
+            assert_eq!(told(&both, reason), want);
+        }
+        let mut rejection = reject(fault);
+        both.rewrite(&mut rejection);
+        assert_eq!(rejection.headers(), both.reject(fault).headers());
+        let mut limited = Rejection::new(Reason::RateLimited);
+        both.rewrite(&mut limited);
+        assert!(limited.headers().is_empty());
     }
 }

@@ -21,6 +21,9 @@ struct Inner {
     keys: OnceLock<Keys>,
     #[cfg(feature = "jwt")]
     members: OnceLock<serde_json::Map<String, serde_json::Value>>,
+    /// Headers under the rules that first asked.
+    #[cfg(feature = "jwt")]
+    forwarded: OnceLock<crate::jwt::Forwarded>,
 }
 
 /// Keys under the pepper of the store that first asked: for a remembered token they are ready-made.
@@ -65,6 +68,8 @@ impl Claims {
             keys: OnceLock::new(),
             #[cfg(feature = "jwt")]
             members: OnceLock::new(),
+            #[cfg(feature = "jwt")]
+            forwarded: OnceLock::new(),
         }))
     }
 
@@ -117,17 +122,35 @@ impl Claims {
     /// A claim that is a string, a number or a boolean, as text. Decodes once for each token.
     #[cfg(feature = "jwt")]
     pub(crate) fn scalar(&self, name: &str) -> Option<std::borrow::Cow<'_, str>> {
-        let members = self
-            .0
-            .members
-            .get_or_init(|| serde_json::from_slice(&self.0.payload).unwrap_or_default());
-        match members.get(name)? {
+        match self.members().get(name)? {
             serde_json::Value::String(text) => Some(text.into()),
             value @ (serde_json::Value::Number(_) | serde_json::Value::Bool(_)) => {
                 Some(value.to_string().into())
             }
             _ => None,
         }
+    }
+
+    /// The claim that a path names.
+    #[cfg(feature = "jwt")]
+    pub(crate) fn at(&self, path: &crate::jwt::ClaimPath) -> Option<&serde_json::Value> {
+        path.find(self.members())
+    }
+
+    /// The headers that are made of the claims, made once.
+    #[cfg(feature = "jwt")]
+    pub(crate) fn forwarded(
+        &self,
+        make: impl FnOnce() -> crate::jwt::Forwarded,
+    ) -> &crate::jwt::Forwarded {
+        self.0.forwarded.get_or_init(make)
+    }
+
+    /// All claims, decoded once for each token.
+    #[cfg(feature = "jwt")]
+    fn members(&self) -> &serde_json::Map<String, serde_json::Value> {
+        let decode = || serde_json::from_slice(&self.0.payload).unwrap_or_default();
+        self.0.members.get_or_init(decode)
     }
 
     /// Without a JSON reader only the registered claims can be told.

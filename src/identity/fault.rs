@@ -70,6 +70,25 @@ impl TokenFault {
         }
     }
 
+    /// The setting that would take such tokens, for the log of an operator whose own tokens are refused: of a
+    /// `TrustedIssuer`, and the key of its `[[issuer]]`. Clients are not told.
+    pub const fn setting(self) -> Option<&'static str> {
+        Some(match self {
+            Self::WrongType => ".typ([...]) of TrustedIssuer, or the key `typ` of [[issuer]]",
+            Self::WrongAlgorithm => {
+                ".algorithms([...]) and the keys of TrustedIssuer, or the keys `algorithms` and `keys` of [[issuer]]"
+            }
+            Self::WrongAudience => {
+                ".audience(...) of TrustedIssuer, or the key `audience` of [[issuer]]"
+            }
+            Self::UnknownIssuer => "a TrustedIssuer of this name, or an [[issuer]]",
+            Self::LivesTooLong => {
+                ".max_lifetime(...) of TrustedIssuer, or the key `max_lifetime` of [[issuer]]"
+            }
+            _ => return None,
+        })
+    }
+
     /// Whether only somebody who tampers gets here.
     ///
     /// Honest clients send expired and revoked tokens, tokens for another audience, ID tokens, tokens

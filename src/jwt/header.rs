@@ -1,9 +1,9 @@
 use super::{
     Algorithm,
-    json::{self, Object, Text},
+    json::{self, Object, Passed, Text},
 };
 use crate::identity::TokenFault;
-use serde::de::{IgnoredAny, MapAccess};
+use serde::de::MapAccess;
 
 /// What a token's header says, as far as it is listened to.
 #[derive(Debug)]
@@ -74,7 +74,7 @@ impl<'de> Object<'de> for Members<'de> {
             "typ" => self.typ = Some(map.next_value()?),
             "kid" => self.kid = Some(map.next_value()?),
             _ => {
-                map.next_value::<IgnoredAny>()?;
+                map.next_value::<Passed>()?;
                 self.critical |= name == "crit";
                 self.embedded |= matches!(name, "jku" | "jwk" | "x5u" | "x5c");
                 // Compressed, unencoded and encrypted payloads are not what is checked here.

@@ -2,7 +2,7 @@
 
 use serde::{
     Deserialize, Deserializer,
-    de::{Error, MapAccess, Visitor},
+    de::{Error, MapAccess, SeqAccess, Visitor},
 };
 use smallvec::SmallVec;
 use std::{borrow::Cow, fmt, marker::PhantomData};
@@ -40,7 +40,9 @@ pub(super) fn object<'de, T: Object<'de>>(json: &'de [u8]) -> Option<T> {
     if !is_shallow(json) {
         return None;
     }
-    serde_json::from_slice::<Strict<T>>(json).ok().map(|Strict(object)| object)
+    // RFC 7519 section 7.2 wants UTF-8 of the whole text, also of what nobody here reads.
+    let json = std::str::from_utf8(json).ok()?;
+    serde_json::from_str::<Strict<T>>(json).ok().map(|Strict(object)| object)
 }
 
 /// Deeper than any claim needs, and far less than at which readers of the claims give up.
@@ -60,6 +62,60 @@ fn is_shallow(json: &[u8]) -> bool {
         }
         depth <= MOST_DEPTH
     })
+}
+
+/// A value that is passed over, but could be read: texts are texts, and numbers fit a number. serde's own passes over
+/// half of a surrogate pair, at which a later reader of all claims would give up.
+pub(super) struct Passed;
+
+impl<'de> Deserialize<'de> for Passed {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Anything)
+    }
+}
+
+struct Anything;
+
+impl<'de> Visitor<'de> for Anything {
+    type Value = Passed;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Passed, E> {
+        Ok(Passed)
+    }
+
+    fn visit_bool<E: Error>(self, _: bool) -> Result<Passed, E> {
+        Ok(Passed)
+    }
+
+    fn visit_i64<E: Error>(self, _: i64) -> Result<Passed, E> {
+        Ok(Passed)
+    }
+
+    fn visit_u64<E: Error>(self, _: u64) -> Result<Passed, E> {
+        Ok(Passed)
+    }
+
+    fn visit_f64<E: Error>(self, _: f64) -> Result<Passed, E> {
+        Ok(Passed)
+    }
+
+    fn visit_str<E: Error>(self, _: &str) -> Result<Passed, E> {
+        Ok(Passed)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Passed, A::Error> {
+        while seq.next_element::<Passed>()?.is_some() {}
+        Ok(Passed)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Passed, A::Error> {
+        while map.next_entry::<Passed, Passed>()?.is_some() {}
+        Ok(Passed)
+    }
 }
 
 struct Strict<T>(T);
@@ -97,6 +153,40 @@ impl<'de, T: Object<'de>> Visitor<'de> for Members<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_passed_over_can_be_read() {
+        let passes = |json: &str| serde_json::from_str::<Passed>(json).is_ok();
+        for good in [
+            "null",
+            "true",
+            "-7",
+            "1.5e3",
+            "18446744073709551616",
+            r#""\ud83d\ude00""#,
+            r#"[{"a":[]},{}]"#,
+        ] {
+            assert!(
+                passes(good) && serde_json::from_str::<serde_json::Value>(good).is_ok(),
+                "{good}"
+            );
+        }
+        for bad in [
+            "",
+            "nul",
+            "1e999",
+            r#""\ud800""#,
+            r#"[{"\udc00":1}]"#,
+            r#"{"a":"\ud800"}"#,
+            "[1",
+            r#"{"a"}"#,
+        ] {
+            assert!(
+                !passes(bad) && serde_json::from_str::<serde_json::Value>(bad).is_err(),
+                "{bad}"
+            );
+        }
+    }
 
     #[test]
     fn depth_is_that_of_values_and_not_of_text() {

@@ -1,10 +1,10 @@
-use super::{TokenSource, Verifier, bearer::token68};
+use super::{TokenSource, Verifier, bearer::token68, resource::own_challenges};
 use crate::{
     audit::Act,
     eventual::Eventual,
     gate::{Door, Gate, Verdict, impl_layer, own_door},
     guarded::Guarded,
-    identity::{Identity, challenge},
+    identity::{Identity, challenge::Challenges},
     meter,
     rejection::Reason,
 };
@@ -19,6 +19,7 @@ pub struct JwtLayer {
     verifier: Verifier,
     source: TokenSource,
     pub(crate) mode: Mode,
+    pub(crate) challenges: Challenges,
     door: Door,
 }
 
@@ -56,6 +57,7 @@ impl JwtLayer {
             verifier,
             source: TokenSource::default(),
             mode: Mode::default(),
+            challenges: Challenges::default(),
             door: Door::of("jwt"),
         }
     }
@@ -72,6 +74,7 @@ impl JwtLayer {
         self
     }
 
+    own_challenges!(challenges);
     own_door!(door);
 }
 
@@ -116,11 +119,14 @@ impl Gate for JwtLayer {
     fn enter(&self, request: Parts) -> Eventual<Verdict<()>> {
         match self.identify(&request) {
             Eventual::Ready(found) => {
-                Eventual::Ready(decide(self.mode, &self.door, request, found))
+                Eventual::Ready(decide(self.mode, &self.challenges, &self.door, request, found))
             }
             Eventual::Pending(found) => {
-                let (mode, door) = (self.mode, self.door.clone());
-                Eventual::later(async move { decide(mode, &door, request, found.await) })
+                let (mode, challenges, door) =
+                    (self.mode, self.challenges.clone(), self.door.clone());
+                Eventual::later(
+                    async move { decide(mode, &challenges, &door, request, found.await) },
+                )
             }
         }
     }
@@ -134,6 +140,7 @@ impl_layer!(JwtLayer);
 
 fn decide(
     mode: Mode,
+    challenges: &Challenges,
     door: &Door,
     mut request: Parts,
     found: Result<Identity, Reason>,
@@ -147,7 +154,7 @@ fn decide(
     // Before the door sees the request, as it tells the sink what is known of the caller.
     Guarded::of(&mut request).identity = identity;
     if let Some(reason) = refusal {
-        return Verdict::refuse(request, challenge::reject(reason));
+        return Verdict::refuse(request, challenges.reject(reason));
     }
     if let Some(fault) = fault {
         door.record(&request, Act::BadToken(fault.into()));

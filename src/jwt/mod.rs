@@ -78,11 +78,31 @@
 //! * Without keys, and for unknown ones while the server does not answer, tokens are 503 with `Retry-After`, also where
 //!   a token is optional. They are never called invalid, and never let pass.
 //!
+//! # Roles and other claims
+//!
+//! [`RequireClaim`] wants a value in a claim, wherever the issuer puts it; [`ForwardClaims`] gives claims to a service
+//! that knows nothing of tokens, and lets nobody else set its headers:
+//!
+//! ```
+//! # fn layers(layer: portcullis::JwtLayer) -> Result<(), portcullis::ConfigError> {
+//! use portcullis::{ForwardClaims, RequireClaim};
+//!
+//! let stack = tower::ServiceBuilder::new()
+//!     .layer(layer)
+//!     .layer(RequireClaim::any("/realm_access/roles", ["admin", "owner"])?)
+//!     .layer(ForwardClaims::new().claim("sub", "x-user-id")?);
+//! # Ok(()) }
+//! ```
+//!
 //! # What refused clients see
 //!
 //! RFC 6750 section 3: no token is 401 with `WWW-Authenticate: Bearer`; a bad one is 401 with
 //! `error="invalid_token"` and no word about the fault, which only logs and audit are told; two tokens
-//! are 400 `invalid_request`; a missing scope is 403 `insufficient_scope` with the scopes that are needed.
+//! are 400 `invalid_request`; a missing scope is 403 `insufficient_scope` with the scopes that are needed, and a missing
+//! role the same without them. With [`ResourceMetadata`] each of them names the place where clients read whom to ask for
+//! tokens (RFC 9728).
+//!
+//! Where good tokens are refused for a setting, such as their `typ`, the log line of the refusal names the setting.
 //!
 //! # Cost
 //!
@@ -110,9 +130,11 @@
 mod algorithm;
 mod bearer;
 mod cache;
+mod claim_path;
 mod compact;
 mod examine;
 mod fixed;
+mod forward;
 mod fresh;
 mod header;
 #[cfg(any(test, not(feature = "fips")))]
@@ -128,6 +150,8 @@ mod payload;
 #[cfg(feature = "jwks")]
 mod remote;
 mod require;
+mod require_claim;
+mod resource;
 mod ring;
 mod secret;
 mod set;
@@ -137,23 +161,31 @@ mod verifier;
 
 pub use algorithm::Algorithm;
 pub use bearer::TokenSource;
+pub use forward::ForwardClaims;
 pub use keys::Keys;
 pub use layer::{JwtLayer, Mode};
 #[cfg(feature = "jwks")]
 #[cfg_attr(docsrs, doc(cfg(feature = "jwks")))]
 pub use remote::{KeyRefresh, RemoteJwks};
 pub use require::{RequireAuth, RequireScope};
+pub use require_claim::RequireClaim;
+pub use resource::{MetadataUrl, ResourceMetadata};
 pub use trusted::TrustedIssuer;
 pub use verifier::Verifier;
 
 #[cfg(feature = "otp")]
 pub(crate) use bearer::{cookie, token68};
+pub(crate) use claim_path::ClaimPath;
 pub(crate) use compact::MAX_TOKEN;
+pub(crate) use forward::Forwarded;
 pub(crate) use fresh::FreshKey;
 pub(crate) use key_set::KeySet;
 pub(crate) use require::is_scope;
 #[cfg(feature = "axum")]
 pub(crate) use require::known;
+#[cfg(feature = "gateway")]
+pub(crate) use resource::WELL_KNOWN;
+pub(crate) use resource::own_challenges;
 pub(crate) use ring::{Ring, Rings, Timed};
 #[cfg(feature = "otp")]
 pub(crate) use secret::check as check_secret;

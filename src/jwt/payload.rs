@@ -1,11 +1,11 @@
-use super::json::{self, Names, Object, Text};
+use super::json::{self, Names, Object, Passed, Text};
 use crate::{
     clock::UnixTime,
     identity::{Registered, TokenFault},
 };
 use serde::{
     Deserialize, Deserializer,
-    de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor},
+    de::{Error, MapAccess, SeqAccess, Visitor},
 };
 use smallvec::SmallVec;
 use std::fmt;
@@ -81,7 +81,7 @@ impl<'de> Object<'de> for Payload<'de> {
             "scope" => self.scopes.push(Texts([map.next_value()?].into_iter().collect())),
             "scp" | "scopes" => self.scopes.push(map.next_value()?),
             _ => {
-                map.next_value::<IgnoredAny>()?;
+                map.next_value::<Passed>()?;
             }
         }
         Ok(())

@@ -1,9 +1,10 @@
+use super::resource::own_challenges;
 use crate::{
     error::ConfigError,
     eventual::Eventual,
     gate::{Door, Gate, Verdict, impl_layer, own_door},
     guarded::Guarded,
-    identity::{Claims, Identity, challenge},
+    identity::{Claims, Identity, challenge::Challenges},
     rejection::Reason,
 };
 use http::{HeaderValue, request::Parts};
@@ -16,15 +17,17 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct RequireAuth {
+    challenges: Challenges,
     door: Door,
 }
 
 impl RequireAuth {
     /// Refuses anonymous requests and those with a bad token.
     pub fn new() -> Self {
-        Self { door: Door::of("require") }
+        Self { challenges: Challenges::default(), door: Door::of("require") }
     }
 
+    own_challenges!(challenges);
     own_door!(door);
 }
 
@@ -38,10 +41,7 @@ impl Gate for RequireAuth {
     type Pass = ();
 
     fn enter(&self, request: Parts) -> Eventual<Verdict<()>> {
-        Eventual::Ready(match known(&request) {
-            Ok(_) => Verdict::admit(request, ()),
-            Err(reason) => Verdict::refuse(request, challenge::reject(reason)),
-        })
+        decide(request, &self.challenges, Reason::TokenMissing, |_| true)
     }
 
     fn door(&self) -> &Door {
@@ -68,7 +68,7 @@ impl_layer!(RequireAuth);
 pub struct RequireScope {
     scopes: Arc<[String]>,
     all: bool,
-    challenge: HeaderValue,
+    challenges: Challenges,
     door: Door,
 }
 
@@ -99,12 +99,13 @@ impl RequireScope {
             return Err(ConfigError::new(format!("`{}` is not a scope", bad.escape_default())));
         }
         let names = scopes.join(" ");
-        let challenge = format!("Bearer error=\"insufficient_scope\", scope=\"{names}\"");
-        let challenge = HeaderValue::try_from(challenge)
+        let parameter = HeaderValue::try_from(format!("scope=\"{names}\""))
             .map_err(|_| ConfigError::new("the scopes do not fit a header"))?;
-        Ok(Self { scopes: scopes.into(), all, challenge, door: Door::of("require") })
+        let challenges = Challenges::with_scope(parameter);
+        Ok(Self { scopes: scopes.into(), all, challenges, door: Door::of("require") })
     }
 
+    own_challenges!(challenges);
     own_door!(door);
 
     fn permits(&self, claims: &Claims) -> bool {
@@ -121,15 +122,7 @@ impl Gate for RequireScope {
     type Pass = ();
 
     fn enter(&self, request: Parts) -> Eventual<Verdict<()>> {
-        let rejection = match known(&request) {
-            Ok(claims) if self.permits(claims) => None,
-            Ok(_) => Some(challenge::with(Reason::ScopeMissing, self.challenge.clone())),
-            Err(reason) => Some(challenge::reject(reason)),
-        };
-        Eventual::Ready(match rejection {
-            None => Verdict::admit(request, ()),
-            Some(rejection) => Verdict::refuse(request, rejection),
-        })
+        decide(request, &self.challenges, Reason::ScopeMissing, |claims| self.permits(claims))
     }
 
     fn door(&self) -> &Door {
@@ -138,6 +131,24 @@ impl Gate for RequireScope {
 }
 
 impl_layer!(RequireScope);
+
+/// Admits who `permits`; good tokens that it does not permit are refused for `lacking`.
+pub(super) fn decide(
+    request: Parts,
+    challenges: &Challenges,
+    lacking: Reason,
+    permits: impl FnOnce(&Claims) -> bool,
+) -> Eventual<Verdict<()>> {
+    let refusal = match known(&request) {
+        Ok(claims) if permits(claims) => None,
+        Ok(_) => Some(lacking),
+        Err(reason) => Some(reason),
+    };
+    Eventual::Ready(match refusal {
+        None => Verdict::admit(request, ()),
+        Some(reason) => Verdict::refuse(request, challenges.reject(reason)),
+    })
+}
 
 /// The claims that a layer outside verified.
 pub(crate) fn known(request: &Parts) -> Result<&Claims, Reason> {
@@ -166,6 +177,7 @@ mod tests {
         assert!(RequireScope::any([""; 0]).is_err());
         let require = RequireScope::all(["orders:read", "https://x/y"]).unwrap();
         let challenge = "Bearer error=\"insufficient_scope\", scope=\"orders:read https://x/y\"";
-        assert_eq!(require.challenge, challenge);
+        let rejection = require.challenges.reject(Reason::ScopeMissing);
+        assert_eq!(rejection.headers()[http::header::WWW_AUTHENTICATE], challenge);
     }
 }

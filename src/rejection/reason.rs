@@ -24,6 +24,8 @@ pub enum Reason {
     TokenAmbiguous,
     /// The token is good but lacks a scope: 403.
     ScopeMissing,
+    /// The token is good but a claim, a role for example, does not have what is required: 403.
+    ClaimMissing,
     /// What the answer hangs on cannot be reached: 503.
     StoreUnavailable,
     /// The token cannot be checked, as the keys of its issuer cannot be reached: 503.
@@ -84,6 +86,7 @@ impl Reason {
         Self::TokenInvalid(TokenFault::Malformed),
         Self::TokenAmbiguous,
         Self::ScopeMissing,
+        Self::ClaimMissing,
         Self::StoreUnavailable,
         Self::KeysUnavailable,
         Self::PathInvalid,
@@ -113,6 +116,7 @@ impl Reason {
             }
             Self::Denied
             | Self::ScopeMissing
+            | Self::ClaimMissing
             | Self::DeviceMismatch
             | Self::CrossSite
             | Self::EncryptionRequired
@@ -149,6 +153,7 @@ impl Reason {
             Self::TokenInvalid(_) => "token-invalid",
             Self::TokenAmbiguous => "token-ambiguous",
             Self::ScopeMissing => "scope-missing",
+            Self::ClaimMissing => "claim-missing",
             Self::StoreUnavailable => "store-unavailable",
             Self::KeysUnavailable => "keys-unavailable",
             Self::PathInvalid => "path-invalid",
@@ -182,7 +187,7 @@ impl Reason {
             Self::TokenMissing => "Credentials are required",
             Self::TokenInvalid(_) => "The access token is not valid",
             Self::TokenAmbiguous => "More than one access token was sent",
-            Self::ScopeMissing => "The access token does not allow this",
+            Self::ScopeMissing | Self::ClaimMissing => "The access token does not allow this",
             Self::StoreUnavailable => "Temporarily unable to decide",
             Self::KeysUnavailable => "Temporarily unable to check the access token",
             Self::PathInvalid => "The path is not acceptable",
@@ -210,6 +215,14 @@ impl Reason {
     pub const fn cause(self) -> Option<&'static str> {
         match self {
             Self::TokenInvalid(fault) => Some(fault.name()),
+            _ => None,
+        }
+    }
+
+    /// The setting that would let such requests pass, for logs only.
+    pub const fn setting(self) -> Option<&'static str> {
+        match self {
+            Self::TokenInvalid(fault) => fault.setting(),
             _ => None,
         }
     }

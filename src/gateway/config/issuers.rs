@@ -94,6 +94,11 @@ impl TrustConfig {
 }
 
 impl IssuerSection {
+    /// The issuer, as tokens name it.
+    pub(super) fn name(&self) -> &str {
+        &self.issuer
+    }
+
     fn place(&self) -> String {
         format!("[[issuer]] {}", self.issuer.escape_default())
     }

@@ -6,6 +6,7 @@ mod keys;
 mod limits;
 mod listen;
 mod otp;
+mod resource;
 mod routes;
 mod sections;
 mod signing;
@@ -26,6 +27,7 @@ use crate::{
     client::Clients,
     error::ConfigError,
     gateway::{KeyWatch, page::Page},
+    jwt::ResourceMetadata,
     limit::Limit,
     profile::Profile,
     security_headers::SecurityHeadersLayer,
@@ -53,6 +55,7 @@ pub struct Config {
     /// What is allowed by this profile alone.
     pub(super) warnings: Vec<String>,
     pub(super) login: Option<LoginConfig>,
+    pub(super) resource: Option<ResourceMetadata>,
     pub(super) headers: SecurityHeadersLayer,
     pub(super) routes: Vec<RouteConfig>,
     /// At `/`, if this is the demo: no file asks for it.
@@ -109,6 +112,7 @@ impl Config {
         };
         let login = login(&file, sources)?;
         let trust = TrustConfig::build(&file.issuer, issuer.as_ref(), sources)?;
+        let resource = resource(&file, trust.is_some()).map_err(|e| e.within("[resource]"))?;
         let clients = file.clients.build().map_err(|error| error.within("[clients]"))?;
         let store = file.store.build(profile, sources).map_err(|error| error.within("[store]"))?;
         let headers = file.headers.build(profile).map_err(|error| error.within("[headers]"))?;
@@ -119,6 +123,7 @@ impl Config {
             limits: &limits,
             serves_keys: issuer.is_some(),
             serves_login: login.is_some(),
+            serves_resource: resource.is_some(),
         };
         let routes = routes::build(&file.route, context)?;
         Ok(Self {
@@ -134,6 +139,7 @@ impl Config {
             key_watch,
             warnings,
             login,
+            resource,
             headers,
             routes,
             page: None,
@@ -190,6 +196,16 @@ fn login(file: &File, sources: Sources<'_>) -> Result<Option<LoginConfig>, Confi
             token.without_login().map(|()| None).map_err(|error| error.within("[token]"))
         }
         (None, None) => Ok(None),
+    }
+}
+
+fn resource(file: &File, verifies: bool) -> Result<Option<ResourceMetadata>, ConfigError> {
+    match &file.resource {
+        Some(_) if !verifies => Err(ConfigError::new(
+            "no token is taken: add an [[issuer]] or [token] section, or leave it out",
+        )),
+        Some(resource) => resource.build(&file.issuer, &file.route).map(Some),
+        None => Ok(None),
     }
 }
 

@@ -1,9 +1,14 @@
 use super::limits::Written;
 use crate::{
-    error::ConfigError, jwt::RequireScope, limit::Limit, otp::OtpService, profile::Profile,
+    error::ConfigError,
+    jwt::{RequireClaim, RequireScope, WELL_KNOWN},
+    limit::Limit,
+    otp::OtpService,
+    profile::Profile,
     token::JwksService,
 };
 use serde::Deserialize;
+use std::collections::BTreeMap;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -13,6 +18,8 @@ pub(super) struct RouteSection {
     #[serde(default)]
     auth: Auth,
     scopes: Option<Vec<String>>,
+    /// Claims, and of each the values of which one is needed.
+    claims: Option<BTreeMap<String, Vec<String>>>,
     limits: Option<Vec<String>>,
 }
 
@@ -43,6 +50,7 @@ pub(crate) struct RouteConfig {
     pub(crate) path: String,
     pub(crate) auth: Auth,
     pub(crate) scopes: Option<RequireScope>,
+    pub(crate) claims: Vec<RequireClaim>,
     pub(crate) limits: Vec<Limit>,
 }
 
@@ -63,6 +71,8 @@ pub(super) struct Context<'a> {
     pub(super) serves_keys: bool,
     /// Whether codes and sessions are served.
     pub(super) serves_login: bool,
+    /// Whether metadata of the resource are served.
+    pub(super) serves_resource: bool,
 }
 
 pub(super) fn build(
@@ -103,6 +113,11 @@ pub(super) fn of_strays(routes: &[RouteConfig], limits: &[Written]) -> Vec<Limit
 }
 
 impl RouteSection {
+    /// The scopes that it needs.
+    pub(super) fn scopes(&self) -> &[String] {
+        self.scopes.as_deref().unwrap_or_default()
+    }
+
     fn build(&self, context: Context<'_>) -> Result<RouteConfig, ConfigError> {
         let Responder::Hello = self.respond;
         if self.auth != Auth::None && !context.verifies {
@@ -118,10 +133,21 @@ impl RouteSection {
             Some(scopes) => Some(RequireScope::all(scopes)?),
             None => None,
         };
+        let claims = match &self.claims {
+            Some(_) if self.auth != Auth::Required => {
+                return Err(ConfigError::new("claims need auth = \"required\""));
+            }
+            Some(claims) if claims.is_empty() => {
+                return Err(ConfigError::new("claims: none is required; leave it out"));
+            }
+            Some(claims) => claims.iter().map(required).collect::<Result<_, _>>()?,
+            None => Vec::new(),
+        };
         Ok(RouteConfig {
             path: path(&self.path, context)?,
             auth: self.auth,
             scopes,
+            claims,
             limits: self.limits(context)?,
         })
     }
@@ -154,6 +180,10 @@ impl RouteSection {
         }
         Ok(limits.into_iter().map(|written| written.limit.clone()).collect())
     }
+}
+
+fn required((claim, values): (&String, &Vec<String>)) -> Result<RequireClaim, ConfigError> {
+    RequireClaim::any(claim, values).map_err(|error| error.within("claims"))
 }
 
 fn listed<'a>(names: &[String], limits: &'a [Written]) -> Result<Vec<&'a Written>, ConfigError> {
@@ -194,6 +224,7 @@ fn path(text: &str, context: Context<'_>) -> Result<String, ConfigError> {
         || is_within(text, READY)
         || context.serves_keys && is_within(text, JwksService::PATH)
         || context.serves_login && of_login
+        || context.serves_resource && is_within(text, WELL_KNOWN)
     {
         return wrong("it is built in");
     }

@@ -2,7 +2,7 @@
 
 use super::{
     issuers::IssuerSection, limits::LimitSection, listen::ListenSection, otp::OtpSection,
-    routes::RouteSection, store::StoreSection, token::TokenSection,
+    resource::ResourceSection, routes::RouteSection, store::StoreSection, token::TokenSection,
 };
 use crate::{
     client::{Clients, Forwarding},
@@ -32,6 +32,7 @@ pub(super) struct File {
     pub(super) issuer: Vec<IssuerSection>,
     pub(super) token: Option<TokenSection>,
     pub(super) otp: Option<OtpSection>,
+    pub(super) resource: Option<ResourceSection>,
     #[serde(default)]
     pub(super) headers: HeadersSection,
     #[serde(default)]
