@@ -55,9 +55,10 @@ use crate::{
     admit::Arrival,
     audit::Act,
     gate::Outcome,
-    identity::{Identity, challenge},
-    jwt::{JwtLayer, Mode},
+    identity::Identity,
+    jwt::{Found, JwtLayer, replayed},
     rejection::Reason,
+    store::Take,
 };
 use crate::{
     admit::{Admitted, Walk},
@@ -215,12 +216,12 @@ impl Gate for Guard {
         #[cfg(feature = "jwt")]
         if let Some(tokens) = &self.0.tokens {
             return match tokens.identify(&request) {
-                Eventual::Ready(found) => self.decide(tokens.mode, request, arrival, found),
+                Eventual::Ready(found) => self.decide(tokens, request, arrival, found),
                 Eventual::Pending(found) => {
-                    let (guard, mode) = (self.clone(), tokens.mode);
+                    let (guard, tokens) = (self.clone(), tokens.clone());
                     Eventual::later(async move {
                         let found = found.await;
-                        guard.decide(mode, request, arrival, found).await
+                        guard.decide(&tokens, request, arrival, found).await
                     })
                 }
             };
@@ -239,25 +240,28 @@ impl Guard {
     /// Asks the store about all that is known, and only then judges the token.
     fn decide(
         &self,
-        mode: Mode,
+        tokens: &JwtLayer,
         mut request: Parts,
         arrival: Arrival,
-        found: Result<Identity, Reason>,
+        found: Result<Found, Reason>,
     ) -> Eventual<Verdict<Admitted>> {
-        let refusal = mode.refuses(&found);
-        let identity = found.unwrap_or_default();
+        let refusal = tokens.mode.refuses(&found);
+        let Found { identity, proof } = found.unwrap_or_default();
         Guarded::of(&mut request).identity = identity.clone();
         // Given on as it comes: a verdict is large, and to hold it would be to copy it.
-        let guard = match (refusal, &identity) {
+        let (guard, tokens) = match (refusal, &identity) {
             (None, Identity::Anonymous | Identity::Known(_)) => {
+                if let Some(proof) = proof {
+                    return self.once(tokens, request, arrival, &identity, proof);
+                }
                 return self.0.walk.ask(request, arrival, &identity);
             }
-            _ => self.clone(),
+            _ => (self.clone(), tokens.clone()),
         };
         let verdict = self.0.walk.ask(request, arrival, &identity);
         verdict.map(move |Verdict { parts, outcome }| match (outcome, refusal, identity) {
             (Outcome::Admit(pass), Some(reason), _) => {
-                let mut rejection = challenge::reject(reason);
+                let mut rejection = tokens.reject(reason, &parts.headers);
                 pass.write(rejection.headers_mut());
                 Verdict::refuse(parts, rejection)
             }
@@ -266,6 +270,23 @@ impl Guard {
                 Verdict::admit(parts, pass)
             }
             (outcome, ..) => Verdict { parts, outcome },
+        })
+    }
+    /// Asks the store about the proof besides. One that was used before is a bad token, and counts as one: the limits,
+    /// which nothing was taken from, are asked again.
+    fn once(
+        &self,
+        tokens: &JwtLayer,
+        request: Parts,
+        arrival: Arrival,
+        identity: &Identity,
+        proof: Take,
+    ) -> Eventual<Verdict<Admitted>> {
+        let (guard, tokens) = (self.clone(), tokens.clone());
+        let asked = self.0.walk.ask_once(request, arrival, identity, proof);
+        asked.then(move |asked| match asked {
+            Ok(verdict) => Eventual::Ready(verdict),
+            Err(request) => guard.decide(&tokens, request, arrival, Ok(replayed().into())),
         })
     }
 }

@@ -62,7 +62,8 @@ fn is_shallow(json: &[u8]) -> bool {
     })
 }
 
-struct Strict<T>(T);
+/// An object among the values.
+pub(super) struct Strict<T>(pub(super) T);
 
 impl<'de, T: Object<'de>> Deserialize<'de> for Strict<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

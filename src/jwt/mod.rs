@@ -111,6 +111,7 @@ mod algorithm;
 mod bearer;
 mod cache;
 mod compact;
+pub mod dpop;
 mod examine;
 mod fixed;
 mod fresh;
@@ -135,6 +136,7 @@ mod verifier;
 
 pub use algorithm::Algorithm;
 pub use bearer::TokenSource;
+pub use dpop::Dpop;
 pub use keys::Keys;
 pub use layer::{JwtLayer, Mode};
 #[cfg(feature = "jwks")]
@@ -147,8 +149,10 @@ pub use verifier::Verifier;
 #[cfg(feature = "otp")]
 pub(crate) use bearer::{cookie, token68};
 pub(crate) use compact::MAX_TOKEN;
+pub(crate) use dpop::replayed;
 pub(crate) use fresh::FreshKey;
 pub(crate) use key_set::KeySet;
+pub(crate) use layer::Found;
 pub(crate) use require::is_scope;
 #[cfg(feature = "axum")]
 pub(crate) use require::known;
