@@ -82,7 +82,8 @@
 //!
 //! RFC 6750 section 3: no token is 401 with `WWW-Authenticate: Bearer`; a bad one is 401 with
 //! `error="invalid_token"` and no word about the fault, which only logs and audit are told; two tokens
-//! are 400 `invalid_request`; a missing scope is 403 `insufficient_scope` with the scopes that are needed.
+//! are 400 `invalid_request`; a missing scope is 403 `insufficient_scope` with the scopes that are needed. Layers that
+//! ask for proofs say `DPoP` as well, see [`dpop`].
 //!
 //! # Cost
 //!
@@ -97,6 +98,7 @@
 //! * Tokens over 8 KiB are refused; check that the header limits of what stands in front agree.
 //! * Take `typ` `JWT` only if the issuer offers nothing better: ID tokens often carry it too.
 //! * A secret that several services share lets each of them issue tokens for all: prefer a key pair.
+//! * A bearer token is good for whoever has it. Where tokens can be bound to keys, [`Dpop`] makes stolen ones useless.
 //! * A token from a cookie needs protection against forged requests, see [`TokenSource::or_cookie`].
 //! * Keys that are fixed here change with a restart only; replacing them starts an empty cache. Those of an
 //!   [`Issuer`](crate::token::Issuer) with a key file change with the file, and end what was remembered.
