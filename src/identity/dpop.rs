@@ -59,10 +59,14 @@ fn uses_proofs(asked: &HeaderMap) -> bool {
     }) && asked.contains_key(AUTHORIZATION)
 }
 
-#[cfg(all(test, feature = "jwt"))]
+#[cfg(feature = "jwt")]
+#[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{identity::challenge, jwt::Dpop};
+    use crate::{
+        identity::challenge,
+        jwt::{Algorithm, Dpop},
+    };
 
     fn told(reason: Reason, asked: Option<&'static str>, required: bool) -> Vec<String> {
         let mut rejection = challenge::reject(reason);
@@ -94,7 +98,7 @@ mod tests {
 
     #[test]
     fn the_algorithms_are_those_that_are_taken() {
-        let names = Dpop::ALGORITHMS.map(|algorithm| algorithm.name()).join(" ");
+        let names = Dpop::ALGORITHMS.map(Algorithm::name).join(" ");
         assert_eq!(dpop!(""), format!("DPoP algs=\"{names}\""));
     }
 }

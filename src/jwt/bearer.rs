@@ -33,14 +33,15 @@ impl TokenSource {
         Ok(Self { cookie: Some(name.into()) })
     }
 
-    /// The one bearer token of a request, not looked into. More than one, wherever they are, is ambiguous:
-    /// another reader of the same request might choose another one.
+    /// The one bearer token of a request, not looked into.
+    #[cfg(any(test, feature = "otp"))]
     pub(crate) fn find<'a>(&self, headers: &'a HeaderMap) -> Result<Option<&'a [u8]>, Reason> {
         let found = self.find_of(&[Scheme::Bearer], headers)?;
         Ok(found.map(|(_, token)| token))
     }
 
-    /// Like [`find`](Self::find), for tokens of any of `schemes`. One from a cookie is a bearer token.
+    /// The one token of any of `schemes`, not looked into; one from a cookie is a bearer token. More than one, wherever they
+    /// are, is ambiguous: another reader of the same request might choose another one.
     pub(super) fn find_of<'a>(
         &self,
         schemes: &[Scheme],

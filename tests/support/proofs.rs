@@ -1,5 +1,10 @@
 //! Clients with keys of their own, which prove that they have them (RFC 9449).
-#![allow(dead_code, clippy::unwrap_used, reason = "each test file uses its part")]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::needless_pass_by_value,
+    reason = "each test file uses its part, and `json!` makes values"
+)]
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 use openssl::{
