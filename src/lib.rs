@@ -105,7 +105,7 @@ pub use error::ConfigError;
 pub use eventual::Eventual;
 pub use gate::{Gate, GateLayer, Gated, Pass, Verdict, gate_fn};
 pub use guarded::Guarded;
-pub use identity::{Claims, Identity, TokenFault};
+pub use identity::{Claims, Identity, ProofFault, TokenFault};
 #[cfg(feature = "jwt")]
 #[cfg_attr(docsrs, doc(cfg(feature = "jwt")))]
 pub use jwt::{

@@ -13,7 +13,6 @@ use crate::{
 };
 use http::{HeaderMap, request, response};
 use smallvec::SmallVec;
-use std::time::Duration;
 
 /// What is needed once the store has answered. A clone is reference counts only.
 #[derive(Clone, Debug)]
@@ -144,7 +143,7 @@ const fn is_of_token(kind: KeyKind) -> bool {
 /// 503, to be tried again after a second. The error's text is for logs and is not told.
 impl From<StoreError> for Rejection {
     fn from(_: StoreError) -> Self {
-        Self::new(Reason::StoreUnavailable).retry_after(Duration::from_secs(1))
+        challenge::reject(Reason::StoreUnavailable)
     }
 }
 

@@ -7,6 +7,8 @@ mod judge;
 pub use judge::Admitted;
 pub(crate) use judge::Judge;
 
+#[cfg(feature = "jwt")]
+use crate::store::{Outcome, Take};
 use crate::{
     block::{AddressRules, AddressStanding, Ladder},
     client::{Client, Clients},
@@ -126,6 +128,33 @@ impl Walk {
                 Eventual::later(async move { judge.judge(request, takes, answer.await) })
             }
         }
+    }
+
+    /// Like [`ask`](Self::ask), and in the same question whether `proof` is used for the first time. A request whose proof is
+    /// not is given back: nothing was taken for it.
+    #[cfg(feature = "jwt")]
+    pub(crate) fn ask_once(
+        &self,
+        request: request::Parts,
+        arrival: Arrival,
+        identity: &Identity,
+        proof: Take,
+    ) -> Eventual<Result<Verdict<Admitted>, request::Parts>> {
+        let asks = self.asks(&request, &arrival, identity);
+        let (judge, takes) = (self.judge.clone(), SmallVec::from_slice(&asks.takes));
+        self.judge.store.admit(asks.take(proof)).map(move |mut answer| {
+            // No standing is the proof's where a block came first.
+            let proof = match &mut answer {
+                Ok(answer) if answer.standings.len() > takes.len() => answer.standings.pop(),
+                _ => None,
+            };
+            let refused =
+                answer.as_ref().is_ok_and(|said| matches!(said.outcome, Outcome::Refused { .. }));
+            if refused && proof.is_some_and(|proof| proof.wait > 0) {
+                return Err(request);
+            }
+            Ok(judge.judge(request, takes, answer))
+        })
     }
 
     fn asks(&self, parts: &request::Parts, arrival: &Arrival, identity: &Identity) -> Asks {

@@ -1,6 +1,9 @@
 //! What a refused client is told (RFC 6750 section 3).
 
+use super::{TokenFault, dpop};
 use crate::rejection::{Reason, Rejection};
+#[cfg(feature = "jwt")]
+use http::HeaderMap;
 use http::{HeaderValue, header::WWW_AUTHENTICATE};
 #[cfg(feature = "jwt")]
 use std::sync::Arc;
@@ -8,6 +11,9 @@ use std::time::Duration;
 
 /// Keys that did not come are asked for again about as often.
 const KEYS_RETRY: Duration = Duration::from_secs(5);
+
+/// A store that did not answer may answer the next request.
+const STORE_RETRY: Duration = Duration::from_secs(1);
 
 /// The refusal for `reason`, with the challenge that belongs to it.
 ///
@@ -23,6 +29,20 @@ struct Written {
     invalid: HeaderValue,
     ambiguous: HeaderValue,
     insufficient: HeaderValue,
+    /// Those of the scheme `DPoP`.
+    proofs: Proofs,
+}
+
+/// What is said of proofs (RFC 9449 section 7.1).
+#[derive(Debug)]
+struct Proofs {
+    /// That they are taken.
+    #[cfg_attr(not(feature = "jwt"), allow(dead_code, reason = "who asks for proofs offers"))]
+    offer: HeaderValue,
+    bad: HeaderValue,
+    invalid: HeaderValue,
+    #[cfg_attr(not(feature = "jwt"), allow(dead_code, reason = "who asks for proofs says so"))]
+    ambiguous: HeaderValue,
 }
 
 static PLAIN: Written = Written {
@@ -30,6 +50,12 @@ static PLAIN: Written = Written {
     invalid: HeaderValue::from_static("Bearer error=\"invalid_token\""),
     ambiguous: HeaderValue::from_static("Bearer error=\"invalid_request\""),
     insufficient: HeaderValue::from_static("Bearer error=\"insufficient_scope\""),
+    proofs: Proofs {
+        offer: HeaderValue::from_static(dpop::OFFER),
+        bad: HeaderValue::from_static(dpop::BAD),
+        invalid: HeaderValue::from_static(dpop::INVALID),
+        ambiguous: HeaderValue::from_static(dpop::AMBIGUOUS),
+    },
 };
 
 impl Written {
@@ -38,11 +64,11 @@ impl Written {
         if let Some(challenge) = self.of(reason) {
             rejection.headers_mut().insert(WWW_AUTHENTICATE, challenge.clone());
         }
-        // Not the client's fault, and no other token would help.
-        if reason == Reason::KeysUnavailable {
-            rejection.retry_after(KEYS_RETRY)
-        } else {
-            rejection
+        match reason {
+            // Not the client's fault, and no other token would help.
+            Reason::KeysUnavailable => rejection.retry_after(KEYS_RETRY),
+            Reason::StoreUnavailable => rejection.retry_after(STORE_RETRY),
+            _ => rejection,
         }
     }
 
@@ -50,6 +76,10 @@ impl Written {
         match reason {
             // A 401 must have a challenge (RFC 9110 section 15.5.2), and a bearer token is what a code leads to.
             Reason::TokenMissing | Reason::CodeInvalid => Some(&self.missing),
+            Reason::TokenInvalid(TokenFault::Proof(fault)) if fault.is_of_token() => {
+                Some(&self.proofs.invalid)
+            }
+            Reason::TokenInvalid(TokenFault::Proof(_)) => Some(&self.proofs.bad),
             Reason::TokenInvalid(_) => Some(&self.invalid),
             Reason::TokenAmbiguous => Some(&self.ambiguous),
             Reason::ScopeMissing | Reason::ClaimMissing => Some(&self.insufficient),
@@ -86,6 +116,30 @@ impl Challenges {
         self.own.as_deref().unwrap_or(&PLAIN).reject(reason)
     }
 
+    /// Adds what a layer says that knows of proofs: alone if it takes nothing else, or the client already uses them,
+    /// and else after the challenge for bearer tokens (RFC 9449 section 7.2).
+    pub(crate) fn offer_proofs(
+        &self,
+        rejection: &mut Rejection,
+        asked: &HeaderMap,
+        required: bool,
+    ) {
+        let proofs = &self.own.as_deref().unwrap_or(&PLAIN).proofs;
+        let challenge = match rejection.reason() {
+            Reason::TokenMissing => &proofs.offer,
+            Reason::TokenInvalid(TokenFault::Proof(_)) => return,
+            Reason::TokenInvalid(_) => &proofs.invalid,
+            Reason::TokenAmbiguous => &proofs.ambiguous,
+            _ => return,
+        };
+        let headers = rejection.headers_mut();
+        if required || dpop::is_used(asked) {
+            headers.insert(WWW_AUTHENTICATE, challenge.clone());
+        } else {
+            headers.append(WWW_AUTHENTICATE, proofs.offer.clone());
+        }
+    }
+
     /// Replaces the challenge of a refusal that somebody else made.
     pub(crate) fn rewrite(&self, rejection: &mut Rejection) {
         if let Some(challenge) = self.own.as_deref().and_then(|own| own.of(rejection.reason())) {
@@ -113,6 +167,12 @@ impl Written {
             invalid: write(&PLAIN.invalid, None),
             ambiguous: write(&PLAIN.ambiguous, None),
             insufficient: write(&PLAIN.insufficient, scope),
+            proofs: Proofs {
+                offer: write(&PLAIN.proofs.offer, None),
+                bad: write(&PLAIN.proofs.bad, None),
+                invalid: write(&PLAIN.proofs.invalid, None),
+                ambiguous: write(&PLAIN.proofs.ambiguous, None),
+            },
         }
     }
 }
@@ -120,7 +180,6 @@ impl Written {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::identity::TokenFault;
 
     #[test]
     fn every_fault_gets_the_same_challenge() {

@@ -56,6 +56,8 @@ pub struct Registered {
     pub issued_at: Option<UnixTime>,
     /// `scope`, `scp` or `scopes`: what it allows, one entry for each scope.
     pub scopes: Vec<String>,
+    /// `cnf.jkt`: the thumbprint of the key that the sender must prove to have (RFC 9449 section 6.1).
+    pub key_thumbprint: Option<String>,
 }
 
 impl Claims {

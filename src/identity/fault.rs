@@ -1,3 +1,5 @@
+use super::ProofFault;
+
 /// What exactly is wrong with a token. For logs, metrics and audit; clients are told only
 /// `invalid_token` (RFC 6750 section 3.1).
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -39,6 +41,8 @@ pub enum TokenFault {
     WrongAudience,
     /// The token, its session, its subject or all of its issuer was revoked.
     Revoked,
+    /// The token may be good, but who sent it did not prove to have the key that it is bound to (RFC 9449).
+    Proof(ProofFault),
     /// Nothing is known to be wrong: the keys of the issuer cannot be reached at the moment. The one fault that
     /// clients are told of, as it is not theirs: 503.
     KeysUnavailable,
@@ -66,6 +70,7 @@ impl TokenFault {
             Self::LivesTooLong => "lives-too-long",
             Self::WrongAudience => "wrong-audience",
             Self::Revoked => "revoked",
+            Self::Proof(fault) => fault.name(),
             Self::KeysUnavailable => "keys-unavailable",
         }
     }
@@ -94,9 +99,18 @@ impl TokenFault {
     /// Honest clients send expired and revoked tokens, tokens for another audience, ID tokens, tokens
     /// under a key, a secret or an algorithm that was rotated away, and the word `undefined`.
     pub const fn is_suspicious(self) -> bool {
-        matches!(
-            self,
-            Self::BadSignature | Self::EmbeddedKey | Self::CriticalHeader | Self::HeaderInvalid
-        )
+        match self {
+            Self::BadSignature | Self::EmbeddedKey | Self::CriticalHeader | Self::HeaderInvalid => {
+                true
+            }
+            Self::Proof(fault) => fault.is_suspicious(),
+            _ => false,
+        }
+    }
+}
+
+impl From<ProofFault> for TokenFault {
+    fn from(fault: ProofFault) -> Self {
+        Self::Proof(fault)
     }
 }

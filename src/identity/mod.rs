@@ -6,10 +6,13 @@
 
 pub(crate) mod challenge;
 mod claims;
+pub(crate) mod dpop;
 mod fault;
+mod proof_fault;
 
 pub use claims::{Claims, Registered};
 pub use fault::TokenFault;
+pub use proof_fault::ProofFault;
 
 /// What verification found.
 #[derive(Clone, Debug, Default)]

@@ -33,29 +33,62 @@ impl TokenSource {
         Ok(Self { cookie: Some(name.into()) })
     }
 
-    /// The one token of a request, not looked into. More than one, wherever they are, is ambiguous:
-    /// another reader of the same request might choose another one.
+    /// The one bearer token of a request, not looked into.
+    #[cfg(any(test, feature = "otp"))]
     pub(crate) fn find<'a>(&self, headers: &'a HeaderMap) -> Result<Option<&'a [u8]>, Reason> {
-        let bearer = bearer(headers)?;
+        let found = self.find_of(&[Scheme::Bearer], headers)?;
+        Ok(found.map(|(_, token)| token))
+    }
+
+    /// The one token of any of `schemes`, not looked into; one from a cookie is a bearer token. More than one, wherever they
+    /// are, is ambiguous: another reader of the same request might choose another one.
+    pub(super) fn find_of<'a>(
+        &self,
+        schemes: &[Scheme],
+        headers: &'a HeaderMap,
+    ) -> Result<Option<(Scheme, &'a [u8])>, Reason> {
+        let header = authorization(schemes, headers)?;
         let cookie = match &self.cookie {
-            Some(name) => cookie(headers, name)?,
+            Some(name) => cookie(headers, name)?.map(|token| (Scheme::Bearer, token)),
             None => None,
         };
-        match (bearer, cookie) {
+        match (header, cookie) {
             (Some(_), Some(_)) => Err(Reason::TokenAmbiguous),
             (token, None) | (None, token) => Ok(token),
         }
     }
 }
 
-/// The credentials of the scheme `Bearer` (RFC 9110 section 11.4: the scheme in any letter case).
-fn bearer(headers: &HeaderMap) -> Result<Option<&[u8]>, Reason> {
+/// How a token is presented.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Scheme {
+    /// By itself (RFC 6750).
+    Bearer,
+    /// With a proof (RFC 9449 section 7.1).
+    Dpop,
+}
+
+impl Scheme {
+    const fn name(self) -> &'static [u8] {
+        match self {
+            Self::Bearer => b"bearer",
+            Self::Dpop => b"dpop",
+        }
+    }
+}
+
+/// The credentials of one of `schemes` (RFC 9110 section 11.4: the scheme in any letter case).
+fn authorization<'a>(
+    schemes: &[Scheme],
+    headers: &'a HeaderMap,
+) -> Result<Option<(Scheme, &'a [u8])>, Reason> {
     let mut lines = headers.get_all(header::AUTHORIZATION).iter();
     let mut token = None;
     let mut count = 0;
     for line in lines.by_ref() {
         count += 1;
-        token = token.or_else(|| credentials(line.as_bytes()));
+        let of = |&scheme| Some((scheme, credentials(scheme, line.as_bytes())?));
+        token = token.or_else(|| schemes.iter().find_map(of));
     }
     match token {
         Some(_) if count > 1 => Err(Reason::TokenAmbiguous),
@@ -63,10 +96,10 @@ fn bearer(headers: &HeaderMap) -> Result<Option<&[u8]>, Reason> {
     }
 }
 
-fn credentials(line: &[u8]) -> Option<&[u8]> {
-    const SCHEME: &[u8] = b"bearer";
-    let (scheme, rest) = line.split_at_checked(SCHEME.len())?;
-    let ours = scheme.eq_ignore_ascii_case(SCHEME) && rest.first().is_none_or(|&next| next == b' ');
+fn credentials(scheme: Scheme, line: &[u8]) -> Option<&[u8]> {
+    let (name, rest) = line.split_at_checked(scheme.name().len())?;
+    let ours =
+        name.eq_ignore_ascii_case(scheme.name()) && rest.first().is_none_or(|&next| next == b' ');
     ours.then(|| {
         let start = rest.iter().position(|&byte| byte != b' ').unwrap_or(rest.len());
         &rest[start..]
@@ -182,6 +215,30 @@ mod tests {
             assert_eq!(find(&source, &headers(lines)), found, "{lines:?}");
         }
         assert_eq!(find(&TokenSource::new(), &headers(&[bearer, cookie])), Ok(Some("a")));
+    }
+
+    #[test]
+    fn one_token_of_all_schemes_is_the_most() {
+        let schemes = [Scheme::Bearer, Scheme::Dpop];
+        let (bearer, dpop) = (("authorization", "Bearer a"), ("authorization", "dpop b"));
+        let cookie = ("cookie", "__Host-at=c");
+        for (lines, found) in [
+            (&[bearer][..], Ok(Some((Scheme::Bearer, &b"a"[..])))),
+            (&[dpop], Ok(Some((Scheme::Dpop, b"b")))),
+            (&[cookie], Ok(Some((Scheme::Bearer, b"c")))),
+            (&[bearer, dpop], Err(Reason::TokenAmbiguous)),
+            (&[dpop, bearer], Err(Reason::TokenAmbiguous)),
+            (&[dpop, dpop], Err(Reason::TokenAmbiguous)),
+            (&[dpop, cookie], Err(Reason::TokenAmbiguous)),
+        ] {
+            let source = TokenSource::new().or_cookie("__Host-at").unwrap();
+            assert_eq!(source.find_of(&schemes, &headers(lines)), found, "{lines:?}");
+        }
+        assert_eq!(
+            TokenSource::new().find(&headers(&[dpop])),
+            Ok(None),
+            "not where none is expected"
+        );
     }
 
     #[test]

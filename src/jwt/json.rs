@@ -118,7 +118,8 @@ impl<'de> Visitor<'de> for Anything {
     }
 }
 
-struct Strict<T>(T);
+/// An object among the values.
+pub(super) struct Strict<T>(pub(super) T);
 
 impl<'de, T: Object<'de>> Deserialize<'de> for Strict<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -2,7 +2,7 @@
 
 use super::{
     Algorithm,
-    material::{checked, unreadable},
+    material::{Public as PublicKey, checked, unreadable},
 };
 use crate::error::ConfigError;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -102,6 +102,19 @@ impl Jwk {
     /// The secret of a symmetric key.
     pub(super) fn secret(&self) -> Result<Vec<u8>, ConfigError> {
         bytes("k", self.k.as_ref())
+    }
+
+    /// The public key as its members spell it, of which nothing is checked.
+    pub(super) fn as_written(&self) -> Option<PublicKey> {
+        let [n, e, x, y] = [&self.n, &self.e, &self.x, &self.y].map(Clone::clone);
+        Some(match (&*self.kty, self.crv.as_deref()) {
+            ("RSA", _) => PublicKey::Rsa { n: n?, e: e? },
+            ("EC", Some("P-256")) => PublicKey::Ec { curve: "P-256", x: x?, y: y? },
+            ("EC", Some("P-384")) => PublicKey::Ec { curve: "P-384", x: x?, y: y? },
+            ("EC", Some("P-521")) => PublicKey::Ec { curve: "P-521", x: x?, y: y? },
+            ("OKP", Some("Ed25519")) => PublicKey::Ed25519 { x: x? },
+            _ => return None,
+        })
     }
 
     /// The public key; private members are not looked at.

@@ -1,14 +1,19 @@
-use super::{TokenSource, Verifier, bearer::token68, resource::own_challenges};
+use super::{
+    Dpop, TokenSource, Verifier,
+    bearer::{Scheme, token68},
+    resource::own_challenges,
+};
 use crate::{
     audit::Act,
     eventual::Eventual,
     gate::{Door, Gate, Verdict, impl_layer, own_door},
     guarded::Guarded,
-    identity::{Identity, challenge::Challenges},
+    identity::{Claims, Identity, TokenFault, challenge::Challenges},
     meter,
-    rejection::Reason,
+    rejection::{Reason, Rejection},
+    store::Take,
 };
-use http::request::Parts;
+use http::{HeaderMap, request::Parts};
 
 /// Verifies the bearer token of each request. Gate and layer in one; see the [module docs](super).
 ///
@@ -20,6 +25,7 @@ pub struct JwtLayer {
     source: TokenSource,
     pub(crate) mode: Mode,
     pub(crate) challenges: Challenges,
+    dpop: Option<Dpop>,
     door: Door,
 }
 
@@ -38,8 +44,8 @@ pub enum Mode {
 
 impl Mode {
     /// Why a request with this finding is refused, if it is.
-    pub(crate) fn refuses(self, found: &Result<Identity, Reason>) -> Option<Reason> {
-        match (found, self) {
+    pub(crate) fn refuses(self, found: &Result<Found, Reason>) -> Option<Reason> {
+        match (found.as_ref().map(|found| &found.identity), self) {
             (Err(reason), _) => Some(*reason),
             (Ok(Identity::Known(_)), _)
             | (Ok(Identity::Anonymous), Self::Optional | Self::PassInvalid)
@@ -58,6 +64,7 @@ impl JwtLayer {
             source: TokenSource::default(),
             mode: Mode::default(),
             challenges: Challenges::default(),
+            dpop: None,
             door: Door::of("jwt"),
         }
     }
@@ -74,6 +81,12 @@ impl JwtLayer {
         self
     }
 
+    /// Asks senders of tokens that are bound to a key for proofs; see [`dpop`](super::dpop).
+    pub fn dpop(mut self, rules: Dpop) -> Self {
+        self.dpop = Some(rules);
+        self
+    }
+
     own_challenges!(challenges);
     own_door!(door);
 }
@@ -82,27 +95,97 @@ impl JwtLayer {
     /// Who the token of a request says is calling. Without keys to wait for, it answers at once.
     ///
     /// Fails when there is more than one token, which is for nobody to choose from.
-    pub(crate) fn identify(&self, request: &Parts) -> Eventual<Result<Identity, Reason>> {
-        let token = match self.source.find(&request.headers) {
-            Ok(Some(token)) => token,
-            Ok(None) => return Eventual::Ready(Ok(Identity::Anonymous)),
+    pub(crate) fn identify(&self, request: &Parts) -> Eventual<Result<Found, Reason>> {
+        let schemes = if self.dpop.is_some() { Dpop::SCHEMES } else { &[Scheme::Bearer] };
+        let (scheme, token) = match self.source.find_of(schemes, &request.headers) {
+            Ok(Some(found)) => found,
+            Ok(None) => return Eventual::Ready(Ok(Found::default())),
             Err(reason) => return Eventual::Ready(Err(reason)),
         };
+        let verified = self.verify(token);
+        // Whether the token is remembered or not, a proof is always looked into.
+        let Some(dpop) = &self.dpop else { return verified.map(|claims| Ok(claims.into())) };
+        let evidence = dpop.examine(request, scheme, token, self.verifier.now());
+        verified.map(move |claims| {
+            let proven = claims.and_then(|claims| Ok((evidence.judge(&claims)?, claims)));
+            Ok(match proven {
+                Ok((proof, claims)) => Found { proof, ..Ok(claims).into() },
+                Err(fault) => Err(fault).into(),
+            })
+        })
+    }
+
+    fn verify(&self, token: &[u8]) -> Eventual<Result<Claims, TokenFault>> {
         // A remembered token is not looked into again.
         if let Some(claims) = self.verifier.recall(token) {
-            return Eventual::Ready(Ok(Identity::Known(claims)));
+            return Eventual::Ready(Ok(claims));
         }
         match token68(token) {
-            Ok(token) => self.verifier.verify_anew(token).map(|verified| {
-                Ok(match verified {
-                    Ok(claims) => Identity::Known(claims),
-                    Err(fault) => Identity::Invalid(fault),
-                })
-            }),
+            Ok(token) => self.verifier.verify_anew(token),
             Err(fault) => {
                 meter::bad_token(fault);
-                Eventual::Ready(Ok(Identity::Invalid(fault)))
+                Eventual::Ready(Err(fault))
             }
+        }
+    }
+
+    /// The refusal for `reason`, with all challenges.
+    fn reject(&self, reason: Reason, asked: &HeaderMap) -> Rejection {
+        let mut rejection = self.challenges.reject(reason);
+        self.offer_proofs(&self.challenges, &mut rejection, asked);
+        rejection
+    }
+
+    /// Says that proofs are taken, where they are.
+    pub(crate) fn offer_proofs(
+        &self,
+        challenges: &Challenges,
+        rejection: &mut Rejection,
+        asked: &HeaderMap,
+    ) {
+        if let Some(dpop) = &self.dpop {
+            challenges.offer_proofs(rejection, asked, dpop.is_required());
+        }
+    }
+
+    fn decide(&self, mut request: Parts, found: Result<Found, Reason>) -> Verdict<()> {
+        let refusal = self.mode.refuses(&found);
+        let identity = found.unwrap_or_default().identity;
+        let fault = match identity {
+            Identity::Invalid(fault) => Some(fault),
+            Identity::Anonymous | Identity::Known(_) => None,
+        };
+        // Before the door sees the request, as it tells the sink what is known of the caller.
+        Guarded::of(&mut request).identity = identity;
+        if let Some(reason) = refusal {
+            let rejection = self.reject(reason, &request.headers);
+            return Verdict::refuse(request, rejection);
+        }
+        if let Some(fault) = fault {
+            self.door.record(&request, Act::BadToken(fault.into()));
+        }
+        Verdict::admit(request, ())
+    }
+}
+
+/// Who is calling, and the proof of it that must not have been used before.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    pub(crate) identity: Identity,
+    pub(crate) proof: Option<Take>,
+}
+
+impl From<Identity> for Found {
+    fn from(identity: Identity) -> Self {
+        Self { identity, proof: None }
+    }
+}
+
+impl From<Result<Claims, TokenFault>> for Found {
+    fn from(verified: Result<Claims, TokenFault>) -> Self {
+        match verified {
+            Ok(claims) => Identity::Known(claims).into(),
+            Err(fault) => Identity::Invalid(fault).into(),
         }
     }
 }
@@ -117,16 +200,16 @@ impl Gate for JwtLayer {
     type Pass = ();
 
     fn enter(&self, request: Parts) -> Eventual<Verdict<()>> {
-        match self.identify(&request) {
-            Eventual::Ready(found) => {
-                Eventual::Ready(decide(self.mode, &self.challenges, &self.door, request, found))
-            }
+        let found = self.identify(&request);
+        let found = match self.dpop.clone() {
+            Some(dpop) => found.then(move |found| dpop.spend(found)),
+            None => found,
+        };
+        match found {
+            Eventual::Ready(found) => Eventual::Ready(self.decide(request, found)),
             Eventual::Pending(found) => {
-                let (mode, challenges, door) =
-                    (self.mode, self.challenges.clone(), self.door.clone());
-                Eventual::later(
-                    async move { decide(mode, &challenges, &door, request, found.await) },
-                )
+                let layer = self.clone();
+                Eventual::later(async move { layer.decide(request, found.await) })
             }
         }
     }
@@ -137,27 +220,3 @@ impl Gate for JwtLayer {
 }
 
 impl_layer!(JwtLayer);
-
-fn decide(
-    mode: Mode,
-    challenges: &Challenges,
-    door: &Door,
-    mut request: Parts,
-    found: Result<Identity, Reason>,
-) -> Verdict<()> {
-    let refusal = mode.refuses(&found);
-    let identity = found.unwrap_or_default();
-    let fault = match identity {
-        Identity::Invalid(fault) => Some(fault),
-        Identity::Anonymous | Identity::Known(_) => None,
-    };
-    // Before the door sees the request, as it tells the sink what is known of the caller.
-    Guarded::of(&mut request).identity = identity;
-    if let Some(reason) = refusal {
-        return Verdict::refuse(request, challenges.reject(reason));
-    }
-    if let Some(fault) = fault {
-        door.record(&request, Act::BadToken(fault.into()));
-    }
-    Verdict::admit(request, ())
-}

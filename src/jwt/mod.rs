@@ -102,6 +102,8 @@
 //! role the same without them. With [`ResourceMetadata`] each of them names the place where clients read whom to ask for
 //! tokens (RFC 9728).
 //!
+//! Layers that ask for proofs say `DPoP` as well, see [`dpop`].
+//!
 //! Where good tokens are refused for a setting, such as their `typ`, the log line of the refusal names the setting.
 //!
 //! # Cost
@@ -117,6 +119,7 @@
 //! * Tokens over 8 KiB are refused; check that the header limits of what stands in front agree.
 //! * Take `typ` `JWT` only if the issuer offers nothing better: ID tokens often carry it too.
 //! * A secret that several services share lets each of them issue tokens for all: prefer a key pair.
+//! * A bearer token is good for whoever has it. Where tokens can be bound to keys, [`Dpop`] makes stolen ones useless.
 //! * A token from a cookie needs protection against forged requests, see [`TokenSource::or_cookie`].
 //! * Keys that are fixed here change with a restart only; replacing them starts an empty cache. Those of an
 //!   [`Issuer`](crate::token::Issuer) with a key file change with the file, and end what was remembered.
@@ -132,6 +135,7 @@ mod bearer;
 mod cache;
 mod claim_path;
 mod compact;
+pub mod dpop;
 mod examine;
 mod fixed;
 mod forward;
@@ -161,6 +165,7 @@ mod verifier;
 
 pub use algorithm::Algorithm;
 pub use bearer::TokenSource;
+pub use dpop::Dpop;
 pub use forward::ForwardClaims;
 pub use keys::Keys;
 pub use layer::{JwtLayer, Mode};
@@ -177,9 +182,11 @@ pub use verifier::Verifier;
 pub(crate) use bearer::{cookie, token68};
 pub(crate) use claim_path::ClaimPath;
 pub(crate) use compact::MAX_TOKEN;
+pub(crate) use dpop::replayed;
 pub(crate) use forward::Forwarded;
 pub(crate) use fresh::FreshKey;
 pub(crate) use key_set::KeySet;
+pub(crate) use layer::Found;
 pub(crate) use require::is_scope;
 #[cfg(feature = "axum")]
 pub(crate) use require::known;

@@ -1,4 +1,4 @@
-use super::json::{self, Names, Object, Passed, Text};
+use super::json::{self, Names, Object, Passed, Strict, Text};
 use crate::{
     clock::UnixTime,
     identity::{Registered, TokenFault},
@@ -22,6 +22,7 @@ pub(super) struct Payload<'a> {
     pub(super) not_before: Option<Seconds>,
     pub(super) issued_at: Option<Seconds>,
     scopes: SmallVec<[Texts<'a>; 1]>,
+    confirmation: Confirmation<'a>,
     names: Names<'a>,
 }
 
@@ -61,6 +62,7 @@ impl<'a> Payload<'a> {
             not_before: self.not_before.map(UnixTime::from),
             issued_at: self.issued_at.map(UnixTime::from),
             scopes,
+            key_thumbprint: owned(&self.confirmation.thumbprint),
         }
     }
 }
@@ -80,6 +82,7 @@ impl<'de> Object<'de> for Payload<'de> {
             "iat" => self.issued_at = Some(map.next_value()?),
             "scope" => self.scopes.push(Texts([map.next_value()?].into_iter().collect())),
             "scp" | "scopes" => self.scopes.push(map.next_value()?),
+            "cnf" => self.confirmation = map.next_value::<Strict<_>>()?.0,
             _ => {
                 map.next_value::<Passed>()?;
             }
@@ -89,6 +92,25 @@ impl<'de> Object<'de> for Payload<'de> {
 
     fn named(&mut self, names: Names<'de>) {
         self.names = names;
+    }
+}
+
+/// The key that whoever sends the token must have (RFC 7800 section 3.1).
+#[derive(Default)]
+struct Confirmation<'a> {
+    thumbprint: Option<Text<'a>>,
+}
+
+impl<'de> Object<'de> for Confirmation<'de> {
+    const MOST: usize = 16;
+
+    fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+        if name == "jkt" {
+            self.thumbprint = Some(map.next_value()?);
+        } else {
+            map.next_value::<Passed>()?;
+        }
+        Ok(())
     }
 }
 
@@ -228,6 +250,17 @@ mod tests {
         let read = registered(r#"{"scope":"a b  a","scp":["c","b d"],"scopes":"\u0065"}"#).unwrap();
         assert_eq!(read.scopes, ["a", "b", "c", "d", "e"]);
         assert!(registered("{}").unwrap().scopes.is_empty());
+    }
+
+    #[test]
+    fn a_confirmation_is_an_object_and_its_thumbprint_a_text() {
+        let read = |json: &str| registered(json).map(|registered| registered.key_thumbprint);
+        assert_eq!(read(r#"{"cnf":{"jkt":"a","kid":7}}"#), Some(Some("a".into())));
+        assert_eq!(read(r#"{"cnf":{}}"#), Some(None));
+        for bad in [r#"["a"]"#, "null", "\"a\"", r#"{"jkt":null}"#, r#"{"jkt":["a"]}"#] {
+            assert_eq!(read(&format!(r#"{{"cnf":{bad}}}"#)), None, "{bad}");
+        }
+        assert_eq!(read(r#"{"cnf":{"jkt":"a","\u006akt":"b"}}"#), None, "twice");
     }
 
     #[test]

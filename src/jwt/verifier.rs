@@ -4,7 +4,7 @@ use super::{
     trusted::{Trusted, TrustedIssuer},
 };
 use crate::{
-    clock::{Clock, SystemClock},
+    clock::{Clock, SystemClock, UnixTime},
     error::ConfigError,
     eventual::Eventual,
     identity::{Claims, TokenFault},
@@ -85,6 +85,11 @@ impl Verifier {
         }
     }
 
+    /// The time by which it goes.
+    pub(super) fn now(&self) -> UnixTime {
+        self.0.clock.wall()
+    }
+
     /// Verifies a token that is not remembered.
     pub(super) fn verify_anew(&self, token: &str) -> Eventual<Result<Claims, TokenFault>> {
         let now = self.0.clock.wall();
@@ -139,7 +144,6 @@ impl fmt::Debug for Verifier {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::UnixTime;
     use crate::jwt::algorithm::{Algorithm, Algorithms};
     use crate::jwt::keys::{Found, KeySource, Keys, VerifyingKey};
     use crate::token::{Grant, Issuer};

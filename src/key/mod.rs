@@ -57,12 +57,14 @@ pub enum KeyKind {
     Everyone,
     /// Made by a closure.
     Own,
+    /// A DPoP proof: its key and `jti`.
+    Proof,
 }
 
 impl KeyKind {
     /// All but addresses.
     #[cfg(feature = "redis")]
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::Subject,
         Self::Session,
         Self::Token,
@@ -76,6 +78,7 @@ impl KeyKind {
         Self::Pair,
         Self::Everyone,
         Self::Own,
+        Self::Proof,
     ];
 
     /// The name in logs and store keys.
@@ -95,6 +98,7 @@ impl KeyKind {
             Self::Pair => "pair",
             Self::Everyone => "everyone",
             Self::Own => "own",
+            Self::Proof => "proof",
         }
     }
 }

@@ -57,6 +57,12 @@ impl Quota {
         Self { emission, burst: burst as u32 }
     }
 
+    /// One in `micros`, which are not too many.
+    #[cfg(feature = "jwt")]
+    pub(crate) const fn once(micros: u64) -> Self {
+        Self { emission: micros, burst: 1 }
+    }
+
     /// The time in which one cell comes back.
     pub const fn emission(self) -> Duration {
         Duration::from_micros(self.emission)

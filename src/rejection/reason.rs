@@ -77,7 +77,7 @@ pub enum Reason {
 
 impl Reason {
     /// One of each, but for reasons of your own.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::RateLimited,
         Self::Blocked,
         Self::Denied,

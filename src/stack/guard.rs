@@ -5,8 +5,9 @@ use crate::{
     admit::Arrival,
     audit::Act,
     gate::Outcome,
-    jwt::{ForwardClaims, JwtLayer, Mode, ResourceMetadata},
+    jwt::{ForwardClaims, Found, JwtLayer, ResourceMetadata, replayed},
     rejection::Reason,
+    store::Take,
 };
 use crate::{
     admit::{Admitted, Walk},
@@ -88,12 +89,12 @@ impl Gate for Guard {
             }
             if let Some(tokens) = &self.0.tokens {
                 return match tokens.identify(&request) {
-                    Eventual::Ready(found) => self.decide(tokens.mode, request, arrival, found),
+                    Eventual::Ready(found) => self.decide(tokens, request, arrival, found),
                     Eventual::Pending(found) => {
-                        let (guard, mode) = (self.clone(), tokens.mode);
+                        let (guard, tokens) = (self.clone(), tokens.clone());
                         Eventual::later(async move {
                             let found = found.await;
-                            guard.decide(mode, request, arrival, found).await
+                            guard.decide(&tokens, request, arrival, found).await
                         })
                     }
                 };
@@ -115,26 +116,31 @@ impl Guard {
     /// Asks the store about all that is known, and only then judges the token.
     fn decide(
         &self,
-        mode: Mode,
+        tokens: &JwtLayer,
         mut request: Parts,
         arrival: Arrival,
-        found: Result<Identity, Reason>,
+        found: Result<Found, Reason>,
     ) -> Eventual<Verdict<Admitted>> {
-        let refusal = mode.refuses(&found);
-        let identity = found.unwrap_or_default();
+        let refusal = tokens.mode.refuses(&found);
+        let Found { identity, proof } = found.unwrap_or_default();
         Guarded::of(&mut request).identity = identity.clone();
         self.forward(&identity, &mut request);
         // Given on as it comes: a verdict is large, and to hold it would be to copy it.
-        let guard = match (refusal, &identity) {
+        let (guard, tokens) = match (refusal, &identity) {
             (None, Identity::Anonymous | Identity::Known(_)) => {
+                if let Some(proof) = proof {
+                    return self.once(tokens, request, arrival, &identity, proof);
+                }
                 return self.0.walk.ask(request, arrival, &identity);
             }
-            _ => self.clone(),
+            _ => (self.clone(), tokens.clone()),
         };
         let verdict = self.0.walk.ask(request, arrival, &identity);
         verdict.map(move |Verdict { parts, outcome }| match (outcome, refusal, identity) {
             (Outcome::Admit(pass), Some(reason), _) => {
-                let mut rejection = guard.0.walk.judge.challenges.reject(reason);
+                let challenges = &guard.0.walk.judge.challenges;
+                let mut rejection = challenges.reject(reason);
+                tokens.offer_proofs(challenges, &mut rejection, &parts.headers);
                 pass.write(rejection.headers_mut());
                 Verdict::refuse(parts, rejection)
             }
@@ -143,6 +149,30 @@ impl Guard {
                 Verdict::admit(parts, pass)
             }
             (outcome, ..) => Verdict { parts, outcome },
+        })
+    }
+
+    /// Asks the store about the proof besides. One that was used before is a bad token, and counts as one: the limits,
+    /// which nothing was taken from, are asked again.
+    fn once(
+        &self,
+        tokens: &JwtLayer,
+        request: Parts,
+        arrival: Arrival,
+        identity: &Identity,
+        proof: Take,
+    ) -> Eventual<Verdict<Admitted>> {
+        let (guard, tokens) = (self.clone(), tokens.clone());
+        let asked = self.0.walk.ask_once(request, arrival, identity, proof);
+        asked.then(move |asked| match asked {
+            Ok(verdict) => Eventual::Ready(verdict),
+            Err(mut request) => {
+                // Who replays a proof is nobody, to the service inside as well.
+                if let Some(forward) = &guard.0.forward {
+                    forward.clear(&mut request.headers);
+                }
+                guard.decide(&tokens, request, arrival, Ok(replayed().into()))
+            }
         })
     }
 

@@ -1,0 +1,200 @@
+//! Tokens that are of no use to who steals them: DPoP (RFC 9449).
+//!
+//! A token with `cnf.jkt` is bound to a key that the client keeps. With each request the client sends a *proof*, a small
+//! token of its own signed by that key, in the header `DPoP`: for this method, this URL, this access token, now, and once.
+//!
+//! ```
+//! use portcullis::{Memory, Portcullis, jwt::{Dpop, JwtLayer, Verifier}};
+//!
+//! # fn guard(verifier: Verifier) -> Result<Portcullis, portcullis::ConfigError> {
+//! let store = Memory::new();
+//! let rules = Dpop::if_bound("https://api.example", store.clone())?;
+//! let guard = Portcullis::new(store).jwt(JwtLayer::new(verifier).dpop(rules));
+//! # Ok(guard) }
+//! ```
+//!
+//! By itself, behind a proxy that takes the prefix `/shop` off, with no tokens but bound ones, and clients whose clocks
+//! are good:
+//!
+//! ```
+//! # use portcullis::{ConfigError, JwtLayer, Verifier, jwt::Dpop, store::SharedStore};
+//! # fn layer(verifier: Verifier, store: SharedStore) -> Result<JwtLayer, ConfigError> {
+//! use std::time::Duration;
+//!
+//! let rules = Dpop::required("https://example.com/shop", store)?
+//!     .window(Duration::from_secs(20), Duration::from_secs(2))?;
+//! let layer = JwtLayer::new(verifier).dpop(rules);
+//! # Ok(layer) }
+//! ```
+//!
+//! # What is checked
+//!
+//! The token first, as ever; then everything of RFC 9449 section 4.3, what is cheap before any cryptography: one
+//! `DPoP` header of 4 KiB at most, a compact JWS without `crit`, `typ` `dpop+jwt`, an asymmetric `alg`, a public `jwk`,
+//! `htm`, `htu`, `iat`, `ath`, a `jti` of 1 to 128 bytes; that the key is the token's; its size (RSA 2048 to 4096 bits, P-256,
+//! P-384, P-521, Ed25519); the signature. Only then is the store asked whether the proof was used before. A token may be
+//! remembered as verified; a proof never is.
+//!
+//! # What clients see
+//!
+//! 401 with `DPoP error="invalid_dpop_proof"`, or `error="invalid_token"` for a bound token sent as `Bearer` and an unbound
+//! one sent as `DPoP`, and always with `algs` (RFC 9449 section 7.1). Logs, metrics and audit name the
+//! [fault](crate::ProofFault).
+//!
+//! # Deployment
+//!
+//! * The URL is what clients see, named once; no header of a request can change it. Who serves several names has a layer for
+//!   each. A router that takes a prefix off the path, such as axum's `nest`, belongs inside, or the prefix into the URL.
+//! * `htu` is compared without query and fragment; letter case of host and escapes, and a port that goes without
+//!   saying, do not count (RFC 3986 section 6.2). Paths with `.` or `..` as a segment match nothing.
+//! * Proofs are remembered in the store: with an in-memory one each instance would take a proof once. While the store does
+//!   not answer, bound tokens are 503 and unbound ones go on. A store that was emptied has forgotten the proofs of the last
+//!   minute or two, and so may a replica that took over.
+//! * Clocks of the instances must agree within [half a minute](Dpop::window).
+//! * A request that is repeated needs a new proof, also by a proxy that retries.
+//! * Layers without these rules take a bound token as any other: that is how clients can have bound tokens while not every
+//!   service knows of proofs (RFC 9449 section 7.2). Give them to every layer that takes the same audience.
+//! * The signature says nothing about body, query and headers.
+//! * A proof shows that the key was at hand within the window, not that it is now: there is no `DPoP-Nonce`. Proofs made in
+//!   advance with times to come are as good as the key.
+
+mod evidence;
+mod proof;
+mod url;
+
+pub(super) use evidence::Evidence;
+
+use super::{Algorithm, bearer::Scheme, layer::Found};
+use crate::{
+    clock::UnixTime,
+    error::ConfigError,
+    eventual::Eventual,
+    identity::{Identity, ProofFault},
+    meter,
+    rejection::Reason,
+    store::{Asks, Outcome, SharedStore},
+};
+use http::request::Parts;
+use proof::Expected;
+use std::{sync::Arc, time::Duration};
+use url::PublicUrl;
+
+/// When a sender must prove to have the key of a token, and how. See the [module docs](self).
+///
+/// A clone is a reference count.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Dpop(Arc<Rules>);
+
+#[derive(Clone, Debug)]
+struct Rules {
+    url: PublicUrl,
+    required: bool,
+    back: Duration,
+    ahead: Duration,
+    store: SharedStore,
+}
+
+impl Dpop {
+    /// The signature algorithms of proofs: every one that has no shared secret.
+    pub const ALGORITHMS: [Algorithm; 10] = [
+        Algorithm::ES256,
+        Algorithm::ES384,
+        Algorithm::ES512,
+        Algorithm::EdDSA,
+        Algorithm::PS256,
+        Algorithm::PS384,
+        Algorithm::PS512,
+        Algorithm::RS256,
+        Algorithm::RS384,
+        Algorithm::RS512,
+    ];
+
+    /// Tokens that are bound to a key need a proof; others pass as `Bearer`, as without these rules.
+    ///
+    /// `url` is where clients see the service: `https://` and a name, and a port and the beginning of the path if need be.
+    /// `store` remembers proofs; a [`Portcullis`](crate::Portcullis) asks its own, with everything else, so give both the
+    /// same.
+    ///
+    /// # Errors
+    ///
+    /// When `url` is no absolute `http` or `https` URL, or has a user, a query, a fragment or dots as a segment.
+    pub fn if_bound(url: &str, store: impl Into<SharedStore>) -> Result<Self, ConfigError> {
+        Self::new(url, store.into(), false)
+    }
+
+    /// Every token must be bound to a key and come with a proof. Else as [`if_bound`](Self::if_bound).
+    ///
+    /// # Errors
+    ///
+    /// As [`if_bound`](Self::if_bound).
+    pub fn required(url: &str, store: impl Into<SharedStore>) -> Result<Self, ConfigError> {
+        Self::new(url, store.into(), true)
+    }
+
+    fn new(url: &str, store: SharedStore, required: bool) -> Result<Self, ConfigError> {
+        let (back, ahead) = (Duration::from_secs(60), Duration::from_secs(5));
+        Ok(Self(Arc::new(Rules { url: PublicUrl::parse(url)?, required, back, ahead, store })))
+    }
+
+    /// How old a proof may be, 60 s by default, and how far ahead of this machine's clock, 5 s by default.
+    ///
+    /// Proofs are remembered for both together and half a minute more, in which the clocks of instances may differ.
+    ///
+    /// # Errors
+    ///
+    /// When `back` is not from 1 s to 300 s, or `ahead` over 60 s.
+    pub fn window(self, back: Duration, ahead: Duration) -> Result<Self, ConfigError> {
+        let (least, most) = (Duration::from_secs(1), Duration::from_secs(300));
+        if !(least..=most).contains(&back) || ahead > Duration::from_secs(60) {
+            return Err(ConfigError::new(
+                "a proof may be 1 s to 300 s old, and 60 s ahead at most",
+            ));
+        }
+        let Rules { url, required, store, .. } = Rules::clone(&self.0);
+        Ok(Self(Arc::new(Rules { url, required, back, ahead, store })))
+    }
+}
+
+impl Dpop {
+    pub(super) const SCHEMES: &[Scheme] = &[Scheme::Bearer, Scheme::Dpop];
+
+    /// All of a proof that can be judged without the claims of the token, and without cryptography.
+    pub(super) fn examine(
+        &self,
+        request: &Parts,
+        scheme: Scheme,
+        token: &[u8],
+        now: UnixTime,
+    ) -> Evidence {
+        let Rules { url, back, ahead, required, .. } = &*self.0;
+        let (method, path) = (request.method.as_str(), request.uri.path());
+        let expected = Expected { method, url, path, token, now, back: *back, ahead: *ahead };
+        Evidence::new(scheme, *required, &request.headers, &expected)
+    }
+
+    /// Asks the store whether the proof is used for the first time: for a layer that asks it nothing else.
+    pub(super) fn spend(&self, found: Result<Found, Reason>) -> Eventual<Result<Found, Reason>> {
+        let (identity, proof) = match found {
+            Ok(Found { identity, proof: Some(proof) }) => (identity, proof),
+            found => return Eventual::Ready(found),
+        };
+        self.0.store.admit(Asks::new().take(proof)).map(|answer| match answer {
+            Ok(answer) if answer.outcome == Outcome::Admitted => Ok(identity.into()),
+            Ok(_) => Ok(replayed().into()),
+            Err(_) => Err(Reason::StoreUnavailable),
+        })
+    }
+
+    /// Whether tokens without a proof are refused.
+    pub(super) fn is_required(&self) -> bool {
+        self.0.required
+    }
+}
+
+/// What is found where a proof was used before.
+pub(crate) fn replayed() -> Identity {
+    let fault = ProofFault::Replayed.into();
+    meter::bad_token(fault);
+    Identity::Invalid(fault)
+}
