@@ -35,7 +35,6 @@ impl PublicUrl {
         let Ok(uri) = htu.parse::<Uri>() else { return false };
         Origin::of(&uri).is_some_and(|origin| origin == self.origin)
             && !has_dots(uri.path())
-            && !has_dots(path)
             && characters(uri.path()).eq(characters(&self.prefix).chain(characters(path)))
     }
 }
