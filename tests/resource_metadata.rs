@@ -169,7 +169,7 @@ async fn the_whole_guard_answers_for_it_and_names_it() {
         |guard| guard.jwt(tokens::verifier()).resource_metadata(metadata()),
         |guard| guard.resource_metadata(metadata()).jwt(tokens::verifier()),
     ];
-    for order in orders {
+    for (order, peer) in orders.into_iter().zip([BOB, "192.0.2.3"]) {
         let guard = Portcullis::new(&spy)
             .limit(Limit::per_minute(1).named("one"))
             .security_headers(SecurityHeadersLayer::api());
@@ -181,7 +181,7 @@ async fn the_whole_guard_answers_for_it_and_names_it() {
         }
         assert_eq!(spy.asked(), 0, "no limit is used up");
         assert_eq!(send(&service, ask(Method::POST, PATH)).await.slug(), "method-not-allowed");
-        let told = send(&service, from(BOB, &[])).await;
+        let told = send(&service, from(peer, &[])).await;
         assert_eq!(told.status, 401);
         assert_eq!(told.header("www-authenticate"), named);
         assert_eq!(spy.asked(), 1);

@@ -50,7 +50,7 @@ impl Party {
             _ => PKey::from_rsa(Rsa::generate(2048).unwrap()).unwrap(),
         };
         let pem = key.private_key_to_pem_pkcs8().unwrap();
-        let jwks = Issuer::from_pem("idp", "api", pem, algorithm).unwrap().jwks().to_owned();
+        let jwks = Issuer::from_pem("idp", "api", pem, algorithm).unwrap().jwks().to_string();
         let jwk = serde_json::from_str::<Value>(&jwks).unwrap()["keys"][0].take();
         let kid = jwk["kid"].as_str().unwrap().to_owned();
         let issuer = TrustedIssuer::new("idp", Keys::jwks(&jwks).unwrap()).audience("api");
