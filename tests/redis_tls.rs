@@ -1,6 +1,10 @@
 //! Redis over TLS and with users: who is trusted, and the one clear error for everything else.
 #![cfg(all(feature = "redis", feature = "jwt", feature = "test-util"))]
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test that cannot go on should panic; waits are bounded by the machine's clock"
+)]
 
 #[path = "support/redis.rs"]
 mod redis;
@@ -15,7 +19,10 @@ use portcullis::{
 };
 use redis_groups::{Cluster, Sentinels};
 use redis_tls::{Authority, TlsServer};
-use std::{path::Path, time::Duration};
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 
 const PASSWORD: &str = "hunter2-%40:/correct";
 
@@ -132,7 +139,7 @@ async fn sentinels_and_what_they_guard_are_asked_encrypted_and_with_the_password
     let wrong = open(&url("rediss").replace("s3cret", "hunter2")).ca(&authority.pem()).unwrap();
     assert_eq!(fault(&wrong).await, refused);
     group.master.kill();
-    let start = std::time::Instant::now();
+    let start = Instant::now();
     while !admits(&store).await {
         assert!(start.elapsed() < Duration::from_secs(60), "it does not find the new master");
         tokio::time::sleep(Duration::from_millis(20)).await;
