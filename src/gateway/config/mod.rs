@@ -8,6 +8,7 @@ mod listen;
 mod otp;
 mod routes;
 mod sections;
+mod senders;
 mod signing;
 mod store;
 mod text;
