@@ -113,7 +113,7 @@ async fn what_is_not_written_is_the_default_of_the_profile() {
 
 #[tokio::test]
 async fn requirement_4_profiles_differ_in_what_is_not_written() {
-    // A login outside `dev` has no sender yet, so the profile is looked at where it is refused last.
+    // Codes are not printed outside `dev`; which senders there are is shown elsewhere.
     let folder = Folder::new();
     for profile in ["standard", "banking"] {
         let text = format!("profile = \"{profile}\"\n{}", served(&login("", "")));

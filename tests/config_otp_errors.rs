@@ -30,7 +30,10 @@ fn unknown_keys_of_a_login_are_named_with_the_nearest_known_one() {
         (dev("[opt]\nsender = \"log\""), "line 2: unknown key `opt`; did you mean `otp`?"),
         (dev("[otp]\napp = \"Acme\""), "missing field `sender`"),
         (dev("[otp]\nsender = \"log\""), "missing field `app`"),
-        (dev("[otp]\nsender = \"carrier-pigeon\"\napp = \"Acme\""), "expected `log`"),
+        (
+            dev("[otp]\nsender = \"carrier-pigeon\"\napp = \"Acme\""),
+            "expected one of `twilio`, `msg91`, `http`, `log`",
+        ),
     ]);
 }
 

@@ -25,7 +25,7 @@ fn what_is_shown_can_be_started() {
     let folder = Folder::new();
     let env = EnvFile::load(folder.0.join(".env")).unwrap();
     let shown = configurations();
-    assert_eq!(shown.len(), 3, "the smallest, the whole one and the login");
+    assert_eq!(shown.len(), 4, "the smallest, the whole one, the login and one that sends");
     assert_eq!(shown[0].lines().count(), 5, "{}", shown[0]);
     for text in shown.iter().flat_map(|text| [text.clone(), uncommented(text)]) {
         fs::write(folder.0.join("portcullis.toml"), &text).unwrap();
@@ -70,7 +70,7 @@ impl Folder {
         let env = "OTP_PEPPER=V0r9xTz3JmB2nKc5LdY8sHf1GaPuE4iO\n\
                    STORE_PEPPER=Hf1GaPuE4iOV0r9xTz3JmB2nKc5LdY8s\n\
                    JWT_REFRESH_SECRET=q7Vw0r9xTz3JmB2nKc5LdY8sHf1GaPuE\nREVIEW_CODE=407193\n\
-                   REDIS_PASSWORD=LdY8sHf1GaPuE4iOV0r9xTz3\n";
+                   TWILIO_AUTH_TOKEN=8sHf1GaPuE4iOV0r9xTz3\nREDIS_PASSWORD=LdY8sHf1GaPuE4iOV0r9xTz3\n";
         fs::write(path.join(".env"), env).unwrap();
         #[cfg(unix)]
         fs::set_permissions(path.join(".env"), PermissionsExt::from_mode(0o600)).unwrap();

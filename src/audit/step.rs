@@ -10,6 +10,9 @@ pub enum Step {
     CodeSent,
     /// The provider did not take the message, or it is not known whether it did. Of the phone.
     CodeNotSent,
+    /// The provider refuses us: credentials or configuration are wrong, and no code leaves until somebody looks. Of the
+    /// phone.
+    SenderRefused,
     /// A code was right. Of the phone.
     CodeRight,
     /// A code was wrong. Of the phone.
@@ -32,11 +35,12 @@ pub enum Step {
 
 impl Step {
     /// One of each.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::CodeRequested,
         Self::CodeResent,
         Self::CodeSent,
         Self::CodeNotSent,
+        Self::SenderRefused,
         Self::CodeRight,
         Self::CodeWrong,
         Self::DeviceMismatch,
@@ -55,6 +59,7 @@ impl Step {
             Self::CodeResent => "code-resent",
             Self::CodeSent => "code-sent",
             Self::CodeNotSent => "code-not-sent",
+            Self::SenderRefused => "sender-refused",
             Self::CodeRight => "code-right",
             Self::CodeWrong => "code-wrong",
             Self::DeviceMismatch => "device-mismatch",
@@ -70,6 +75,9 @@ impl Step {
     /// Whether somebody should look at it.
     #[cfg(feature = "tracing")]
     pub(super) const fn is_alarming(self) -> bool {
-        matches!(self, Self::CodeNotSent | Self::DeviceMismatch | Self::RefreshReused)
+        matches!(
+            self,
+            Self::CodeNotSent | Self::SenderRefused | Self::DeviceMismatch | Self::RefreshReused
+        )
     }
 }

@@ -44,7 +44,8 @@
 //! | `portcullis_memory_lost_total` | counter | none | Strikes and blocks for which the memory store had no room. | any |
 //! | `portcullis_proxy_faults_total` | counter | `fault` | `untrusted-proxy` or `proxy-silent`: all clients may count as one. Told once for each `Clients`. | any |
 //!
-//! The outcomes of messages are steps of logins, too: `code-sent` and `code-not-sent`.
+//! The outcomes of messages are steps of logins, too: `code-sent`, `code-not-sent` and `sender-refused`, which says
+//! that credentials or configuration are wrong: alert on any.
 //!
 //! # Labels
 //!

@@ -4,6 +4,7 @@ use super::{
     courier::{self, OnOutcome},
     login::Inner,
     number,
+    sender::SendError,
     windows::Windows,
 };
 use crate::{
@@ -158,7 +159,11 @@ impl OtpBuilder {
 /// Tells how messages ended.
 fn outcomes(sink: Option<Arc<dyn Sink>>) -> OnOutcome {
     Box::new(move |_, sent, outcome| {
-        let step = if outcome.is_ok() { Step::CodeSent } else { Step::CodeNotSent };
+        let step = match outcome {
+            Ok(()) => Step::CodeSent,
+            Err(SendError::Misconfigured) => Step::SenderRefused,
+            Err(_) => Step::CodeNotSent,
+        };
         let act = Act::Login { step, key: sent.phone, attempt: None };
         audit::record(sink.as_deref(), Event::new(act));
     })

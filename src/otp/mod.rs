@@ -100,6 +100,9 @@ mod courier;
 mod cross_site;
 mod device;
 mod dispatch;
+#[cfg(all(feature = "sms", feature = "test-util"))]
+#[cfg_attr(docsrs, doc(cfg(all(feature = "sms", feature = "test-util"))))]
+pub mod fake;
 mod login;
 pub mod message;
 mod number;

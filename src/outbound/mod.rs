@@ -8,7 +8,9 @@ mod connector;
 mod error;
 mod place;
 
-pub(crate) use self::{connector::check_ca, error::OutboundError, place::Place};
+#[cfg(feature = "jwks")]
+pub(crate) use self::connector::check_ca;
+pub(crate) use self::{error::OutboundError, place::Place};
 
 use self::connector::Connector;
 use crate::error::ConfigError;
@@ -117,9 +119,9 @@ impl fmt::Debug for Outbound {
 
 #[cfg(test)]
 #[path = "../../tests/support"]
-mod support {
+pub(crate) mod support {
     pub(super) mod authority;
-    pub(super) mod origin;
+    pub(crate) mod origin;
 }
 
 #[cfg(test)]

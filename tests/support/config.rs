@@ -29,7 +29,7 @@ impl Folder {
         let path = env::temp_dir().join(format!("portcullis-config-{}-{count}", process::id()));
         fs::create_dir_all(&path).unwrap();
         let ed25519 = PKey::generate_ed25519().unwrap();
-        let files: [(&str, Vec<u8>); 21] = [
+        let files: [(&str, Vec<u8>); 24] = [
             ("good.secret", b"V0r9xTz3JmB2nKc5LdY8sHf1GaPuE4iO\n".into()),
             ("short.secret", b"hunter2-short".into()),
             ("weak.secret", b"secret-hunter2-secret-hunter2-secret".into()),
@@ -57,6 +57,9 @@ impl Folder {
             ("five", b"40719\n".into()),
             ("letters", b"hunter2\n".into()),
             ("pattern", b"123456\n".into()),
+            ("twilio.token", b"fake-twilio-auth-token\n".into()),
+            ("twilio.secret", b"fake-twilio-api-secret\n".into()),
+            ("msg91.authkey", b"fakeMsg91Authkey1\n".into()),
         ];
         for (name, content) in files {
             fs::write(path.join(name), content).unwrap();

@@ -9,6 +9,7 @@ mod otp;
 mod resource;
 mod routes;
 mod sections;
+mod senders;
 mod signing;
 mod store;
 mod text;

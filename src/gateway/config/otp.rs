@@ -3,15 +3,13 @@
 use super::{
     keys::{SecretRef, Sources},
     sections::{DurationText, WindowText},
+    senders::{HttpSection, Msg91Section, SenderName, Senders, TwilioSection},
     token::TokenSection,
 };
 use crate::{
     clock::{Clock, SystemClock, UnixTime},
     error::ConfigError,
-    otp::{
-        Code, CodeSender, Origins, Purpose, Secrets, Settings, TestNumbers, Texts,
-        sender::LogSender,
-    },
+    otp::{Code, CodeSender, Origins, Purpose, Secrets, Settings, TestNumbers, Texts},
     phone::Phone,
     profile::Profile,
     token::Cookies,
@@ -23,7 +21,10 @@ use toml::value::Datetime;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct OtpSection {
-    sender: Sender,
+    sender: SenderName,
+    twilio: Option<TwilioSection>,
+    msg91: Option<Msg91Section>,
+    http: Option<HttpSection>,
     app: String,
     host: Option<String>,
     app_hash: Option<String>,
@@ -49,14 +50,6 @@ pub(super) struct OtpSection {
     block: Option<DurationText>,
     #[serde(default)]
     test_number: Vec<TestNumberSection>,
-}
-
-/// Where messages go.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum Sender {
-    /// To the standard output.
-    Log,
 }
 
 #[derive(Debug, Deserialize)]
@@ -107,9 +100,14 @@ impl OtpSection {
             secrets: self.secrets(token, profile, sources)?,
             texts: self.texts().map_err(at("[otp]"))?,
             test_numbers: self.test_numbers(&settings, sources)?,
-            sender: self.sender(profile).map_err(at("[otp]"))?,
+            sender: self.senders().build(self.sender, profile, sources)?,
             settings,
         })
+    }
+
+    fn senders(&self) -> Senders<'_> {
+        let Self { twilio, msg91, http, .. } = self;
+        Senders { twilio: twilio.as_ref(), msg91: msg91.as_ref(), http: http.as_ref() }
     }
 
     fn settings(&self, profile: Profile) -> Result<Settings, ConfigError> {
@@ -247,17 +245,6 @@ impl OtpSection {
         let now = SystemClock::new().wall();
         let checked = numbers.check(settings.profile(), settings.code_length(), now);
         checked.map(|()| numbers).map_err(at("[otp]"))
-    }
-
-    fn sender(&self, profile: Profile) -> Result<Arc<dyn CodeSender>, ConfigError> {
-        match self.sender {
-            Sender::Log if profile == Profile::Dev => Ok(Arc::new(LogSender::stdout())),
-            Sender::Log => Err(ConfigError::new(format!(
-                "sender: \"log\" prints codes for whoever reads the output: it is for profile \"dev\", not for \
-                 \"{}\"",
-                profile.name()
-            ))),
-        }
     }
 }
 

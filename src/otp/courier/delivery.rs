@@ -51,7 +51,7 @@ impl Delivery {
         let sending = AssertUnwindSafe(sending).catch_unwind();
         let outcome = sending.await.unwrap_or(Err(SendError::Unknown));
         self.times.of(outcome).record(&since);
-        let failed = outcome == Err(SendError::NotSent);
+        let failed = outcome.is_err_and(SendError::is_given_back);
         self.last_failed.store(failed, Ordering::Relaxed);
         if failed {
             // A store that does not answer now counts a send too many, which is the safe side.
@@ -73,8 +73,8 @@ impl SendTimes {
     fn of(&self, outcome: Result<(), SendError>) -> &Times {
         match outcome {
             Ok(()) => &self.sent,
-            Err(SendError::NotSent) => &self.not_sent,
             Err(SendError::Unknown) => &self.unknown,
+            Err(_) => &self.not_sent,
         }
     }
 }
@@ -124,6 +124,10 @@ pub(super) mod tests {
                     "0" => Ok(()),
                     "1" => Err(SendError::NotSent),
                     "2" => Err(SendError::Unknown),
+                    "5" => Err(SendError::Recipient),
+                    "6" => Err(SendError::Blocked),
+                    "7" => Err(SendError::RateLimited { retry_after: None }),
+                    "8" => Err(SendError::Misconfigured),
                     _ => panic!("a sender with another bug"),
                 }
             })
@@ -145,15 +149,29 @@ pub(super) mod tests {
             times: SendTimes::new(),
         });
         let feigned = |number| Parcel { message: None, ..parcel(number) };
-        for number in 0..=4 {
+        for number in 0..=8 {
             Arc::clone(&delivery).deliver(parcel(number)).await;
             Arc::clone(&delivery).deliver(feigned(number + 10)).await;
         }
-        assert_eq!(*returned.0.lock().unwrap(), [1, 11], "what is feigned ends as the last did");
+        assert_eq!(
+            *returned.0.lock().unwrap(),
+            [1, 11, 7, 17, 8, 18],
+            "what is feigned ends as the last did"
+        );
         let unknown = Err(SendError::Unknown);
         assert_eq!(
             *told.lock().unwrap(),
-            [(0, Ok(())), (1, Err(SendError::NotSent)), (2, unknown), (3, unknown), (4, unknown)]
+            [
+                (0, Ok(())),
+                (1, Err(SendError::NotSent)),
+                (2, unknown),
+                (3, unknown),
+                (4, unknown),
+                (5, Err(SendError::Recipient)),
+                (6, Err(SendError::Blocked)),
+                (7, Err(SendError::RateLimited { retry_after: None })),
+                (8, Err(SendError::Misconfigured)),
+            ]
         );
     }
 }

@@ -1,6 +1,10 @@
 mod decoy;
+#[cfg(feature = "sms")]
+mod mac_key;
 mod seal;
 
+#[cfg(feature = "sms")]
+pub(super) use mac_key::MacKey;
 pub use seal::Sealed;
 
 use super::{

@@ -1,12 +1,44 @@
 //! How a code gets to its phone.
+//!
+//! With the feature `sms`: `Twilio`, `Msg91`, and `Hook`, which asks a server of yours. [`LogSender`] is for a developer's
+//! machine. One of your own is a [`CodeSender`].
+//!
+//! | What happened | [`SendError`] | Counts for the phone | Another provider |
+//! |---|---|---|---|
+//! | no connection, or refused without a better reason | `NotSent` | no | yes |
+//! | no such number, or none that takes messages | `Recipient` | yes | no |
+//! | unsubscribed, a region that is off, fraud | `Blocked` | yes | no |
+//! | 429 | `RateLimited` | no | yes |
+//! | credentials or settings are wrong | `Misconfigured`, told as the step `sender-refused` | no | yes |
+//! | no whole answer, 5xx, an answer that cannot be read | `Unknown` | yes | no, it could be a second message |
 
+#[cfg(feature = "sms")]
+mod api_secret;
+#[cfg(feature = "sms")]
+mod error_table;
+#[cfg(feature = "sms")]
+mod exchange;
+#[cfg(feature = "sms")]
+mod hook;
 mod log;
+#[cfg(feature = "sms")]
+mod msg91;
+#[cfg(feature = "sms")]
+mod twilio;
 
+#[cfg(feature = "sms")]
+#[cfg_attr(docsrs, doc(cfg(feature = "sms")))]
+pub use self::{
+    api_secret::ApiSecret,
+    hook::{Hook, HookKeys, SIGNATURE},
+    msg91::Msg91,
+    twilio::{Twilio, TwilioFrom, TwilioKey},
+};
 pub use log::LogSender;
 
 use super::{Code, Purpose};
 use crate::{eventual::BoxFuture, phone::Phone};
-use std::fmt;
+use std::{fmt, time::Duration};
 use zeroize::Zeroizing;
 
 /// Sends messages with codes.
@@ -44,10 +76,31 @@ pub struct Message {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum SendError {
-    /// Certainly nothing left: the send is given back and counts no more.
+    /// Certainly nothing left, and another provider may do better. The send is given back and counts no more.
     NotSent,
-    /// Something may have left: the send counts.
+    /// Something may have left: the send counts, and is never repeated.
     Unknown,
+    /// The number does not exist or takes no messages. Nothing left; the send counts, as whoever tries numbers must not
+    /// try any number of them.
+    Recipient,
+    /// The owner unsubscribed, or the provider sends nothing there: a region that is off, a suspicion of fraud. Nothing left,
+    /// nobody else should send it, and the send counts.
+    Blocked,
+    /// The provider wants to be left alone. Nothing left, and the send is given back.
+    RateLimited {
+        /// For how long, if it says so.
+        retry_after: Option<Duration>,
+    },
+    /// Credentials or settings are wrong: no message leaves until somebody looks. The send is given back.
+    Misconfigured,
+}
+
+impl SendError {
+    /// Whether certainly nothing left and it was not for the number: such a send counts for no window, and another provider
+    /// may try.
+    pub const fn is_given_back(self) -> bool {
+        matches!(self, Self::NotSent | Self::RateLimited { .. } | Self::Misconfigured)
+    }
 }
 
 /// Shows neither text nor code.

@@ -1,0 +1,216 @@
+//! The sections `[otp.twilio]`, `[otp.msg91]` and `[otp.http]`: who sends messages.
+
+use super::{
+    keys::{SecretRef, Sources},
+    sections::DurationText,
+};
+use crate::{
+    error::ConfigError,
+    otp::{
+        CodeSender,
+        sender::{ApiSecret, Hook, HookKeys, LogSender, Msg91, Twilio, TwilioFrom, TwilioKey},
+    },
+    profile::Profile,
+};
+use serde::Deserialize;
+use std::sync::Arc;
+
+/// Where messages go.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum SenderName {
+    Twilio,
+    Msg91,
+    /// To a server of the user's own.
+    Http,
+    /// To the standard output.
+    Log,
+}
+
+/// The sections of all senders.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Senders<'a> {
+    pub(super) twilio: Option<&'a TwilioSection>,
+    pub(super) msg91: Option<&'a Msg91Section>,
+    pub(super) http: Option<&'a HttpSection>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TwilioSection {
+    account_sid: String,
+    auth_token: Option<SecretRef>,
+    api_key: Option<String>,
+    api_secret: Option<SecretRef>,
+    from: Option<String>,
+    messaging_service_sid: Option<String>,
+    status_callback: Option<String>,
+    base_url: Option<String>,
+    timeout: Option<DurationText>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Msg91Section {
+    authkey: SecretRef,
+    template_id: String,
+    variable: Option<String>,
+    base_url: Option<String>,
+    timeout: Option<DurationText>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct HttpSection {
+    url: String,
+    secret: SecretRef,
+    #[serde(default)]
+    retiring: Vec<SecretRef>,
+    timeout: Option<DurationText>,
+}
+
+impl Senders<'_> {
+    /// The sender of this name.
+    pub(super) fn build(
+        self,
+        name: SenderName,
+        profile: Profile,
+        sources: Sources<'_>,
+    ) -> Result<Arc<dyn CodeSender>, ConfigError> {
+        self.refuse_idle(name)?;
+        match name {
+            SenderName::Log if profile == Profile::Dev => Ok(Arc::new(LogSender::stdout())),
+            SenderName::Log => Err(ConfigError::new(format!(
+                "[otp]: sender: \"log\" prints codes for whoever reads the output: it is for profile \"dev\", not for \
+                 \"{}\"",
+                profile.name()
+            ))),
+            SenderName::Twilio => {
+                let section = self.twilio.ok_or_else(|| {
+                    missing(
+                        "twilio",
+                        "account_sid, auth_token and from, like from = \"+12025550123\"",
+                    )
+                })?;
+                section.build(sources).map_err(at("[otp.twilio]"))
+            }
+            SenderName::Msg91 => {
+                let section =
+                    self.msg91.ok_or_else(|| missing("msg91", "authkey and template_id"))?;
+                section.build(sources).map_err(at("[otp.msg91]"))
+            }
+            SenderName::Http => {
+                let section = self.http.ok_or_else(|| missing("http", "url and secret"))?;
+                section.build(sources).map_err(at("[otp.http]"))
+            }
+        }
+    }
+
+    /// A section that does nothing is a mistake in the name of the sender.
+    fn refuse_idle(self, name: SenderName) -> Result<(), ConfigError> {
+        for (section, there, of) in [
+            ("twilio", self.twilio.is_some(), SenderName::Twilio),
+            ("msg91", self.msg91.is_some(), SenderName::Msg91),
+            ("http", self.http.is_some(), SenderName::Http),
+        ] {
+            if there && of != name {
+                return Err(ConfigError::new(format!(
+                    "[otp.{section}] is not used: write sender = \"{section}\", or leave the section out"
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl TwilioSection {
+    fn build(&self, sources: Sources<'_>) -> Result<Arc<dyn CodeSender>, ConfigError> {
+        let key = match (&self.auth_token, &self.api_key, &self.api_secret) {
+            (Some(token), None, None) => {
+                TwilioKey::auth_token(secret(token, sources).map_err(at("auth_token"))?)
+            }
+            (None, Some(key), Some(text)) => {
+                let secret = secret(text, sources).map_err(at("api_secret"))?;
+                TwilioKey::api_key(key, secret).map_err(at("api_key"))?
+            }
+            (None, None, None) => {
+                return Err(ConfigError::new(
+                    "auth_token: it is missing, like auth_token = \"env:TWILIO_AUTH_TOKEN\"; or api_key and api_secret",
+                ));
+            }
+            (None, ..) => {
+                return Err(ConfigError::new("api_key and api_secret belong together"));
+            }
+            (Some(_), ..) => {
+                return Err(ConfigError::new(
+                    "either auth_token, or api_key and api_secret, which can be withdrawn alone",
+                ));
+            }
+        };
+        let from = match (&self.from, &self.messaging_service_sid) {
+            (Some(from), None) => TwilioFrom::sender(from).map_err(at("from"))?,
+            (None, Some(service)) => {
+                TwilioFrom::messaging_service(service).map_err(at("messaging_service_sid"))?
+            }
+            _ => return Err(ConfigError::new("exactly one of from and messaging_service_sid")),
+        };
+        let mut twilio = Twilio::new(&self.account_sid, key, from).map_err(at("account_sid"))?;
+        if let Some(url) = &self.status_callback {
+            twilio = twilio.status_callback(url).map_err(at("status_callback"))?;
+        }
+        if let Some(url) = &self.base_url {
+            twilio = twilio.base_url(url).map_err(at("base_url"))?;
+        }
+        if let Some(DurationText(time)) = self.timeout {
+            twilio = twilio.timeout(time).map_err(at("timeout"))?;
+        }
+        Ok(Arc::new(twilio))
+    }
+}
+
+impl Msg91Section {
+    fn build(&self, sources: Sources<'_>) -> Result<Arc<dyn CodeSender>, ConfigError> {
+        let authkey = secret(&self.authkey, sources).map_err(at("authkey"))?;
+        let mut msg91 = Msg91::new(authkey, &self.template_id).map_err(at("template_id"))?;
+        if let Some(name) = &self.variable {
+            msg91 = msg91.variable(name).map_err(at("variable"))?;
+        }
+        if let Some(url) = &self.base_url {
+            msg91 = msg91.base_url(url).map_err(at("base_url"))?;
+        }
+        if let Some(DurationText(time)) = self.timeout {
+            msg91 = msg91.timeout(time).map_err(at("timeout"))?;
+        }
+        Ok(Arc::new(msg91))
+    }
+}
+
+impl HttpSection {
+    fn build(&self, sources: Sources<'_>) -> Result<Arc<dyn CodeSender>, ConfigError> {
+        let secret = self.secret.strong(sources).map_err(at("secret"))?;
+        let mut keys = HookKeys::new(secret).map_err(at("secret"))?;
+        for retiring in &self.retiring {
+            let secret = retiring.strong(sources).map_err(at("retiring"))?;
+            keys = keys.and(secret).map_err(at("retiring"))?;
+        }
+        let mut hook = Hook::new(&self.url, keys).map_err(at("url"))?;
+        if let Some(DurationText(time)) = self.timeout {
+            hook = hook.timeout(time).map_err(at("timeout"))?;
+        }
+        Ok(Arc::new(hook))
+    }
+}
+
+fn secret(reference: &SecretRef, sources: Sources<'_>) -> Result<ApiSecret, ConfigError> {
+    ApiSecret::new(reference.read(sources)?).map_err(|error| error.within(reference))
+}
+
+fn missing(section: &'static str, keys: &'static str) -> ConfigError {
+    ConfigError::new(format!(
+        "[otp]: sender = \"{section}\" needs a section [otp.{section}] with {keys}"
+    ))
+}
+
+fn at(place: &'static str) -> impl FnOnce(ConfigError) -> ConfigError {
+    move |error| error.within(place)
+}

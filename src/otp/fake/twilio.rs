@@ -1,0 +1,81 @@
+use super::{FakeServer, Received, Reply};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use serde_json::json;
+use std::{io, ops::Deref};
+
+/// A fake of Twilio's Messages API.
+///
+/// It wants the credentials that are its constants, and the fields that Twilio wants: without them it answers what Twilio
+/// would. What else it can do is [`FakeServer`]'s.
+#[derive(Debug)]
+pub struct FakeTwilio(FakeServer);
+
+impl FakeTwilio {
+    /// The SID of the one account.
+    pub const ACCOUNT: &str = "AC00112233445566778899aabbccddeeff";
+    /// Its auth token.
+    pub const AUTH_TOKEN: &str = "fake-twilio-auth-token";
+    /// The SID of an API key.
+    pub const API_KEY: &str = "SK00112233445566778899aabbccddeeff";
+    /// Its secret.
+    pub const API_SECRET: &str = "fake-twilio-api-secret";
+
+    /// Starts a server.
+    ///
+    /// # Errors
+    ///
+    /// When there is no free port.
+    pub fn start() -> io::Result<Self> {
+        FakeServer::start(usual).map(Self)
+    }
+
+    /// An error as Twilio answers it: a status such as 400 and a code such as 21610.
+    pub fn error(status: u16, code: u32) -> Reply {
+        let (status, body) = problem(status, code);
+        Reply::Answer { status, body }
+    }
+}
+
+impl Deref for FakeTwilio {
+    type Target = FakeServer;
+
+    fn deref(&self) -> &FakeServer {
+        &self.0
+    }
+}
+
+fn usual(request: &Received) -> (u16, String) {
+    let path = format!("/2010-04-01/Accounts/{}/Messages.json", FakeTwilio::ACCOUNT);
+    let pairs = [
+        (FakeTwilio::ACCOUNT, FakeTwilio::AUTH_TOKEN),
+        (FakeTwilio::API_KEY, FakeTwilio::API_SECRET),
+    ];
+    let is_known = pairs.iter().any(|(user, secret)| {
+        let basic = STANDARD.encode(format!("{user}:{secret}"));
+        request.header("authorization") == Some(&format!("Basic {basic}"))
+    });
+    let has = |name| request.field(name).is_some_and(|value| !value.is_empty());
+    match request {
+        _ if request.method != "POST" || request.path != path => problem(404, 20404),
+        _ if !is_known => problem(401, 20003),
+        _ if !has("To") => problem(400, 21604),
+        _ if !has("From") && !has("MessagingServiceSid") => problem(400, 21603),
+        _ if !has("Body") => problem(400, 21602),
+        _ => {
+            let message = json!({
+                "sid": "SM00112233445566778899aabbccddeeff",
+                "status": "queued",
+                "error_code": null,
+                "num_segments": "1",
+                "to": request.field("To"),
+            });
+            (201, message.to_string())
+        }
+    }
+}
+
+fn problem(status: u16, code: u32) -> (u16, String) {
+    let more_info = format!("https://www.twilio.com/docs/errors/{code}");
+    let body = json!({ "code": code, "message": "fake", "more_info": more_info, "status": status });
+    (status, body.to_string())
+}

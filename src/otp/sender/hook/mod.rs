@@ -1,0 +1,127 @@
+mod keys;
+
+pub use keys::{HookKeys, SIGNATURE};
+
+use super::{
+    CodeSender, Message, SendError,
+    exchange::{Exchange, by_status},
+};
+use crate::{error::ConfigError, eventual::BoxFuture};
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Request, StatusCode, header};
+use serde::Serialize;
+use std::{fmt, time::Duration};
+use zeroize::Zeroizing;
+
+/// Asks a server of yours to send: for providers that this crate does not know, and for numbers that need several.
+///
+/// It posts JSON to your URL, signed as [`HookKeys`] says:
+///
+/// ```json
+/// {
+///   "to": "+919876543210",
+///   "text": "123456 is your Acme code. Do not share it.",
+///   "code": "123456",
+///   "purpose": "login",
+///   "language": "en"
+/// }
+/// ```
+///
+/// | Answer | What it says |
+/// |---|---|
+/// | 200 to 299 | It is on its way |
+/// | 410 | The owner unsubscribed, or nothing may be sent there |
+/// | 422 | There is no such number |
+/// | 429, with `Retry-After` in seconds | Not now, and nothing more until then |
+/// | 401, 403, 404, 405, a redirect | Credentials or settings are wrong |
+/// | any other of 400 to 499 | It was certainly not sent |
+/// | all else, or none in time | It may have been sent: it counts and is not repeated |
+///
+/// ```no_run
+/// use portcullis::otp::sender::{Hook, HookKeys};
+///
+/// # fn sender(secret: &[u8], old: &[u8]) -> Result<Hook, portcullis::ConfigError> {
+/// Hook::new("https://sms.acme.example/send", HookKeys::new(secret)?.and(old)?)
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Hook {
+    exchange: Exchange,
+    keys: HookKeys,
+}
+
+impl Hook {
+    /// A sender that asks `url`.
+    ///
+    /// # Errors
+    ///
+    /// When it is not an `https` URL, or an `http` one on this machine, and when the authorities of the system cannot be
+    /// read.
+    pub fn new(url: &str, keys: HookKeys) -> Result<Self, ConfigError> {
+        Ok(Self { exchange: Exchange::new(url)?, keys })
+    }
+
+    /// Gives up after this time, 10 seconds by default. What was not answered then may have left.
+    ///
+    /// # Errors
+    ///
+    /// When it is not 100 ms to 60 s.
+    pub fn timeout(mut self, time: Duration) -> Result<Self, ConfigError> {
+        self.exchange = self.exchange.timeout(time)?;
+        Ok(self)
+    }
+
+    fn request(&self, message: &Message) -> Option<Request<Bytes>> {
+        let call = Call {
+            to: message.to.as_e164(),
+            text: &message.text,
+            code: message.code.as_digits(),
+            purpose: message.purpose.name(),
+            language: &message.language,
+        };
+        // Room for all of it at once: growing would leave copies of the code behind.
+        let room = 6 * message.text.len() + 512;
+        let mut body = Zeroizing::new(Vec::with_capacity(room));
+        serde_json::to_writer(&mut *body, &call).ok()?;
+        let signature = self.keys.sign(self.exchange.now(), &body)?;
+        let mut request = Request::new(Bytes::from_owner(body));
+        let json = HeaderValue::from_static("application/json");
+        request.headers_mut().insert(header::CONTENT_TYPE, json);
+        let name = HeaderName::from_static(SIGNATURE);
+        request.headers_mut().insert(name, signature.parse().ok()?);
+        Some(request)
+    }
+}
+
+impl CodeSender for Hook {
+    fn send(&self, message: Message) -> BoxFuture<'static, Result<(), SendError>> {
+        match self.request(&message) {
+            Some(request) => Box::pin(self.exchange.clone().post(request, read)),
+            None => Box::pin(async { Err(SendError::NotSent) }),
+        }
+    }
+}
+
+impl fmt::Debug for Hook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Hook").field(&self.exchange).finish()
+    }
+}
+
+#[derive(Serialize)]
+struct Call<'a> {
+    to: &'a str,
+    text: &'a str,
+    code: &'a str,
+    purpose: &'a str,
+    language: &'a str,
+}
+
+fn read(status: StatusCode, _: &[u8]) -> Result<(), SendError> {
+    match status {
+        status if status.is_success() => Ok(()),
+        StatusCode::GONE => Err(SendError::Blocked),
+        StatusCode::UNPROCESSABLE_ENTITY => Err(SendError::Recipient),
+        status => Err(by_status(status)),
+    }
+}

@@ -1,0 +1,278 @@
+use super::{
+    ApiSecret, CodeSender, Message, SendError,
+    error_table::ErrorTable,
+    exchange::{Exchange, by_status},
+};
+use crate::{error::ConfigError, eventual::BoxFuture, outbound::Place, phone::Phone};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+use form_urlencoded::byte_serialize;
+use http::{HeaderValue, Request, StatusCode, header};
+use serde::Deserialize;
+use serde_json::Value;
+use std::{fmt, time::Duration};
+use zeroize::Zeroizing;
+
+/// Sends by Twilio's Messages API, `POST /2010-04-01/Accounts/{sid}/Messages.json`.
+///
+/// ```no_run
+/// use portcullis::otp::sender::{ApiSecret, Twilio, TwilioFrom, TwilioKey};
+///
+/// # fn sender(token: &str) -> Result<Twilio, portcullis::ConfigError> {
+/// let account = "AC00112233445566778899aabbccddeeff";
+/// let key = TwilioKey::auth_token(ApiSecret::new(token)?);
+/// Twilio::new(account, key, TwilioFrom::sender("+12025550123")?)
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Twilio {
+    exchange: Exchange,
+    path: Box<str>,
+    authorization: HeaderValue,
+    from: TwilioFrom,
+    status_callback: Option<Box<str>>,
+    errors: ErrorTable,
+}
+
+/// Who asks Twilio: the account itself, or an API key of it, which can be withdrawn alone.
+#[derive(Clone, Debug)]
+pub struct TwilioKey {
+    user: Option<Box<str>>,
+    secret: ApiSecret,
+}
+
+/// Whom messages come from.
+#[derive(Clone)]
+pub struct TwilioFrom {
+    field: &'static str,
+    value: Box<str>,
+}
+
+const BASE: &str = "https://api.twilio.com";
+
+/// <https://www.twilio.com/docs/api/errors>.
+const ERRORS: &[(&str, SendError)] = &[
+    ("20003", SendError::Misconfigured),
+    ("20404", SendError::Misconfigured),
+    ("20429", SendError::RateLimited { retry_after: None }),
+    ("21211", SendError::Recipient),
+    ("21408", SendError::Blocked),
+    ("21602", SendError::Misconfigured),
+    ("21603", SendError::Misconfigured),
+    ("21604", SendError::Misconfigured),
+    ("21605", SendError::Misconfigured),
+    ("21606", SendError::Misconfigured),
+    ("21607", SendError::Misconfigured),
+    ("21608", SendError::Misconfigured),
+    ("21609", SendError::Misconfigured),
+    ("21610", SendError::Blocked),
+    ("21611", SendError::RateLimited { retry_after: None }),
+    ("21612", SendError::Recipient),
+    ("21614", SendError::Recipient),
+    ("21617", SendError::Misconfigured),
+    ("21635", SendError::Recipient),
+    ("30006", SendError::Recipient),
+    ("30450", SendError::Blocked),
+    ("60410", SendError::Blocked),
+    ("60605", SendError::Blocked),
+    ("572005", SendError::Misconfigured),
+];
+
+impl Twilio {
+    /// A sender for the account with this SID.
+    ///
+    /// # Errors
+    ///
+    /// When the SID is not `AC` and 32 hexadecimal digits, or the authorities of the system cannot be read.
+    pub fn new(account: &str, key: TwilioKey, from: TwilioFrom) -> Result<Self, ConfigError> {
+        let account = sid(account, "AC").map_err(|error| error.within("account SID"))?;
+        let path = format!("/2010-04-01/Accounts/{account}/Messages.json").into_boxed_str();
+        let TwilioKey { user, secret } = key;
+        let user = user.unwrap_or_else(|| account.into());
+        let pair = Zeroizing::new(format!("{user}:{}", secret.expose()));
+        let basic = format!("Basic {}", *Zeroizing::new(STANDARD.encode(&*pair)));
+        let authorization = ApiSecret::of(basic).into_header()?;
+        Ok(Self {
+            exchange: Exchange::new(BASE)?.at(BASE, &path)?,
+            path,
+            authorization,
+            from,
+            status_callback: None,
+            errors: ErrorTable::new(ERRORS),
+        })
+    }
+
+    /// Has Twilio report at this URL what becomes of messages.
+    ///
+    /// # Errors
+    ///
+    /// When it is not an `https` URL.
+    pub fn status_callback(mut self, url: &str) -> Result<Self, ConfigError> {
+        if !Place::parse(url)?.is_encrypted() {
+            return Err(ConfigError::new("what becomes of messages is told over https only"));
+        }
+        self.status_callback = Some(url.into());
+        Ok(self)
+    }
+
+    /// Asks another server than `https://api.twilio.com`: a region of Twilio's, a fake one in tests.
+    ///
+    /// # Errors
+    ///
+    /// When it is not an `https` URL, or an `http` one on this machine, without a query.
+    pub fn base_url(mut self, url: &str) -> Result<Self, ConfigError> {
+        self.exchange = self.exchange.at(url, &self.path)?;
+        Ok(self)
+    }
+
+    /// Gives up after this time, 10 seconds by default. What was not answered then may have left.
+    ///
+    /// # Errors
+    ///
+    /// When it is not 100 ms to 60 s.
+    pub fn timeout(mut self, time: Duration) -> Result<Self, ConfigError> {
+        self.exchange = self.exchange.timeout(time)?;
+        Ok(self)
+    }
+
+    /// Says what an error code of Twilio means, such as `"30450"`, in place of what is known here.
+    #[must_use]
+    pub fn error(mut self, code: &str, means: SendError) -> Self {
+        self.errors.set(code, means);
+        self
+    }
+
+    fn form(&self, message: &Message) -> Zeroizing<String> {
+        let fields = [
+            ("To", message.to.as_e164()),
+            (self.from.field, &self.from.value),
+            ("Body", &message.text),
+        ];
+        let callback = self.status_callback.as_deref().map(|url| ("StatusCallback", url));
+        // Room for all of it at once: growing would leave copies of the code behind.
+        let length: usize =
+            fields.into_iter().chain(callback).map(|(_, value)| 3 * value.len() + 32).sum();
+        let mut form = Zeroizing::new(String::with_capacity(length));
+        for (name, value) in fields.into_iter().chain(callback) {
+            if !form.is_empty() {
+                form.push('&');
+            }
+            form.push_str(name);
+            form.push('=');
+            form.extend(byte_serialize(value.as_bytes()));
+        }
+        form
+    }
+}
+
+impl TwilioKey {
+    /// The account's own auth token.
+    pub fn auth_token(token: ApiSecret) -> Self {
+        Self { user: None, secret: token }
+    }
+
+    /// An API key: its SID and its secret.
+    ///
+    /// # Errors
+    ///
+    /// When the SID is not `SK` and 32 hexadecimal digits.
+    pub fn api_key(key: &str, secret: ApiSecret) -> Result<Self, ConfigError> {
+        let key = sid(key, "SK").map_err(|error| error.within("API key SID"))?;
+        Ok(Self { user: Some(key.into()), secret })
+    }
+}
+
+impl TwilioFrom {
+    /// A number as `+12025550123`, a short code, or a name of 11 characters at most.
+    ///
+    /// # Errors
+    ///
+    /// When it is none of these.
+    pub fn sender(from: &str) -> Result<Self, ConfigError> {
+        let is_number = from.parse::<Phone>().is_ok();
+        let is_short_code =
+            (3..=8).contains(&from.len()) && from.bytes().all(|byte| byte.is_ascii_digit());
+        let in_names = |byte: u8| byte.is_ascii_alphanumeric() || b" +-_&".contains(&byte);
+        let is_name = (1..=11).contains(&from.len())
+            && from.bytes().all(in_names)
+            && from.bytes().any(|byte| byte.is_ascii_alphabetic());
+        if !(is_number || is_short_code || is_name) {
+            return Err(ConfigError::new(
+                "a sender is a number like +12025550123, a short code of 3 to 8 digits, or a name of at most 11 letters \
+                 and digits",
+            ));
+        }
+        Ok(Self { field: "From", value: from.into() })
+    }
+
+    /// A Messaging Service, which has senders of its own.
+    ///
+    /// # Errors
+    ///
+    /// When the SID is not `MG` and 32 hexadecimal digits.
+    pub fn messaging_service(service: &str) -> Result<Self, ConfigError> {
+        let value = sid(service, "MG").map_err(|error| error.within("Messaging Service SID"))?;
+        Ok(Self { field: "MessagingServiceSid", value: value.into() })
+    }
+}
+
+impl CodeSender for Twilio {
+    fn send(&self, message: Message) -> BoxFuture<'static, Result<(), SendError>> {
+        let mut request = Request::new(Bytes::from_owner(self.form(&message)));
+        let form = HeaderValue::from_static("application/x-www-form-urlencoded");
+        request.headers_mut().insert(header::CONTENT_TYPE, form);
+        request.headers_mut().insert(header::AUTHORIZATION, self.authorization.clone());
+        let errors = self.errors.clone();
+        Box::pin(
+            self.exchange.clone().post(request, move |status, body| read(&errors, status, body)),
+        )
+    }
+}
+
+impl fmt::Debug for Twilio {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Twilio").field(&self.exchange).finish()
+    }
+}
+
+impl fmt::Debug for TwilioFrom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TwilioFrom").finish_non_exhaustive()
+    }
+}
+
+/// What is read of an answer. Codes are numbers, but need not stay so.
+#[derive(Deserialize)]
+struct Answer {
+    sid: Option<String>,
+    code: Option<Value>,
+    error_code: Option<Value>,
+}
+
+fn read(errors: &ErrorTable, status: StatusCode, body: &[u8]) -> Result<(), SendError> {
+    let answer: Option<Answer> = serde_json::from_slice(body).ok();
+    let meaning = |code: Option<&Value>| match code? {
+        Value::String(code) => errors.meaning(code),
+        code => errors.meaning(&code.to_string()),
+    };
+    match (status, answer) {
+        (status, Some(answer)) if status.is_success() => match answer {
+            Answer { sid: Some(_), error_code: None, .. } => Ok(()),
+            Answer { error_code, .. } => {
+                Err(meaning(error_code.as_ref()).unwrap_or(SendError::Unknown))
+            }
+        },
+        (status, Some(answer)) if status.is_client_error() => {
+            Err(meaning(answer.code.as_ref()).unwrap_or_else(|| by_status(status)))
+        }
+        (status, _) => Err(by_status(status)),
+    }
+}
+
+fn sid<'a>(text: &'a str, prefix: &str) -> Result<&'a str, ConfigError> {
+    let digits = text.strip_prefix(prefix).unwrap_or_default();
+    if digits.len() != 32 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err(ConfigError::new(format!("it is {prefix} and 32 hexadecimal digits")));
+    }
+    Ok(text)
+}

@@ -1,0 +1,219 @@
+//! Who sends the messages of a login: every key, and every wrong combination of them.
+#![cfg(all(feature = "gateway", feature = "test-util"))]
+#![allow(clippy::unwrap_used, reason = "helpers of tests may panic, too")]
+
+#[path = "support/config.rs"]
+mod support;
+
+use http::{Request, header};
+use http_body_util::{BodyExt, Full};
+use portcullis::{
+    client::PeerAddr,
+    clock::{Clock, SystemClock},
+    gateway::{Config, EnvFile, Gateway},
+    otp::{
+        fake::{FakeMsg91, FakeServer, FakeTwilio, Received},
+        sender::HookKeys,
+    },
+};
+use serde_json::{Value, json};
+use std::{fs, time::Duration};
+use support::{Folder, check, dev, login, served};
+use tokio::time::timeout;
+use tower::ServiceExt;
+
+const TWILIO: &str = "account_sid = \"AC00112233445566778899aabbccddeeff\"\nauth_token = \"file:twilio.token\"\n\
+                      from = \"+12025550123\"\n";
+const MSG91: &str =
+    "authkey = \"file:msg91.authkey\"\ntemplate_id = \"65f2a1c0d6fc0512ab34cd56\"\n";
+const HTTP: &str = "url = \"https://sms.example/send\"\nsecret = \"file:good.secret\"\n";
+
+/// A login with this sender and these sections.
+fn sending(sender: &str, sections: &str) -> String {
+    login(sections, "").replace("sender = \"log\"", &format!("sender = \"{sender}\""))
+}
+
+/// With one section, of the sender's own name.
+fn with(sender: &str, lines: &str) -> String {
+    sending(sender, &format!("[otp.{sender}]\n{lines}"))
+}
+
+#[test]
+fn outside_dev_a_login_starts_with_a_real_sender() {
+    let folder = Folder::new();
+    for (sender, lines) in [("twilio", TWILIO), ("msg91", MSG91), ("http", HTTP)] {
+        for profile in ["dev", "standard"] {
+            let text = format!("profile = \"{profile}\"\n{}", served(&with(sender, lines)));
+            let config = folder.parse(&text).unwrap_or_else(|error| panic!("{text}\n{error}"));
+            let shown = format!("{config:?}");
+            for secret in ["fake-twilio", "fakeMsg91", "V0r9xTz3", "AC0011", "2025550123"] {
+                assert!(!shown.contains(secret), "{secret}: {shown}");
+            }
+            drop(Gateway::new(&config).unwrap());
+        }
+    }
+}
+
+#[test]
+fn requirement_48_wrong_senders_are_refused_with_what_to_write() {
+    let twilio = |from: &str, to: &str| with("twilio", &TWILIO.replace(from, to));
+    let also = |line: &str| with("twilio", &format!("{TWILIO}{line}"));
+    let token = "auth_token = \"file:twilio.token\"\n";
+    let key = "api_key = \"SK00112233445566778899aabbccddeeff\"\n";
+    let secret = "api_secret = \"file:twilio.secret\"\n";
+    let from = "from = \"+12025550123\"\n";
+    let msg91 = |from: &str, to: &str| with("msg91", &MSG91.replace(from, to));
+    let http = |from: &str, to: &str| with("http", &HTTP.replace(from, to));
+    let five = "retiring = [\"file:good.secret\", \"file:good.secret\", \"file:good.secret\", \"file:good.secret\"]";
+    check(&[
+        (
+            sending("twilio", ""),
+            "sender = \"twilio\" needs a section [otp.twilio] with account_sid",
+        ),
+        (sending("msg91", ""), "sender = \"msg91\" needs a section [otp.msg91] with authkey and"),
+        (sending("http", ""), "sender = \"http\" needs a section [otp.http] with url and secret"),
+        (
+            dev(&sending("log", &format!("[otp.twilio]\n{TWILIO}"))),
+            "[otp.twilio] is not used: write sender = \"twilio\", or leave the section out",
+        ),
+        (
+            sending("twilio", &format!("[otp.twilio]\n{TWILIO}[otp.msg91]\n{MSG91}")),
+            "[otp.msg91] is not used",
+        ),
+        (sending("twillio", ""), "unknown variant `twillio`, expected one of `twilio`"),
+        (twilio(token, ""), "[otp.twilio]: auth_token: it is missing, like auth_token = \"env:"),
+        (twilio(token, key), "[otp.twilio]: api_key and api_secret belong together"),
+        (twilio(token, secret), "[otp.twilio]: api_key and api_secret belong together"),
+        (also(key), "[otp.twilio]: either auth_token, or api_key and api_secret"),
+        (also(&format!("{key}{secret}")), "[otp.twilio]: either auth_token, or api_key"),
+        (
+            twilio(token, &format!("api_key = \"hunter2\"\n{secret}")),
+            "[otp.twilio]: api_key: API key SID: it is SK and 32 hexadecimal digits",
+        ),
+        (twilio(from, ""), "[otp.twilio]: exactly one of from and messaging_service_sid"),
+        (also("messaging_service_sid = \"MG1\""), "exactly one of from and messaging_service_sid"),
+        (
+            twilio(from, "messaging_service_sid = \"MG1\""),
+            "messaging_service_sid: Messaging Service SID: it is MG and 32 hexadecimal digits",
+        ),
+        (twilio("+12025550123", "no sender!"), "[otp.twilio]: from: a sender is a number like"),
+        (twilio("AC0011", "hunter2"), "[otp.twilio]: account_sid: account SID: it is AC and 32"),
+        (
+            twilio("account_sid", "account_id"),
+            "unknown key `account_id`; did you mean `account_sid`?",
+        ),
+        (twilio("file:twilio.token", "hunter2hunter2"), "a secret does not belong into this file"),
+        (twilio("twilio.token", "missing"), "[otp.twilio]: auth_token: missing: cannot be read"),
+        (
+            twilio("twilio.token", "ec.key"),
+            "auth_token: file:ec.key: a provider's secret has 8 to 512 visible ASCII characters",
+        ),
+        (
+            also("base_url = \"http://api.example\""),
+            "[otp.twilio]: base_url: the URL must begin with https",
+        ),
+        (also("base_url = \"https://u:hunter2@api.example\""), "base_url: a user or password"),
+        (
+            also("status_callback = \"http://127.0.0.1/\""),
+            "status_callback: what becomes of messages",
+        ),
+        (also("timeout = \"0s\""), "timeout"),
+        (also("timeout = \"2m\""), "[otp.twilio]: timeout: a provider gets 100ms to 60s to answer"),
+        (msg91("template_id = \"65f2a1c0d6fc0512ab34cd56\"\n", ""), "missing field `template_id`"),
+        (msg91("authkey = \"file:msg91.authkey\"\n", ""), "missing field `authkey`"),
+        (
+            msg91("65f2a1c0d6fc0512ab34cd56", "a b"),
+            "[otp.msg91]: template_id: template id: 1 to 64",
+        ),
+        (with("msg91", &format!("{MSG91}variable = \"a b\"")), "[otp.msg91]: variable: the name"),
+        (with("msg91", &format!("{MSG91}base_url = \"api\"")), "[otp.msg91]: base_url: not a URL"),
+        (http("https", "http"), "[otp.http]: url: the URL must begin with https"),
+        (
+            http("good.secret", "short.secret"),
+            "[otp.http]: secret: file:short.secret: a secret for",
+        ),
+        (
+            http("good.secret", "weak.secret"),
+            "[otp.http]: secret: file:weak.secret: the secret can be",
+        ),
+        (with("http", &format!("{HTTP}{five}")), "[otp.http]: retiring: at most 4 secrets"),
+        (
+            with("http", &format!("{HTTP}secrets = []")),
+            "unknown key `secrets`; did you mean `secret`?",
+        ),
+    ]);
+}
+
+#[test]
+fn the_placeholders_of_the_example_are_refused() {
+    let folder = Folder::new();
+    let env = EnvFile::load(concat!(env!("CARGO_MANIFEST_DIR"), "/.env.example")).unwrap();
+    for (sender, lines, file, variable) in [
+        ("twilio", TWILIO, "file:twilio.token", "TWILIO_AUTH_TOKEN"),
+        ("msg91", MSG91, "file:msg91.authkey", "MSG91_AUTHKEY"),
+        ("http", HTTP, "file:good.secret", "SMS_HOOK_SECRET"),
+    ] {
+        let text = with(sender, &lines.replace(file, &format!("env:{variable}")));
+        fs::write(folder.0.join("gateway.toml"), dev(&served(&text))).unwrap();
+        let error = Config::load_with(folder.0.join("gateway.toml"), &env).unwrap_err().to_string();
+        assert!(error.contains(&format!("env:{variable}: ")), "{error}");
+        assert!(!error.contains("change-me-"), "{error}");
+    }
+}
+
+/// Has a gateway send a code, and says what `fake` got.
+async fn sent(text: &str, fake: &FakeServer) -> Received {
+    let config = Folder::new().parse(&dev(&served(text))).unwrap();
+    let mut gateway = Gateway::new(&config).unwrap();
+    tokio::spawn(gateway.courier().unwrap().run());
+    let body = json!({ "phone": "+919876543210" }).to_string();
+    let request = Request::post("/v1/otp/request")
+        .header(header::CONTENT_TYPE, "application/json")
+        .header("x-device-id", "a-device-of-the-owner");
+    let mut request = request.body(Full::<bytes::Bytes>::from(body)).unwrap();
+    request.extensions_mut().insert(PeerAddr("127.0.0.1:40000".parse().unwrap()));
+    let answer = gateway.service().oneshot(request).await.unwrap();
+    let (status, body) = (answer.status(), answer.into_body().collect().await.unwrap().to_bytes());
+    let body: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(status, 202, "{body}");
+    timeout(Duration::from_secs(20), fake.wait_for(1)).await.unwrap().remove(0)
+}
+
+#[tokio::test]
+async fn every_key_reaches_the_provider() {
+    let fake = FakeTwilio::start().unwrap();
+    let base = format!("base_url = \"{}\"\ntimeout = \"5s\"\n", fake.url());
+    let lines = TWILIO
+        .replace(
+            "auth_token = \"file:twilio.token\"",
+            &format!("api_key = \"{}\"\napi_secret = \"file:twilio.secret\"", FakeTwilio::API_KEY),
+        )
+        .replace(
+            "from = \"+12025550123\"",
+            "messaging_service_sid = \"MG00112233445566778899aabbccddeeff\"",
+        );
+    let callback = "status_callback = \"https://login.example/status\"\n";
+    let received = sent(&with("twilio", &format!("{lines}{base}{callback}")), &fake).await;
+    let field = |name| received.field(name).unwrap();
+    assert_eq!(field("MessagingServiceSid"), "MG00112233445566778899aabbccddeeff");
+    assert_eq!(field("StatusCallback"), "https://login.example/status");
+    assert_eq!(field("To"), "+919876543210");
+    // "SK..:secret", as the fake has them.
+    let basic = received.header("authorization").unwrap();
+    assert!(basic.starts_with("Basic U0swMDEx"), "{basic}");
+
+    let fake = FakeMsg91::start().unwrap();
+    let base = format!("base_url = \"{}\"\ntimeout = \"5s\"\nvariable = \"var1\"\n", fake.url());
+    let received = sent(&with("msg91", &format!("{MSG91}{base}")), &fake).await;
+    assert_eq!(received.header("authkey"), Some(FakeMsg91::AUTHKEY));
+    assert_eq!(received.text("/recipients/0/var1").unwrap().len(), 6);
+
+    let fake = FakeServer::start(|_| (200, String::new())).unwrap();
+    let lines = HTTP.replace("https://sms.example", &fake.url());
+    let more = "retiring = [\"file:pepper.secret\"]\ntimeout = \"5s\"\n";
+    let received = sent(&with("http", &format!("{lines}{more}")), &fake).await;
+    let keys = HookKeys::new("V0r9xTz3JmB2nKc5LdY8sHf1GaPuE4iO").unwrap();
+    let signature = received.header("portcullis-signature").unwrap();
+    assert!(keys.verify(signature, &received.body, SystemClock::new().wall()));
+    assert_eq!(signature.matches("v1=").count(), 2);
+}
