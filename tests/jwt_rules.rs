@@ -248,7 +248,7 @@ fn draft_a_token_is_base64url_and_two_dots() {
         let fault = party.fault(&with);
         assert_eq!(
             fault == Some(Malformed),
-            !allowed || good.split('.').next().unwrap().len() % 4 == 0,
+            !allowed || good.split('.').next().unwrap().len().is_multiple_of(4),
             "{byte:?} {fault:?}"
         );
     }
