@@ -9,7 +9,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use portcullis::{
     gateway::{Config, EnvFile},
     jwt::{Algorithm, Keys},
-    otp::Secrets,
+    otp::{Secrets, sender::ApiSecret},
 };
 use std::{
     fs,
@@ -61,10 +61,19 @@ fn requirement_93_the_example_of_an_environment_has_placeholders_that_are_refuse
     let lines: Vec<_> =
         text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
     let names: Vec<_> = lines.iter().map(|line| line.split_once('=').unwrap().0).collect();
-    assert_eq!(names, ["OTP_PEPPER", "JWT_REFRESH_SECRET", "JWT_SECRET"]);
+    let (ours, providers) = (
+        ["OTP_PEPPER", "JWT_REFRESH_SECRET", "JWT_SECRET"],
+        ["TWILIO_AUTH_TOKEN", "MSG91_AUTHKEY", "SMS_HOOK_SECRET"],
+    );
+    assert_eq!(names, [ours, providers].concat());
     for line in lines {
-        let value = line.split_once('=').unwrap().1;
+        let (name, value) = line.split_once('=').unwrap();
         assert!(value.starts_with("change-me-"), "{line}");
+        if providers.contains(&name) {
+            let error = ApiSecret::new(value).unwrap_err().to_string();
+            assert!(error.contains("placeholder") && !error.contains(value), "{error}");
+            continue;
+        }
         for error in [
             Secrets::new(value.as_bytes(), GOOD.as_bytes()).unwrap_err(),
             Secrets::new(GOOD.as_bytes(), value.as_bytes()).unwrap_err(),
@@ -227,6 +236,8 @@ fn said(output: &Output) -> String {
 // === What a secret looks like ===
 
 fn looks_secret(line: &str) -> bool {
+    // What an account of the documentation counts up is none.
+    let line = &line.replace("00112233445566778899aabbccddeeff", "");
     // In two parts, so that this file does not find itself.
     let hex = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
     let capital = |c: char| c.is_ascii_digit() || c.is_ascii_uppercase();
