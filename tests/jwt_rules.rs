@@ -243,14 +243,10 @@ fn draft_a_token_is_base64url_and_two_dots() {
     let party = Party::new(Algorithm::ES256);
     let good = party.good();
     for byte in (0..=127_u8).map(char::from) {
-        let with = format!("{}{byte}{}", &good[..9], &good[9..]);
+        let with = format!("{}{byte}{}", &good[..9], &good[10..]);
         let allowed = byte.is_ascii_alphanumeric() || byte == '-' || byte == '_';
         let fault = party.fault(&with);
-        assert_eq!(
-            fault == Some(Malformed),
-            !allowed || good.split('.').next().unwrap().len().is_multiple_of(4),
-            "{byte:?} {fault:?}"
-        );
+        assert_eq!(fault == Some(Malformed), !allowed, "{byte:?} {fault:?}");
     }
     for json in [format!("{{\"payload\":\"{good}\"}}"), format!("[{good}]")] {
         assert_eq!(party.fault(&json), Some(Malformed));

@@ -5,6 +5,7 @@ use crate::{
     admit::Arrival,
     audit::Act,
     gate::Outcome,
+    identity::Identity,
     jwt::{ForwardClaims, Found, JwtLayer, ResourceMetadata, replayed},
     rejection::Reason,
     store::Take,
@@ -14,7 +15,6 @@ use crate::{
     eventual::Eventual,
     gate::{Door, Gate, Verdict},
     guarded::Guarded,
-    identity::Identity,
 };
 use http::request::Parts;
 use std::sync::Arc;

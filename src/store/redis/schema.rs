@@ -173,6 +173,7 @@ pub(super) fn parse(name: &str) -> Option<(Key, bool)> {
 }
 
 /// Bytes as scripts and names spell them.
+#[cfg(feature = "otp")]
 pub(super) fn hex(bytes: &[u8; 16]) -> String {
     Hex(bytes).to_string()
 }
