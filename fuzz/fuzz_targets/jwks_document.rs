@@ -28,7 +28,8 @@ fuzz_target!(|data: (u8, &str)| {
         Some(members) => format!("{{{members}{text}}}"),
         None => text.to_owned(),
     };
-    let own = ISSUER.jwks().trim_start_matches("{\"keys\":[").trim_end_matches("]}");
+    let published = ISSUER.jwks();
+    let own = published.trim_start_matches("{\"keys\":[").trim_end_matches("]}");
     for set in [key.clone(), format!("{{\"keys\":[{key}]}}"), format!("{{\"keys\":[{key},{own}]}}")]
     {
         let can_sign = choice % 6 == 2 || choice % 6 == 3;
