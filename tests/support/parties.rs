@@ -1,5 +1,15 @@
 //! Issuers with real keys of every kind, that sign whatever they are given, and verifiers that trust them.
-#![allow(dead_code, clippy::unwrap_used, reason = "each test uses some of it, and may panic")]
+#![allow(
+    dead_code,
+    unused_imports,
+    clippy::unwrap_used,
+    reason = "each test uses some of it, and may panic"
+)]
+
+#[path = "tokens.rs"]
+mod tokens;
+
+pub(crate) use tokens::{NOW, claims, clock};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 use openssl::{
@@ -13,17 +23,10 @@ use openssl::{
 };
 use portcullis::{
     Claims, Eventual, TokenFault, TrustedIssuer, Verifier,
-    clock::{ManualClock, UnixTime},
     jwt::{Algorithm, Keys},
     token::Issuer,
 };
 use serde_json::{Value, json};
-
-pub(crate) const NOW: u64 = 1_700_000_000;
-
-pub(crate) fn clock() -> ManualClock {
-    ManualClock::at(UnixTime::from_secs(NOW))
-}
 
 /// One issuer, `idp`, whose key has a name.
 pub(crate) struct Party {
@@ -159,20 +162,6 @@ pub(crate) fn verify(verifier: &Verifier, token: &str) -> Result<Claims, TokenFa
     }
 }
 
-/// Good claims, with some replaced or, by null, removed.
-#[allow(clippy::needless_pass_by_value, reason = "written in place")]
-pub(crate) fn claims(other: Value) -> String {
-    let mut claims = json!({ "iss": "idp", "aud": "api", "sub": "u", "exp": NOW + 600 });
-    for (name, value) in other.as_object().unwrap() {
-        if value.is_null() {
-            claims.as_object_mut().unwrap().remove(name);
-        } else {
-            claims[name] = value.clone();
-        }
-    }
-    claims.to_string()
-}
-
 /// A token in its three parts.
 pub(crate) fn parts(token: &str) -> [&str; 3] {
     token.split('.').collect::<Vec<_>>().try_into().unwrap()
@@ -184,4 +173,39 @@ pub(crate) fn encode(bytes: impl AsRef<[u8]>) -> String {
 
 pub(crate) fn decode(text: &str) -> Vec<u8> {
     BASE64.decode(text).unwrap()
+}
+
+/// That what the attacks are made of would pass.
+pub(crate) fn parties() -> Vec<Party> {
+    let parties = Party::all();
+    for party in &parties {
+        assert_eq!(party.fault(&party.good()), None, "{}", party.algorithm);
+    }
+    parties
+}
+
+pub(crate) fn refused(party: &Party, token: &str, fault: TokenFault, what: &str) {
+    assert_eq!(party.fault(token), Some(fault), "{} {what}: {token}", party.algorithm);
+}
+
+pub(crate) fn mac(secret: &[u8], alg: &str, message: &[u8]) -> Vec<u8> {
+    let digest = match alg {
+        "HS384" => MessageDigest::sha384(),
+        "HS512" => MessageDigest::sha512(),
+        _ => MessageDigest::sha256(),
+    };
+    let key = PKey::hmac(secret).unwrap();
+    Signer::new(digest, &key).unwrap().sign_oneshot_to_vec(message).unwrap()
+}
+
+/// A name with each of its letters, and with all of them, written as an escape.
+pub(crate) fn escapes(name: &str) -> Vec<String> {
+    let escape = |c: char| format!("\\u{:04x}", u32::from(c));
+    let one = |at: usize| {
+        name.chars().enumerate().map(|(i, c)| if i == at { escape(c) } else { c.into() }).collect()
+    };
+    let mut all: Vec<String> = (0..name.len()).map(one).collect();
+    all.push(name.chars().map(escape).collect());
+    all.push(name.chars().map(|c| escape(c).to_uppercase().replace("\\U", "\\u")).collect());
+    all
 }
