@@ -15,10 +15,10 @@ mod walk;
 use http::Request;
 use portcullis::{
     JwtLayer, Limit, Portcullis,
-    block::Ladder,
+    block::{Blocklist, Ladder},
     clock::ManualClock,
     jwt::{Dpop, Mode},
-    store::SharedStore,
+    store::{Block, SharedStore},
 };
 use proofs::{NOW, Prover};
 use serde_json::json;
@@ -93,6 +93,24 @@ async fn other_keys_may_use_the_same_name() {
         assert_eq!(send(&service, with(&token, &proof)).await.status, 200);
         assert_eq!(send(&service, with(&token, &proof)).await.status, 401);
     }
+}
+
+#[tokio::test]
+async fn a_bound_token_that_was_revoked_is_told_so_by_its_scheme() {
+    let (clock, prover) = (clock(), Prover::new());
+    let memory = memory(&clock);
+    let verifier = verifier().clock(clock.clone());
+    let required = Dpop::required(ORIGIN, memory.clone()).unwrap();
+    let tokens = JwtLayer::new(verifier).dpop(required);
+    let service = Portcullis::new(memory.clone()).jwt(tokens).layer(house());
+    let blocks = Blocklist::new(memory);
+    let token = bound(&prover);
+    assert_eq!(send(&service, with(&token, &prover.proof(&token))).await.status, 200);
+    blocks.block(blocks.issuer("idp"), Block::forever()).await.unwrap();
+    let answer = send(&service, with(&token, &prover.proof(&token))).await;
+    assert_eq!(answer.status, 401);
+    assert!(answer.header("www-authenticate").starts_with("DPoP error=\"invalid_token\", algs="));
+    assert_eq!(answer.headers.get_all("www-authenticate").iter().count(), 1);
 }
 
 /// 100 requests at once with one proof, and how many of them pass.

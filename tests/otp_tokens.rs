@@ -432,6 +432,22 @@ async fn tokens_revoked_up_to_a_moment_stop_those_sessions_and_no_later_login() 
 }
 
 #[tokio::test]
+async fn when_all_tokens_of_the_issuer_are_revoked_no_older_session_goes_on() {
+    let login = Login::new();
+    let answer = login.login().await;
+    let claims = part(&answer.str("access_token"), 1);
+    let moment = portcullis::clock::UnixTime::from_secs(claims["iat"].as_u64().unwrap());
+    let blocks = login.blocks();
+    let block = Block::lasting(Duration::from_secs(40 * DAY)).issued_until(moment);
+    blocks.block(blocks.issuer(claims["iss"].as_str().unwrap()), block).await.unwrap();
+    assert_eq!(login.api(&answer.str("access_token")).await, 401);
+    is(&login.refresh(&answer.str("refresh_token")).await, 401, "token-invalid");
+    login.pass(60);
+    let again = login.login().await;
+    assert_eq!(login.refresh(&again.str("refresh_token")).await.status, 200);
+}
+
+#[tokio::test]
 async fn what_tokens_allow_is_asked_at_each_refresh() {
     let asked = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&asked);

@@ -173,6 +173,11 @@ async fn without_one_master_the_keys_of_the_others_are_as_they_were() {
             let stands = store.admit(Asks::new().absent(c).take(limit().take(c, 0))).await.unwrap();
             assert_eq!((stands.outcome, stands.standings[0].remaining), (Outcome::Admitted, 2));
         }
+        let both = Asks::new().absent(a).absent(b);
+        assert!(
+            matches!(outcome(&redis, both).await, Outcome::Blocked { key, .. } if key == b),
+            "that much is known"
+        );
         // What was taken where it could be is given back.
         let both = Asks::new().take(limit().take(c, 1)).take(limit().take(a, 1));
         assert!(redis.admit(both).await.is_err());

@@ -9,8 +9,10 @@ mod told;
 
 use portcullis::{
     Key, Limit, Pepper, Store,
+    block::Ladder,
     clock::{ManualClock, UnixTime},
-    store::{Asks, Block, Near, Outcome, Redis, Resilient, StoreError},
+    limit::Name,
+    store::{Asks, Block, Near, Outcome, Redis, Resilient, StoreError, Strike},
 };
 use redis::RedisServer;
 use std::time::Duration;
@@ -107,6 +109,17 @@ async fn a_server_that_is_killed_and_comes_back_empty_is_used_again() {
     scene.comes_back().await;
     assert_eq!(scene.crowd(key(5)).await, 40);
     assert_eq!(scene.told.names(), ["store-lost", "store-emptied", "store-back"]);
+}
+
+#[tokio::test]
+async fn a_block_that_a_request_itself_earned_holds_without_the_server() {
+    let mut scene = scene();
+    let ladder = Ladder::after(1);
+    let strike = Strike { key: key(1), cause: Name::from("probe"), ladder };
+    let asks = Asks::new().absent(key(1)).strike(strike);
+    assert_eq!(scene.store.admit(asks).await.unwrap().started.len(), 1);
+    scene.server.kill();
+    assert!(matches!(scene.outcome(key(1)).await, Ok(Outcome::Blocked { .. })));
 }
 
 #[tokio::test]

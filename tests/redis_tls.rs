@@ -101,6 +101,7 @@ async fn users_need_their_password_and_the_rights_that_the_docs_name() {
     for (name, lost) in [
         ("no-scripts", "-evalsha"),
         ("no-time", "-time"),
+        ("no-reads", "-mget"),
         ("no-writes", "-set"),
         ("no-lists", "-rpush"),
         ("no-names", "-scan"),

@@ -81,7 +81,7 @@ impl Judge {
             Outcome::Blocked { key, remaining, since } => {
                 let mut rejection = Rejection::from(Blocked { key, remaining, since });
                 #[cfg(feature = "jwt")]
-                self.challenges.rewrite(&mut rejection);
+                self.challenges.rewrite(&mut rejection, &request.headers);
                 encoded.write(rejection.headers_mut());
                 Verdict::refuse(request, rejection)
             }

@@ -147,10 +147,11 @@ impl Gateway {
         let Listeners { public, admin } = listeners.into();
         let (stop, stopped) = watch::channel(());
         let courier = self.courier().map(|courier| tokio::spawn(courier.run()));
-        let key_watch = self.key_watch().map(|watch| tokio::spawn(watch.run()));
-        // Ends with this function: nobody waits for keys any more then.
-        let _refreshing: JoinSet<()> =
-            self.key_refreshes().into_iter().map(KeyRefresh::run).collect();
+        // Ends with this function, or with who gives it up: nobody waits for keys any more then.
+        let mut keys: JoinSet<()> = self.key_refreshes().into_iter().map(KeyRefresh::run).collect();
+        if let Some(watch) = self.key_watch() {
+            keys.spawn(watch.run());
+        }
         {
             let places = Places::new(MAX_CONNECTIONS, MAX_OF_PEER);
             let key = |peer| self.clients.of_connection(peer);
@@ -176,9 +177,6 @@ impl Gateway {
         }
         drop(self);
         stop.send_replace(());
-        if let Some(watch) = key_watch {
-            watch.abort();
-        }
         // With the last connection the last handle of the login is gone, and the courier ends with what it has.
         let _ = timeout(DRAIN_TIMEOUT, async {
             stop.closed().await;

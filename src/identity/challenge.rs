@@ -95,6 +95,8 @@ pub(crate) struct Challenges {
     /// `scope="..."`, what a token must have.
     scope: Option<HeaderValue>,
     own: Option<Arc<Written>>,
+    /// Whether proofs are taken, and then whether nothing else is.
+    proofs: Option<bool>,
 }
 
 #[cfg(feature = "jwt")]
@@ -102,7 +104,12 @@ impl Challenges {
     /// Challenges that name what a token must have; `scope` is the parameter of RFC 6750 section 3.
     pub(crate) fn with_scope(scope: HeaderValue) -> Self {
         let own = Some(Arc::new(Written::with(Some(&scope), None)));
-        Self { scope: Some(scope), own }
+        Self { scope: Some(scope), own, proofs: None }
+    }
+
+    /// Says of proofs that they are taken, or `required`.
+    pub(crate) fn with_proofs(self, required: bool) -> Self {
+        Self { proofs: Some(required), ..self }
     }
 
     /// Names the metadata of the resource in each; `metadata` is the parameter of RFC 9728 section 5.1.
@@ -111,19 +118,25 @@ impl Challenges {
         Self { own, ..self }
     }
 
-    /// The refusal for `reason`. Nothing is formatted.
-    pub(crate) fn reject(&self, reason: Reason) -> Rejection {
-        self.own.as_deref().unwrap_or(&PLAIN).reject(reason)
+    /// The refusal for `reason` of a request with these headers. Nothing is formatted.
+    pub(crate) fn reject(&self, reason: Reason, asked: &HeaderMap) -> Rejection {
+        let mut rejection = self.own.as_deref().unwrap_or(&PLAIN).reject(reason);
+        self.offer_proofs(&mut rejection, asked);
+        rejection
     }
 
-    /// Adds what a layer says that knows of proofs: alone if it takes nothing else, or the client already uses them,
-    /// and else after the challenge for bearer tokens (RFC 9449 section 7.2).
-    pub(crate) fn offer_proofs(
-        &self,
-        rejection: &mut Rejection,
-        asked: &HeaderMap,
-        required: bool,
-    ) {
+    /// Replaces the challenge of a refusal that somebody else made.
+    pub(crate) fn rewrite(&self, rejection: &mut Rejection, asked: &HeaderMap) {
+        if let Some(challenge) = self.own.as_deref().and_then(|own| own.of(rejection.reason())) {
+            rejection.headers_mut().insert(WWW_AUTHENTICATE, challenge.clone());
+        }
+        self.offer_proofs(rejection, asked);
+    }
+
+    /// Adds what is said where proofs are taken: alone if nothing else is, or the client already uses them, and else after
+    /// the challenge for bearer tokens (RFC 9449 section 7.2).
+    fn offer_proofs(&self, rejection: &mut Rejection, asked: &HeaderMap) {
+        let Some(required) = self.proofs else { return };
         let proofs = &self.own.as_deref().unwrap_or(&PLAIN).proofs;
         let challenge = match rejection.reason() {
             Reason::TokenMissing => &proofs.offer,
@@ -137,13 +150,6 @@ impl Challenges {
             headers.insert(WWW_AUTHENTICATE, challenge.clone());
         } else {
             headers.append(WWW_AUTHENTICATE, proofs.offer.clone());
-        }
-    }
-
-    /// Replaces the challenge of a refusal that somebody else made.
-    pub(crate) fn rewrite(&self, rejection: &mut Rejection) {
-        if let Some(challenge) = self.own.as_deref().and_then(|own| own.of(rejection.reason())) {
-            rejection.headers_mut().insert(WWW_AUTHENTICATE, challenge.clone());
         }
     }
 }
@@ -204,7 +210,10 @@ mod tests {
         let scope = HeaderValue::from_static("scope=\"a b\"");
         let metadata = HeaderValue::from_static("resource_metadata=\"https://x/\"");
         let told = |challenges: &Challenges, reason| {
-            challenges.reject(reason).headers()[WWW_AUTHENTICATE].to_str().unwrap().to_owned()
+            challenges.reject(reason, &HeaderMap::new()).headers()[WWW_AUTHENTICATE]
+                .to_str()
+                .unwrap()
+                .to_owned()
         };
         let fault = Reason::TokenInvalid(TokenFault::Expired);
         let scoped = Challenges::with_scope(scope);
@@ -231,10 +240,10 @@ mod tests {
             assert_eq!(told(&both, reason), want);
         }
         let mut rejection = reject(fault);
-        both.rewrite(&mut rejection);
-        assert_eq!(rejection.headers(), both.reject(fault).headers());
+        both.rewrite(&mut rejection, &HeaderMap::new());
+        assert_eq!(rejection.headers(), both.reject(fault, &HeaderMap::new()).headers());
         let mut limited = Rejection::new(Reason::RateLimited);
-        both.rewrite(&mut limited);
+        both.rewrite(&mut limited, &HeaderMap::new());
         assert!(limited.headers().is_empty());
     }
 }

@@ -40,10 +40,9 @@ mod tests {
     use http::{HeaderValue, header::WWW_AUTHENTICATE};
 
     fn told(reason: Reason, asked: Option<&'static str>, required: bool) -> Vec<String> {
-        let challenges = Challenges::default();
-        let mut rejection = challenges.reject(reason);
+        let challenges = Challenges::default().with_proofs(required);
         let asked = asked.map(|line| (AUTHORIZATION, HeaderValue::from_static(line)));
-        challenges.offer_proofs(&mut rejection, &asked.into_iter().collect(), required);
+        let rejection = challenges.reject(reason, &asked.into_iter().collect());
         let values = rejection.headers().get_all(WWW_AUTHENTICATE).iter();
         values.map(|value| value.to_str().unwrap().split(", algs").next().unwrap().into()).collect()
     }

@@ -10,10 +10,10 @@ use crate::{
     guarded::Guarded,
     identity::{Claims, Identity, TokenFault, challenge::Challenges},
     meter,
-    rejection::{Reason, Rejection},
+    rejection::Reason,
     store::Take,
 };
-use http::{HeaderMap, request::Parts};
+use http::request::Parts;
 
 /// Verifies the bearer token of each request. Gate and layer in one; see the [module docs](super).
 ///
@@ -83,6 +83,7 @@ impl JwtLayer {
 
     /// Asks senders of tokens that are bound to a key for proofs; see [`dpop`](super::dpop).
     pub fn dpop(mut self, rules: Dpop) -> Self {
+        self.challenges = self.challenges.with_proofs(rules.is_required());
         self.dpop = Some(rules);
         self
     }
@@ -129,25 +130,6 @@ impl JwtLayer {
         }
     }
 
-    /// The refusal for `reason`, with all challenges.
-    fn reject(&self, reason: Reason, asked: &HeaderMap) -> Rejection {
-        let mut rejection = self.challenges.reject(reason);
-        self.offer_proofs(&self.challenges, &mut rejection, asked);
-        rejection
-    }
-
-    /// Says that proofs are taken, where they are.
-    pub(crate) fn offer_proofs(
-        &self,
-        challenges: &Challenges,
-        rejection: &mut Rejection,
-        asked: &HeaderMap,
-    ) {
-        if let Some(dpop) = &self.dpop {
-            challenges.offer_proofs(rejection, asked, dpop.is_required());
-        }
-    }
-
     fn decide(&self, mut request: Parts, found: Result<Found, Reason>) -> Verdict<()> {
         let refusal = self.mode.refuses(&found);
         let identity = found.unwrap_or_default().identity;
@@ -158,7 +140,7 @@ impl JwtLayer {
         // Before the door sees the request, as it tells the sink what is known of the caller.
         Guarded::of(&mut request).identity = identity;
         if let Some(reason) = refusal {
-            let rejection = self.reject(reason, &request.headers);
+            let rejection = self.challenges.reject(reason, &request.headers);
             return Verdict::refuse(request, rejection);
         }
         if let Some(fault) = fault {

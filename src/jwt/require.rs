@@ -146,7 +146,10 @@ pub(super) fn decide(
     };
     Eventual::Ready(match refusal {
         None => Verdict::admit(request, ()),
-        Some(reason) => Verdict::refuse(request, challenges.reject(reason)),
+        Some(reason) => {
+            let rejection = challenges.reject(reason, &request.headers);
+            Verdict::refuse(request, rejection)
+        }
     })
 }
 
@@ -177,7 +180,7 @@ mod tests {
         assert!(RequireScope::any([""; 0]).is_err());
         let require = RequireScope::all(["orders:read", "https://x/y"]).unwrap();
         let challenge = "Bearer error=\"insufficient_scope\", scope=\"orders:read https://x/y\"";
-        let rejection = require.challenges.reject(Reason::ScopeMissing);
+        let rejection = require.challenges.reject(Reason::ScopeMissing, &http::HeaderMap::new());
         assert_eq!(rejection.headers()[http::header::WWW_AUTHENTICATE], challenge);
     }
 }

@@ -183,10 +183,12 @@ impl Inner {
             .claim("amr", vec!["otp", "sms"]))
     }
 
-    /// The same for a session that goes on, unless it or its subject was revoked or blocked by other means.
+    /// The same for a session that goes on, unless it, its subject or all of the issuer was revoked or blocked by other
+    /// means.
     async fn grant_again(&self, session: &Session) -> Result<Grant, Rejection> {
         let issued_at = Some(session.opened_at);
-        let keys = [self.session_key(session.id), self.subject_key(&session.subject)];
+        let of_all = self.store.pepper().issuer(self.issuer.name());
+        let keys = [self.session_key(session.id), self.subject_key(&session.subject), of_all];
         let mut asks = Asks::new();
         asks.absent.extend(keys.map(|key| Absent { key, issued_at }));
         match self.store.admit(asks).await?.outcome {
@@ -243,8 +245,7 @@ impl Inner {
 
     /// The key of a subject, as tokens of our issuer make it.
     pub(super) fn subject_key(&self, subject: &str) -> Key {
-        let parts = [self.issuer.name().as_bytes(), subject.as_bytes()];
-        self.store.pepper().tag(KeyKind::Subject, &parts)
+        self.store.pepper().of_issuer(KeyKind::Subject, self.issuer.name(), subject)
     }
 }
 

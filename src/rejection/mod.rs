@@ -6,7 +6,7 @@ mod reason;
 
 pub use reason::Reason;
 
-use crate::limit::Name;
+use crate::{identity::challenge, limit::Name};
 use http::HeaderMap;
 use smallvec::SmallVec;
 use std::time::Duration;
@@ -92,8 +92,9 @@ impl Rejection {
     }
 }
 
+/// With the challenge or the wait that belongs to the reason.
 impl From<Reason> for Rejection {
     fn from(reason: Reason) -> Self {
-        Self::new(reason)
+        challenge::reject(reason)
     }
 }

@@ -126,21 +126,20 @@ impl Guard {
         Guarded::of(&mut request).identity = identity.clone();
         self.forward(&identity, &mut request);
         // Given on as it comes: a verdict is large, and to hold it would be to copy it.
-        let (guard, tokens) = match (refusal, &identity) {
+        let guard = match (refusal, &identity) {
             (None, Identity::Anonymous | Identity::Known(_)) => {
                 if let Some(proof) = proof {
                     return self.once(tokens, request, arrival, &identity, proof);
                 }
                 return self.0.walk.ask(request, arrival, &identity);
             }
-            _ => (self.clone(), tokens.clone()),
+            _ => self.clone(),
         };
         let verdict = self.0.walk.ask(request, arrival, &identity);
         verdict.map(move |Verdict { parts, outcome }| match (outcome, refusal, identity) {
             (Outcome::Admit(pass), Some(reason), _) => {
                 let challenges = &guard.0.walk.judge.challenges;
-                let mut rejection = challenges.reject(reason);
-                tokens.offer_proofs(challenges, &mut rejection, &parts.headers);
+                let mut rejection = challenges.reject(reason, &parts.headers);
                 pass.write(rejection.headers_mut());
                 Verdict::refuse(parts, rejection)
             }

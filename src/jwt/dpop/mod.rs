@@ -50,6 +50,8 @@
 //! * Proofs are remembered in the store: with an in-memory one each instance would take a proof once. While the store does
 //!   not answer, bound tokens are 503 and unbound ones go on. A store that was emptied has forgotten the proofs of the last
 //!   minute or two, and so may a replica that took over.
+//! * A proof takes a place in the store for a minute and a half. An in-memory one that is full takes proofs for used ones, so
+//!   [`Memory::max_keys`](crate::Memory::max_keys) must be for a hundred times the proofs of a second, besides all else.
 //! * Clocks of the instances must agree within [half a minute](Dpop::window).
 //! * A request that is repeated needs a new proof, also by a proxy that retries.
 //! * Layers without these rules take a bound token as any other: that is how clients can have bound tokens while not every

@@ -123,7 +123,8 @@ impl Blocks {
         list
     }
 
-    /// Counts a strike. With `wait`, a limit's refusal: once until then.
+    /// Counts a strike, and starts the block that it earns. With `wait`, a limit's refusal: once until then. Nobody climbs
+    /// while blocked: then the end of that is the answer.
     pub(super) fn strike(
         &self,
         key: Key,
@@ -132,27 +133,29 @@ impl Blocks {
         wait: Option<u64>,
         pepper: &Pepper,
         now: u64,
-    ) -> Option<Started> {
-        // Nobody climbs while blocked.
-        if self.standing.lock_for(&key).find(&key).is_some_and(|standing| standing.is_blocked(now))
-        {
-            return None;
+    ) -> Result<Option<Started>, End> {
+        // Locked until the block stands: of attempts at once, those after the one that earns it find it.
+        let mut rungs = self.rungs.lock_for(&key);
+        let standing =
+            self.standing.lock_for(&key).find(&key).and_then(|standing| standing.blocked);
+        if let Some(end) = standing.filter(|end| end.0 > now) {
+            return Err(end);
         }
-        let lasting = {
-            let mut rungs = self.rungs.lock_for(&key);
-            if rungs.find(&key).is_none()
-                && rungs.insert_before(key, Rung::default(), now, Rung::yields).is_err()
-            {
-                self.lost.one();
-                return None;
-            }
-            rungs.find_mut(&key)?.strike(cause, ladder, wait, chance(pepper, key, now), now)?
+        if rungs.find(&key).is_none()
+            && rungs.insert_before(key, Rung::default(), now, Rung::yields).is_err()
+        {
+            self.lost.one();
+            return Ok(None);
+        }
+        let Some(rung) = rungs.find_mut(&key) else { return Ok(None) };
+        let Some(lasting) = rung.strike(cause, ladder, wait, chance(pepper, key, now), now) else {
+            return Ok(None);
         };
         let end = End::after(Some(lasting), now);
-        // One that was set meanwhile and ends later is kept.
+        // One that was set meanwhile by other means and ends later is kept.
         let kept =
             self.change(key, now, |standing| standing.blocked = standing.blocked.max(Some(end)));
-        kept.then_some(Started { key, cause, lasting })
+        Ok(kept.then_some(Started { key, cause, lasting }))
     }
 
     /// Changes what stands against a key in one step. Fails, and counts that, if there is no room.
@@ -185,10 +188,6 @@ impl End {
 }
 
 impl Standing {
-    fn is_blocked(&self, now: u64) -> bool {
-        self.blocked.is_some_and(|end| end.0 > now)
-    }
-
     /// What has not ended, the block first.
     fn all(&self, key: Key, now: u64) -> impl Iterator<Item = Blocked> + use<> {
         let blocked = self.blocked.map(|end| (end, None));

@@ -157,7 +157,8 @@ impl Inner {
         }
         for strike in &asks.strikes {
             let (key, cause, ladder) = (strike.key, strike.cause, strike.ladder);
-            started.extend(self.blocks.strike(key, cause, ladder, None, &self.pepper, now));
+            let struck = self.blocks.strike(key, cause, ladder, None, &self.pepper, now);
+            started.extend(struck.ok().flatten());
         }
         Answer { outcome, standings: taken.standings, started }
     }
@@ -174,7 +175,8 @@ impl Inner {
             .filter(|(take, stands)| stands.wait > 0 && !take.shadow)
             .filter_map(move |(take, stands)| {
                 let wait = Some(stands.wait);
-                self.blocks.strike(take.key, take.limit, take.ladder?, wait, &self.pepper, now)
+                let ladder = take.ladder?;
+                self.blocks.strike(take.key, take.limit, ladder, wait, &self.pepper, now).ok()?
             })
     }
 }

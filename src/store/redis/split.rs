@@ -40,11 +40,12 @@ impl Inner {
         if !answers.iter().all(is_admitted) {
             self.refund(taken(&parts, &answers)).await;
         }
-        let answers = answers.into_iter().collect::<Result<Vec<_>, _>>()?;
+        // One that is known stands, though another server did not answer.
         if let Some(blocked) = first_blocked(&parts, &answers) {
             let (standings, started) = (SmallVec::new(), SmallVec::new());
             return Ok(Answer { outcome: blocked, standings, started });
         }
+        let answers = answers.into_iter().collect::<Result<Vec<_>, _>>()?;
         let mut whole = merge(asks, &parts, &answers);
         for (part, answer) in parts.iter_mut().zip(&answers) {
             part.asks.absent.clear();
@@ -74,7 +75,9 @@ impl Inner {
             let answer = answer?;
             if answer.outcome == Outcome::Admitted {
                 // The wait was over meanwhile.
-                self.refund(part.asks.takes.to_vec()).await;
+                let takes = part.asks.takes.iter().zip(&answer.standings);
+                let taken = takes.filter(|(take, stands)| is_taken(take, stands));
+                self.refund(taken.map(|(take, _)| *take).collect()).await;
             }
             started.extend(answer.started);
         }
@@ -144,9 +147,11 @@ fn is_taken(take: &Take, stands: &Standing) -> bool {
 }
 
 /// The block of the absence that was asked for first.
-fn first_blocked(parts: &[Part], answers: &[Answer]) -> Option<Outcome> {
-    let blocked = parts.iter().zip(answers).filter_map(|(part, answer)| match answer.outcome {
-        Outcome::Blocked { .. } => Some((part.absent.first()?, answer.outcome)),
+fn first_blocked(parts: &[Part], answers: &[Result<Answer, StoreError>]) -> Option<Outcome> {
+    let blocked = parts.iter().zip(answers).filter_map(|(part, answer)| match answer {
+        Ok(Answer { outcome: outcome @ Outcome::Blocked { .. }, .. }) => {
+            Some((part.absent.first()?, *outcome))
+        }
         _ => None,
     });
     blocked.min_by_key(|(at, _)| **at).map(|(_, outcome)| outcome)

@@ -41,11 +41,27 @@ impl<S: Store + 'static> Inner<S> {
             return Eventual::Ready(Ok(()));
         }
         let batch = self.life.take_owed();
-        self.aside(self.store.restore(batch.blocks().to_vec())).map(move |answer| {
-            if answer.is_ok() {
-                batch.arrived();
+        let inner = Arc::clone(self);
+        self.aside(self.store.restore(batch.blocks().to_vec())).then(move |answer| {
+            if let Err(error) = answer {
+                return Eventual::Ready(Err(error));
             }
-            answer
+            let lifted = batch.arrived();
+            if lifted.is_empty() {
+                return Eventual::Ready(Ok(()));
+            }
+            inner.lift(lifted)
+        })
+    }
+
+    /// Lifts again what was lifted before it came back.
+    fn lift(self: &Arc<Self>, keys: Vec<Key>) -> Eventual<Result<(), StoreError>> {
+        let inner = Arc::clone(self);
+        Eventual::later(async move {
+            for key in keys {
+                inner.aside(inner.store.unblock(key)).await?;
+            }
+            Ok(())
         })
     }
 
@@ -64,12 +80,14 @@ impl<S: Store + 'static> Inner<S> {
     /// elsewhere or everything was lost, or not yet put back, when the store was asked after so many `turns`.
     pub(super) fn heed(
         self: &Arc<Self>,
-        asks: Asks,
+        mut asks: Asks,
         answer: Answer,
         turns: u64,
     ) -> Eventual<Result<Answer, StoreError>> {
         for started in &answer.started {
             self.keep(started.key, Block::lasting(started.lasting));
+            // It began with this request, so that it did not stand against it is no contradiction.
+            asks.absent.retain(|absent| absent.key != started.key);
         }
         if let Outcome::Blocked { key, remaining, since } = answer.outcome {
             self.keep(key, Block { lasting: remaining, since });
@@ -135,6 +153,7 @@ impl<S: Store + 'static> Inner<S> {
 
     /// Keeps a block for the time when the store says nothing, or has lost it.
     pub(super) fn keep(&self, key: Key, block: Block) {
+        self.life.blocked(key);
         drop(self.local.block(key, block));
     }
 

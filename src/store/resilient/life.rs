@@ -31,6 +31,8 @@ struct Known {
     marker: Option<Marker>,
     /// Blocks that are to be put back.
     owed: Vec<Blocked>,
+    /// Keys that were lifted while batches were under way.
+    lifted: Vec<Key>,
 }
 
 /// Between two looks at the marker, in microseconds.
@@ -100,7 +102,7 @@ impl Life {
     /// Whether all that was lost is back, and nothing has changed since there were so many `turns`.
     pub(super) fn is_settled_since(&self, turns: u64) -> bool {
         // In this order: a batch that is no longer under way has counted its turn.
-        !self.is_owing() && self.under_way.load(Ordering::Acquire) == 0 && self.turns() == turns
+        !self.is_owing() && !self.is_under_way() && self.turns() == turns
     }
 
     /// Some of what is owed, to be put back by the caller.
@@ -114,13 +116,27 @@ impl Life {
         Batch { life: Arc::clone(self), blocks }
     }
 
-    /// Nothing is owed any more to a key that was lifted.
+    /// Nothing is owed any more to a key that was lifted, nor to what is under way.
     pub(super) fn forgive(&self, key: Key) {
-        if self.is_owing() {
+        if self.is_owing() || self.is_under_way() {
             let mut known = self.lock();
             known.owed.retain(|blocked| blocked.key != key);
             self.owing.store(known.owed.len(), Ordering::Release);
+            if self.is_under_way() {
+                known.lifted.push(key);
+            }
         }
+    }
+
+    /// A key has a block again: what arrives is not lifted any more.
+    pub(super) fn blocked(&self, key: Key) {
+        if self.is_under_way() {
+            self.lock().lifted.retain(|lifted| *lifted != key);
+        }
+    }
+
+    fn is_under_way(&self) -> bool {
+        self.under_way.load(Ordering::Acquire) > 0
     }
 
     fn lock(&self) -> MutexGuard<'_, Known> {
@@ -139,21 +155,26 @@ impl Batch {
         &self.blocks
     }
 
-    pub(super) fn arrived(mut self) {
-        self.blocks.clear();
+    /// Gives back the keys that were lifted meanwhile, which must be lifted again.
+    pub(super) fn arrived(mut self) -> Vec<Key> {
         self.life.turns.fetch_add(1, Ordering::AcqRel);
+        let mut keys: Vec<_> = self.blocks.drain(..).map(|blocked| blocked.key).collect();
+        let known = self.life.lock();
+        keys.retain(|key| known.lifted.contains(key));
+        keys
     }
 }
 
 impl Drop for Batch {
     fn drop(&mut self) {
         let life = &self.life;
-        if !self.blocks.is_empty() {
-            let mut known = life.lock();
-            known.owed.append(&mut self.blocks);
-            life.owing.store(known.owed.len(), Ordering::Release);
+        let mut known = life.lock();
+        self.blocks.retain(|blocked| !known.lifted.contains(&blocked.key));
+        known.owed.append(&mut self.blocks);
+        life.owing.store(known.owed.len(), Ordering::Release);
+        if life.under_way.fetch_sub(1, Ordering::AcqRel) == 1 {
+            known.lifted.clear();
         }
-        life.under_way.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -196,14 +217,32 @@ mod tests {
         let (batch, rest) = (life.take_owed(), life.take_owed());
         assert_eq!((batch.blocks().len(), rest.blocks().len(), life.is_owing()), (256, 10, false));
         assert!(!life.is_settled_since(lost), "nothing has arrived yet");
-        rest.arrived();
+        assert_eq!(rest.arrived(), []);
         // Who waited for it is gone.
         drop(batch);
         life.forgive(block(77).key);
         let batch = life.take_owed();
         assert_eq!(batch.blocks().len(), 255);
-        batch.arrived();
+        // Lifted on its way.
+        life.forgive(block(78).key);
+        life.forgive(block(79).key);
+        life.blocked(block(79).key);
+        assert_eq!(batch.arrived(), [block(78).key]);
         assert!(!life.is_settled_since(lost), "who asked before it arrived was told otherwise");
         assert!(life.is_settled_since(life.turns()));
+    }
+
+    #[test]
+    fn what_was_lifted_while_it_was_under_way_is_not_owed_again() {
+        let life = Arc::new(Life::new(Arc::new(ManualClock::at(UnixTime::default()))));
+        life.meet(marker("a"), Vec::new);
+        assert!(life.meet(marker("b"), || vec![block(1), block(2)]));
+        let batch = life.take_owed();
+        life.forgive(block(1).key);
+        drop(batch);
+        let batch = life.take_owed();
+        assert_eq!(batch.blocks(), [block(2)]);
+        // That lift is settled: a block that began later may stand.
+        assert_eq!(batch.arrived(), []);
     }
 }

@@ -62,12 +62,12 @@ impl<'a> Call<'a> {
         self.client = Some(client);
         let Some((by, key, wait)) = full else { return Ok(who) };
         let spared = by == Windowed::Client && !self.arrival.may_be_struck;
-        let struck = match spared {
+        let blocked = match spared {
             true => None,
             false => self.strike(key, "otp-requests", self.rules.refusals),
         };
-        Err(match struck {
-            Some(started) => Dispatched::Blocked { key, remaining: Some(started.lasting) },
+        Err(match blocked {
+            Some(end) => Dispatched::Blocked { key, remaining: end.remaining(self.now) },
             None => Dispatched::Limited { by, wait: Duration::from_micros(wait) },
         }
         .into())
@@ -172,18 +172,25 @@ impl<'a> Call<'a> {
             Spent::Sends => ("otp-sends", self.rules.sends_block),
             Spent::Guesses => ("otp-guesses", self.rules.guesses_block),
         };
-        if let Some(started) = self.strike(self.phone, cause, ladder) {
-            phone.note(End::after(Some(started.lasting), self.now), spent);
+        let before = self.started.len();
+        let end = self.strike(self.phone, cause, ladder)?;
+        if self.started.len() > before {
+            phone.note(end, spent);
         }
-        let end = self.store.blocks.end(self.phone, self.now)?;
         Some((self.phone, end.remaining(self.now)))
     }
 
-    fn strike(&mut self, key: Key, cause: &'static str, ladder: Ladder) -> Option<Started> {
+    /// Counts a strike. Gives back the end of the block that the key has now, if it has one.
+    fn strike(&mut self, key: Key, cause: &'static str, ladder: Ladder) -> Option<End> {
         let Inner { blocks, pepper, .. } = self.store;
-        let started = blocks.strike(key, Name::from(cause), ladder, None, pepper, self.now)?;
-        self.started.push(started);
-        Some(started)
+        match blocks.strike(key, Name::from(cause), ladder, None, pepper, self.now) {
+            Ok(started) => {
+                let started = started?;
+                self.started.push(started);
+                Some(End::after(Some(started.lasting), self.now))
+            }
+            Err(end) => Some(end),
+        }
     }
 
     pub(super) fn dispatch(self, outcome: Step<Dispatched>) -> Result<Dispatch, StoreError> {
