@@ -290,5 +290,6 @@ fn keys_are_explained() {
         let line = told.lines().find(|line| line.starts_with(family.pattern)).unwrap();
         assert!(line.contains(family.kind) && line.contains(family.holds), "{line}");
     }
+    assert!(told.contains("ip_blocked:{203.0.113.9}"), "in a cluster");
     assert!(!run(&["keys"]).status.success());
 }

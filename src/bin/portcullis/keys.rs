@@ -160,5 +160,6 @@ fn explain() -> Result<(), Box<dyn Error>> {
         writeln!(out, "{:<24}{:<8}{}", family.pattern, family.kind, family.holds)?;
         writeln!(out, "{:<32}until {until}", "")?;
     }
+    writeln!(out, "\nIn a cluster what a key is about is in braces: ip_blocked:{{203.0.113.9}}")?;
     Ok(())
 }

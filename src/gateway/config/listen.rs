@@ -5,7 +5,7 @@ use serde::Deserialize;
 use std::net::SocketAddr;
 
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub(super) struct ListenSection {
     address: SocketAddr,
     admin: Option<SocketAddr>,

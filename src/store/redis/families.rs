@@ -47,8 +47,12 @@ pub(super) const IP_BLOCKED: KeyFamily = family(
 );
 pub(super) const PHONE_BLOCKED: KeyFamily =
     family("phone_blocked:<tag>", "string", BLOCK_ENDS, "the same, of a phone");
-pub(super) const BLOCKED: KeyFamily =
-    family("blocked:<key>", "string", BLOCK_ENDS, "the same, of a user, a device, a header");
+pub(super) const BLOCKED: KeyFamily = family(
+    "blocked:<key>",
+    "string",
+    BLOCK_ENDS,
+    "the same, of a user, a device, a header, and of a session that has ended",
+);
 pub(super) const REVOKED: KeyFamily = family(
     "revoked:<key>",
     "string",

@@ -45,7 +45,7 @@ use std::{fmt, sync::Arc, time::Duration};
 /// user, who is named in them. A question about all sessions of a user takes two trips.
 ///
 /// All instances need the same pepper. Keys are literal: an operator who sets `ip_blocked:203.0.113.9` by hand blocks
-/// that address at the next request, for as long as the key lives.
+/// that address at the next request, for as long as the key lives; in a cluster the key is `ip_blocked:{203.0.113.9}`.
 ///
 #[doc = include_str!("servers.md")]
 #[derive(Clone)]
