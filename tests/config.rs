@@ -24,6 +24,7 @@ fn what_the_cases_are_made_of_is_good() {
         admin("127.0.0.1:9090"),
         admin("[::1]:9090"),
         "[listen]\nadmin = \"127.0.0.1:9090\"".into(),
+        "[listen]\ndrain = \"60s\"".into(),
         admin("10.1.2.3:9090"),
         admin("[fd00::1]:9090"),
         // Each on an address of its own, or on any port that is free.
@@ -148,6 +149,7 @@ fn operators_are_served_where_nobody_else_gets() {
             "[listen]\naddress = \"127.0.0.1:1\"\nadmin_public = true".to_owned(),
             "[listen] admin: `admin_public` is for an address",
         ),
+        ("[listen]\ndrain = \"61s\"".to_owned(), "[listen] drain: more than 60s"),
     ]);
     let config = Folder::new().parse(&served(&admin("127.0.0.1:9090"))).unwrap();
     assert_eq!(config.admin(), Some("127.0.0.1:9090".parse().unwrap()));

@@ -244,6 +244,17 @@ fn who_asks_while_the_process_ends_is_sent_away() {
 }
 
 #[test]
+fn while_a_process_drains_it_serves_and_says_that_it_ends() {
+    let server = RedisServer::start();
+    let mut one = start(&server, "[listen]\ndrain = \"4s\"");
+    assert_eq!(one.get("/readyz").status, 200);
+    one.terminate();
+    poll("the word", || (one.get("/readyz").status == 503).then_some(()));
+    assert_eq!(one.get("/open").status, 200, "to a connection that is new");
+    one.ended();
+}
+
+#[test]
 fn a_server_that_cannot_be_used_refuses_the_start_and_one_that_is_away_does_not() {
     let mut server = RedisServer::start();
     let folder = configured(&server, "", &signing());

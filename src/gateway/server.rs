@@ -31,7 +31,12 @@ use std::{
     pin::pin,
     time::Duration,
 };
-use tokio::{select, sync::watch, task::JoinSet, time::timeout};
+use tokio::{
+    select,
+    sync::watch,
+    task::JoinSet,
+    time::{sleep, timeout},
+};
 use tower::{Service, ServiceBuilder};
 
 /// A gateway that is ready to serve.
@@ -48,6 +53,7 @@ pub struct Gateway {
     key_refreshes: Vec<KeyRefresh>,
     store: StoreConfig,
     readiness: Readiness,
+    drain: Duration,
     /// Where there is a listener for operators.
     exporter: Option<Exporter>,
 }
@@ -101,6 +107,7 @@ impl Gateway {
             key_refreshes,
             store: config.store.clone(),
             readiness,
+            drain: config.drain,
             exporter,
         })
     }
@@ -138,7 +145,8 @@ impl Gateway {
         mem::take(&mut self.key_refreshes)
     }
 
-    /// Serves until `shutdown` is ready, then lets requests under way end, for ten seconds at most.
+    /// Serves until `shutdown` is ready, and for `drain` of `[listen]` after that, in which `/readyz` sends requests elsewhere.
+    /// Then lets requests under way end, for ten seconds at most.
     pub async fn serve(
         mut self,
         listeners: impl Into<Listeners>,
@@ -166,14 +174,17 @@ impl Gateway {
                 let Some(exporter) = &self.exporter else { return pending().await };
                 exporter.keep_tidy().await
             };
+            let end = async {
+                shutdown.await;
+                self.readiness.drain();
+                sleep(self.drain).await;
+            };
             select! {
                 _ = &mut everybody => {}
                 _ = operators => {}
                 _ = tidy => {}
-                () = shutdown => {}
+                () = end => {}
             }
-            // Before the listener is gone.
-            self.readiness.drain();
         }
         drop(self);
         stop.send_replace(());

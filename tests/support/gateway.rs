@@ -191,7 +191,6 @@ impl Server {
         self.ask("GET", path, &[("authorization", &format!("Bearer {token}"))])
     }
 
-    /// Asks politely to end, by the child's own number.
     /// What the process has handed to file systems, by the kernel's account; pipes and sockets are none.
     pub(crate) fn bytes_written_to_disk(&self) -> u64 {
         let account = fs::read_to_string(format!("/proc/{}/io", self.child.id())).unwrap();
@@ -199,6 +198,7 @@ impl Server {
         bytes.unwrap().parse().unwrap()
     }
 
+    /// Asks politely to end, by the child's own number.
     pub(crate) fn terminate(&self) {
         terminate(&self.child);
     }

@@ -1,8 +1,9 @@
 //! The section `[listen]`: where everybody is served, and where operators are.
 
+use super::sections::DurationText;
 use crate::{client::is_private, error::ConfigError, gateway::LOOPBACK, profile::Profile};
 use serde::Deserialize;
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 #[derive(Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -10,11 +11,15 @@ pub(super) struct ListenSection {
     address: SocketAddr,
     admin: Option<SocketAddr>,
     admin_public: Option<bool>,
+    drain: Option<DurationText>,
 }
+
+/// Longer than any balancer needs to look again, and than a service manager waits.
+const MAX_DRAIN: Duration = Duration::from_secs(60);
 
 impl Default for ListenSection {
     fn default() -> Self {
-        Self { address: LOOPBACK, admin: None, admin_public: None }
+        Self { address: LOOPBACK, admin: None, admin_public: None, drain: None }
     }
 }
 
@@ -27,6 +32,15 @@ impl ListenSection {
         reachable(profile, self.address).map_err(|error| error.within("[listen] address"))?;
         self.check_admin(profile).map_err(|error| error.within("[listen] admin"))?;
         Ok((self.address, self.admin))
+    }
+
+    /// How long everybody is still served after the process was told to stop.
+    pub(super) fn drain(&self) -> Result<Duration, ConfigError> {
+        let drain = self.drain.map_or(Duration::ZERO, |text| text.0);
+        if drain > MAX_DRAIN {
+            return Err(ConfigError::new("more than 60s").within("[listen] drain"));
+        }
+        Ok(drain)
     }
 
     fn check_admin(&self, profile: Profile) -> Result<(), ConfigError> {

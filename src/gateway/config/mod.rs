@@ -34,7 +34,7 @@ use crate::{
     security_headers::SecurityHeadersLayer,
     token::Issuer,
 };
-use std::{fs, net::SocketAddr, path::Path};
+use std::{fs, net::SocketAddr, path::Path, time::Duration};
 
 /// A configuration in which everything has been checked: what it names exists, and what it asks for can
 /// be had.
@@ -45,6 +45,7 @@ pub struct Config {
     pub(super) profile: Profile,
     pub(super) address: SocketAddr,
     pub(super) admin: Option<SocketAddr>,
+    pub(super) drain: Duration,
     pub(super) clients: Clients,
     pub(super) store: StoreConfig,
     /// Of paths that no route names.
@@ -106,6 +107,7 @@ impl Config {
         let profile = file.profile;
         sources.env.check(profile)?;
         let (address, admin) = file.listen.build(profile)?;
+        let drain = file.listen.drain()?;
         let own = file.token.as_ref().map(|token| token.own(profile, sources)).transpose();
         let (issuer, key_watch, warnings) = match own.map_err(|error| error.within("[token]"))? {
             Some(OwnIssuer { issuer, watch, warnings }) => (Some(issuer), watch, warnings),
@@ -131,6 +133,7 @@ impl Config {
             profile,
             address,
             admin,
+            drain,
             clients,
             store,
             stray_limits: routes::of_strays(&routes, &limits),
