@@ -32,7 +32,7 @@ pub(super) type Attempt = BoxFuture<'static, Result<MultiplexedConnection, Redis
 type Dialing = Shared<BoxFuture<'static, Result<Arc<MultiplexedConnection>, RedisError>>>;
 
 /// Finding a server and shaking hands with it is begun anew if it takes longer.
-const HANDSHAKE: Duration = Duration::from_secs(1);
+const HANDSHAKE: Duration = Duration::from_secs(3);
 /// After so many a connection is given up: the host may be gone, or another server be the master.
 const MOST_SILENCES: u32 = 3;
 
