@@ -79,7 +79,9 @@ impl Written {
             Reason::TokenInvalid(TokenFault::Proof(fault)) if fault.is_of_token() => {
                 Some(&self.proofs.invalid)
             }
-            Reason::TokenInvalid(TokenFault::Proof(_)) => Some(&self.proofs.bad),
+            Reason::TokenInvalid(TokenFault::Proof(_)) | Reason::ProofInvalid(_) => {
+                Some(&self.proofs.bad)
+            }
             Reason::TokenInvalid(_) => Some(&self.invalid),
             Reason::TokenAmbiguous => Some(&self.ambiguous),
             Reason::ScopeMissing | Reason::ClaimMissing => Some(&self.insufficient),

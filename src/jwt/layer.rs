@@ -116,6 +116,14 @@ impl JwtLayer {
         })
     }
 
+    /// Asks the store whether the proof that was found is used for the first time.
+    pub(crate) fn spend(&self, found: Result<Found, Reason>) -> Eventual<Result<Found, Reason>> {
+        match &self.dpop {
+            Some(dpop) => dpop.spend(found),
+            None => Eventual::Ready(found),
+        }
+    }
+
     fn verify(&self, token: &[u8]) -> Eventual<Result<Claims, TokenFault>> {
         // A remembered token is not looked into again.
         if let Some(claims) = self.verifier.recall(token) {

@@ -165,7 +165,10 @@ mod verifier;
 
 pub use algorithm::Algorithm;
 pub use bearer::TokenSource;
-pub use dpop::Dpop;
+#[cfg(feature = "otp")]
+#[cfg_attr(docsrs, doc(cfg(feature = "otp")))]
+pub use dpop::DpopProof;
+pub use dpop::{Dpop, KeyThumbprint};
 pub use forward::ForwardClaims;
 pub use keys::Keys;
 pub use layer::{JwtLayer, Mode};
@@ -179,9 +182,11 @@ pub use trusted::TrustedIssuer;
 pub use verifier::Verifier;
 
 #[cfg(feature = "otp")]
-pub(crate) use bearer::{cookie, token68};
+pub(crate) use bearer::cookie;
 pub(crate) use claim_path::ClaimPath;
 pub(crate) use compact::MAX_TOKEN;
+#[cfg(feature = "otp")]
+pub(crate) use dpop::Proven;
 pub(crate) use dpop::replayed;
 pub(crate) use forward::Forwarded;
 pub(crate) use fresh::FreshKey;

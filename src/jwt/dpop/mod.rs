@@ -27,6 +27,9 @@
 //! # Ok(layer) }
 //! ```
 //!
+//! [`Otp`](crate::Otp) hands out such tokens, for sessions that are [bound](crate::otp#bound-to-a-key) as well.
+//! [`Grant::bound_to`](crate::token::Grant::bound_to) binds any other of your own.
+//!
 //! # What is checked
 //!
 //! The token first, as ever; then everything of RFC 9449 section 4.3, what is cheap before any cryptography: one
@@ -61,10 +64,18 @@
 //!   advance with times to come are as good as the key.
 
 mod evidence;
+#[cfg(feature = "otp")]
+mod possession;
 mod proof;
+mod thumbprint;
 mod url;
 
 pub(super) use evidence::Evidence;
+#[cfg(feature = "otp")]
+pub use possession::DpopProof;
+#[cfg(feature = "otp")]
+pub(crate) use possession::Proven;
+pub use thumbprint::KeyThumbprint;
 
 use super::{Algorithm, bearer::Scheme, layer::Found};
 use crate::{
@@ -169,10 +180,19 @@ impl Dpop {
         token: &[u8],
         now: UnixTime,
     ) -> Evidence {
-        let Rules { url, back, ahead, required, .. } = &*self.0;
+        let expected = self.expected(request, Some(token), now);
+        Evidence::new(scheme, self.is_required(), &request.headers, &expected)
+    }
+
+    fn expected<'a>(
+        &'a self,
+        request: &'a Parts,
+        token: Option<&'a [u8]>,
+        now: UnixTime,
+    ) -> Expected<'a> {
+        let Rules { url, back, ahead, .. } = &*self.0;
         let (method, path) = (request.method.as_str(), request.uri.path());
-        let expected = Expected { method, url, path, token, now, back: *back, ahead: *ahead };
-        Evidence::new(scheme, *required, &request.headers, &expected)
+        Expected { method, url, path, token, now, back: *back, ahead: *ahead }
     }
 
     /// Asks the store whether the proof is used for the first time: for a layer that asks it nothing else.
@@ -186,6 +206,12 @@ impl Dpop {
             Ok(_) => Ok(replayed().into()),
             Err(_) => Err(Reason::StoreUnavailable),
         })
+    }
+
+    /// The same rules with another memory of proofs.
+    #[cfg(feature = "otp")]
+    pub(crate) fn over(self, store: SharedStore) -> Self {
+        Self(Arc::new(Rules { store, ..Rules::clone(&self.0) }))
     }
 
     /// Whether tokens without a proof are refused.

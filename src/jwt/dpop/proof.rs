@@ -33,8 +33,8 @@ pub(super) struct Expected<'a> {
     pub(super) url: &'a PublicUrl,
     /// The path of the request.
     pub(super) path: &'a str,
-    /// The access token.
-    pub(super) token: &'a [u8],
+    /// The access token, if there is one.
+    pub(super) token: Option<&'a [u8]>,
     pub(super) now: UnixTime,
     /// How long ago it may have been made.
     pub(super) back: Duration,
@@ -46,6 +46,17 @@ pub(super) struct Expected<'a> {
 const MAX_PROOF: usize = 4 << 10;
 
 const MAX_ID: usize = 128;
+
+/// How far the clocks of instances may differ: when one already takes no more proofs, another one still may.
+const SKEW: Duration = Duration::from_secs(30);
+
+impl Expected<'_> {
+    /// How long a proof must be remembered.
+    pub(super) fn memory(&self) -> Duration {
+        // Dates are in whole seconds, so a proof may begin up to one earlier than it says.
+        self.back + self.ahead + Duration::from_secs(1) + SKEW
+    }
+}
 
 impl Proof {
     /// Reads the header line and compares it with the request. No cryptography but a digest.
@@ -79,9 +90,20 @@ impl Proof {
         if written.thumbprint() != thumbprint {
             return Err(ProofFault::WrongKey);
         }
+        self.check(&written)
+    }
+
+    /// The thumbprint of the key, whichever it is, if it is signed by it.
+    #[cfg(feature = "otp")]
+    pub(super) fn verify_any(&self) -> Result<String, ProofFault> {
+        let written = self.jwk.as_written().ok_or(ProofFault::KeyRefused)?;
+        self.check(&written).map(|()| written.thumbprint())
+    }
+
+    fn check(&self, written: &Public) -> Result<(), ProofFault> {
         let public = self.jwk.public().and_then(|key| Public::of(&key, self.algorithm));
         // One spelling for one key.
-        let public = public.ok().filter(|public| *public == written);
+        let public = public.ok().filter(|public| public == written);
         let public = public.ok_or(ProofFault::KeyRefused)?;
         let key = jose::verifier(&public, self.algorithm).map_err(|_| ProofFault::KeyRefused)?;
         if key.verify(self.signed.as_bytes(), &self.signature) {
@@ -175,9 +197,11 @@ impl Claims<'_> {
         if issued_at.plus(expected.back) < expected.now {
             return Err(ProofFault::Stale);
         }
-        let digest = URL_SAFE_NO_PAD.encode(sha256(expected.token));
-        if self.token.as_deref() != Some(&*digest) {
-            return Err(ProofFault::WrongToken);
+        if let Some(token) = expected.token {
+            let digest = URL_SAFE_NO_PAD.encode(sha256(token));
+            if self.token.as_deref() != Some(&*digest) {
+                return Err(ProofFault::WrongToken);
+            }
         }
         Ok(id)
     }
