@@ -1,6 +1,7 @@
 use super::{
     Dpop, TokenSource, Verifier,
     bearer::{Scheme, token68},
+    dpop::NextNonce,
     resource::own_challenges,
 };
 use crate::{
@@ -109,9 +110,10 @@ impl JwtLayer {
         let evidence = dpop.examine(request, scheme, token, self.verifier.now());
         verified.map(move |claims| {
             let proven = claims.and_then(|claims| Ok((evidence.judge(&claims)?, claims)));
+            let nonce = evidence.nonce(proven.as_ref().err().copied());
             Ok(match proven {
-                Ok((proof, claims)) => Found { proof, ..Ok(claims).into() },
-                Err(fault) => Err(fault).into(),
+                Ok((proof, claims)) => Found { proof, nonce, ..Ok(claims).into() },
+                Err(fault) => Found { nonce, ..Err(fault).into() },
             })
         })
     }
@@ -138,9 +140,13 @@ impl JwtLayer {
         }
     }
 
-    fn decide(&self, mut request: Parts, found: Result<Found, Reason>) -> Verdict<()> {
+    fn decide(
+        &self,
+        mut request: Parts,
+        found: Result<Found, Reason>,
+    ) -> Verdict<Option<NextNonce>> {
         let refusal = self.mode.refuses(&found);
-        let identity = found.unwrap_or_default().identity;
+        let Found { identity, nonce, .. } = found.unwrap_or_default();
         let fault = match identity {
             Identity::Invalid(fault) => Some(fault),
             Identity::Anonymous | Identity::Known(_) => None,
@@ -148,13 +154,16 @@ impl JwtLayer {
         // Before the door sees the request, as it tells the sink what is known of the caller.
         Guarded::of(&mut request).identity = identity;
         if let Some(reason) = refusal {
-            let rejection = self.challenges.reject(reason, &request.headers);
+            let mut rejection = self.challenges.reject(reason, &request.headers);
+            if let Some(nonce) = nonce {
+                nonce.write(rejection.headers_mut());
+            }
             return Verdict::refuse(request, rejection);
         }
         if let Some(fault) = fault {
             self.door.record(&request, Act::BadToken(fault.into()));
         }
-        Verdict::admit(request, ())
+        Verdict::admit(request, nonce)
     }
 }
 
@@ -163,11 +172,13 @@ impl JwtLayer {
 pub(crate) struct Found {
     pub(crate) identity: Identity,
     pub(crate) proof: Option<Take>,
+    /// What goes along with the answer.
+    pub(crate) nonce: Option<NextNonce>,
 }
 
 impl From<Identity> for Found {
     fn from(identity: Identity) -> Self {
-        Self { identity, proof: None }
+        Self { identity, proof: None, nonce: None }
     }
 }
 
@@ -187,9 +198,9 @@ impl From<Verifier> for JwtLayer {
 }
 
 impl Gate for JwtLayer {
-    type Pass = ();
+    type Pass = Option<NextNonce>;
 
-    fn enter(&self, request: Parts) -> Eventual<Verdict<()>> {
+    fn enter(&self, request: Parts) -> Eventual<Verdict<Option<NextNonce>>> {
         let found = self.identify(&request);
         let found = match self.dpop.clone() {
             Some(dpop) => found.then(move |found| dpop.spend(found)),

@@ -187,7 +187,7 @@ pub(crate) use claim_path::ClaimPath;
 pub(crate) use compact::MAX_TOKEN;
 #[cfg(feature = "otp")]
 pub(crate) use dpop::Proven;
-pub(crate) use dpop::replayed;
+pub(crate) use dpop::{NextNonce, replayed};
 pub(crate) use forward::Forwarded;
 pub(crate) use fresh::FreshKey;
 pub(crate) use key_set::KeySet;

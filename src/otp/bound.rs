@@ -18,7 +18,14 @@ impl Otp {
     /// `dpop-proof-invalid` if it is not for this request and now, or must be there and is not.
     pub fn proof(&self, request: &Parts) -> Result<Option<DpopProof>, Rejection> {
         let Some(rules) = &self.0.dpop else { return Ok(None) };
-        rules.possession(request, self.0.issuer.time().wall()).map_err(refused)
+        let found = rules.possession(request, self.0.issuer.time().wall());
+        found.map_err(|(fault, nonce)| {
+            let mut rejection = refused(fault);
+            if let Some(nonce) = nonce {
+                nonce.write(rejection.headers_mut());
+            }
+            rejection
+        })
     }
 }
 

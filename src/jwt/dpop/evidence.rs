@@ -1,4 +1,7 @@
-use super::proof::{Expected, Proof};
+use super::{
+    nonces::NextNonce,
+    proof::{Expected, Proof},
+};
 use crate::{
     clock::micros,
     identity::{Claims, ProofFault, TokenFault},
@@ -19,6 +22,8 @@ pub(in crate::jwt) struct Evidence {
     proof: Result<Proof, ProofFault>,
     /// How long a proof must be remembered.
     memory: Duration,
+    /// What the next proof must hold, where this one needed it or soon will.
+    nonce: Option<NextNonce>,
 }
 
 /// The header of a proof.
@@ -35,7 +40,8 @@ impl Evidence {
             Scheme::Bearer => Err(ProofFault::Missing),
             Scheme::Dpop => read(headers, expected),
         };
-        Self { scheme, required, proof, memory: expected.memory() }
+        let nonce = expected.next_nonce(&proof);
+        Self { scheme, required, proof, memory: expected.memory(), nonce }
     }
 
     /// Whether the token may be used so; and what the store must be asked before it is.
@@ -45,6 +51,15 @@ impl Evidence {
             meter::bad_token(fault.into());
             fault.into()
         })
+    }
+
+    /// The nonce that goes along with what was judged.
+    pub(in crate::jwt) fn nonce(self, fault: Option<TokenFault>) -> Option<NextNonce> {
+        match fault {
+            Some(TokenFault::Proof(fault)) => self.nonce.filter(|_| fault.wants_nonce()),
+            Some(_) => None,
+            None => self.nonce,
+        }
     }
 
     fn weigh(&self, thumbprint: Option<&str>) -> Result<Option<Take>, ProofFault> {

@@ -1,6 +1,7 @@
 use super::{
     Dpop, KeyThumbprint,
     evidence::{once, read},
+    nonces::NextNonce,
     proof::Proof,
 };
 use crate::{clock::UnixTime, identity::ProofFault, store::Take};
@@ -15,6 +16,7 @@ pub struct DpopProof {
     memory: Duration,
     required: bool,
     session_only: bool,
+    nonce: Option<NextNonce>,
 }
 
 /// The key of a proof whose signature holds.
@@ -32,6 +34,12 @@ impl DpopProof {
     /// prove anything of it.
     pub fn session_only(self) -> Self {
         Self { session_only: true, ..self }
+    }
+
+    /// What the next proof must hold, if the nonce of this one ends: for the headers of the answer. A refusal of
+    /// [`Otp::proof`](crate::Otp::proof) has it already.
+    pub fn next_nonce(&self) -> Option<NextNonce> {
+        self.nonce.clone()
     }
 
     pub(crate) fn verify(&self) -> Result<Proven, ProofFault> {
@@ -58,17 +66,20 @@ impl Dpop {
         &self,
         request: &Parts,
         now: UnixTime,
-    ) -> Result<Option<DpopProof>, ProofFault> {
+    ) -> Result<Option<DpopProof>, (ProofFault, Option<NextNonce>)> {
         let expected = self.expected(request, None, now);
-        match read(&request.headers, &expected) {
+        let found = read(&request.headers, &expected);
+        let nonce = expected.next_nonce(&found);
+        match found {
             Ok(proof) => Ok(Some(DpopProof {
                 proof,
                 memory: expected.memory(),
                 required: self.is_required(),
                 session_only: false,
+                nonce,
             })),
             Err(ProofFault::Missing) if !self.is_required() => Ok(None),
-            Err(fault) => Err(fault),
+            Err(fault) => Err((fault, nonce)),
         }
     }
 }

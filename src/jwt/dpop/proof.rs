@@ -1,4 +1,7 @@
-use super::url::PublicUrl;
+use super::{
+    nonces::{NextNonce, Nonces, Standing},
+    url::PublicUrl,
+};
 use crate::{
     clock::UnixTime,
     identity::ProofFault,
@@ -12,6 +15,7 @@ use crate::{
         material::Public,
         payload::Seconds,
     },
+    key::Pepper,
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use openssl::sha::sha256;
@@ -23,6 +27,7 @@ pub(super) struct Proof {
     algorithm: Algorithm,
     jwk: Jwk,
     id: String,
+    nonce_ends: bool,
     signed: String,
     signature: Vec<u8>,
 }
@@ -40,6 +45,8 @@ pub(super) struct Expected<'a> {
     pub(super) back: Duration,
     /// How far it may lie in the future.
     pub(super) ahead: Duration,
+    /// Nonces of the server, and what they are made under.
+    pub(super) nonces: Option<(Nonces, &'a Pepper)>,
 }
 
 /// A proof has one key and a handful of claims; an RSA key of 4096 bits and its signature leave half of this.
@@ -55,6 +62,16 @@ impl Expected<'_> {
     pub(super) fn memory(&self) -> Duration {
         // Dates are in whole seconds, so a proof may begin up to one earlier than it says.
         self.back + self.ahead + Duration::from_secs(1) + SKEW
+    }
+
+    /// The nonce for the next proof, if this one was refused for its own or will soon be.
+    pub(super) fn next_nonce(&self, found: &Result<Proof, ProofFault>) -> Option<NextNonce> {
+        let needed = match found {
+            Ok(proof) => proof.nonce_ends,
+            Err(fault) => fault.wants_nonce(),
+        };
+        let (nonces, pepper) = self.nonces.filter(|_| needed)?;
+        nonces.current(pepper, self.now)
     }
 }
 
@@ -72,8 +89,9 @@ impl Proof {
         let json = compact.payload().map_err(malformed)?;
         let claims: Claims<'_> = json::object(&json).ok_or(ProofFault::Malformed)?;
         let id = claims.judge(expected)?.to_owned();
+        let nonce_ends = claims.judge_nonce(expected)?;
         let signature = compact.signature().map_err(malformed)?;
-        Ok(Self { algorithm, jwk, id, signed: compact.signed.to_owned(), signature })
+        Ok(Self { algorithm, jwk, id, nonce_ends, signed: compact.signed.to_owned(), signature })
     }
 
     /// Unique for its key.
@@ -171,6 +189,7 @@ struct Claims<'a> {
     url: Option<Text<'a>>,
     issued_at: Option<Seconds>,
     token: Option<Text<'a>>,
+    nonce: Option<Text<'a>>,
 }
 
 impl Claims<'_> {
@@ -205,6 +224,13 @@ impl Claims<'_> {
         }
         Ok(id)
     }
+
+    /// Whether the nonce is good and about to end.
+    fn judge_nonce(&self, expected: &Expected<'_>) -> Result<bool, ProofFault> {
+        let Some((nonces, pepper)) = expected.nonces else { return Ok(false) };
+        let standing = nonces.judge(self.nonce.as_deref(), pepper, expected.now)?;
+        Ok(standing == Standing::Ending)
+    }
 }
 
 impl<'de> Object<'de> for Claims<'de> {
@@ -217,6 +243,7 @@ impl<'de> Object<'de> for Claims<'de> {
             "htu" => self.url = Some(map.next_value()?),
             "iat" => self.issued_at = Some(map.next_value()?),
             "ath" => self.token = Some(map.next_value()?),
+            "nonce" => self.nonce = Some(map.next_value()?),
             _ => {
                 map.next_value::<IgnoredAny>()?;
             }

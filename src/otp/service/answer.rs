@@ -2,6 +2,7 @@
 
 use crate::{
     clock::seconds_up,
+    jwt::NextNonce,
     otp::{Challenge, Login, OwnSession, Tokens},
 };
 use bytes::Bytes;
@@ -94,6 +95,17 @@ pub(super) fn nothing() -> Response<Bytes> {
 pub(super) fn open_api() -> Response<Bytes> {
     let mut response = Response::new(Bytes::from_static(include_bytes!("../openapi.json")));
     declare_json(&mut response);
+    response
+}
+
+/// Hands out the nonce for the next proof, if there is one.
+pub(super) fn with_nonce(
+    mut response: Response<Bytes>,
+    nonce: Option<NextNonce>,
+) -> Response<Bytes> {
+    if let Some(nonce) = nonce {
+        nonce.write(response.headers_mut());
+    }
     response
 }
 

@@ -141,10 +141,11 @@ impl Endpoints {
     ) -> Result<Response<Bytes>, Rejection> {
         let body: VerifyRequest = body::required(&parts.headers, body).await?;
         let proof = self.proof(parts)?;
+        let nonce = proof.as_ref().and_then(DpopProof::next_nonce);
         let (challenge, code) = (&body.challenge_id, &body.code);
         let login = self.otp.verify_with(&caller, challenge, code, proof).await?;
         let response = answer::login(&login, self.cookies.is_none());
-        self.with_cookies(response, &login.tokens)
+        self.with_cookies(answer::with_nonce(response, nonce), &login.tokens)
     }
 
     async fn refresh<B: Body>(
@@ -156,9 +157,12 @@ impl Endpoints {
         let body: TokenRequest = body::optional(&parts.headers, body).await?;
         let token = self.refresh_token(parts, body)?;
         let token = token.ok_or_else(|| challenge::reject(Reason::TokenMissing))?;
-        let tokens = self.otp.refresh_with(client, &token, self.proof(parts)?).await;
+        let proof = self.proof(parts)?;
+        let nonce = proof.as_ref().and_then(DpopProof::next_nonce);
+        let tokens = self.otp.refresh_with(client, &token, proof).await;
         let tokens = tokens.map_err(|refusal| self.for_good(refusal))?;
-        self.with_cookies(answer::refreshed(&tokens, self.cookies.is_none()), &tokens)
+        let response = answer::refreshed(&tokens, self.cookies.is_none());
+        self.with_cookies(answer::with_nonce(response, nonce), &tokens)
     }
 
     /// The proof of a request for tokens.

@@ -23,7 +23,8 @@ impl Endpoints {
         let body: TokenRequest = body::optional(&parts.headers, body).await?;
         let refresh = self.refresh_token(parts, body)?;
         let by_refresh = refresh.as_ref().and_then(|token| self.otp.session_of(token));
-        match (by_refresh, self.caller_of(parts).await?) {
+        let found = self.tokens.spend(self.tokens.identify(parts).await).await?;
+        match (by_refresh, found.identity) {
             (Some(session), Identity::Anonymous) => self.otp.logout(session).await?,
             (Some(session), identity) => {
                 self.otp.logout(session).await?;
@@ -37,19 +38,16 @@ impl Endpoints {
             (None, Identity::Anonymous) => return Err(challenge::reject(Reason::TokenMissing)),
             (None, identity) => {
                 let session = session_in(&identity).map_err(|reason| {
-                    let refusal = self.tokens.challenges.reject(reason, &parts.headers);
+                    let mut refusal = self.tokens.challenges.reject(reason, &parts.headers);
+                    if let Some(nonce) = found.nonce {
+                        nonce.write(refusal.headers_mut());
+                    }
                     self.for_good(refusal)
                 });
                 self.otp.logout(session?).await?;
             }
         }
         Ok(self.without_cookies(answer::nothing()))
-    }
-
-    /// Who the access token says is calling, whether or not it was revoked.
-    async fn caller_of(&self, parts: &Parts) -> Result<Identity, Rejection> {
-        let found = self.tokens.identify(parts).await;
-        Ok(self.tokens.spend(found).await?.identity)
     }
 }
 
