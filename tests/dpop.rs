@@ -11,6 +11,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 use http::{Method, Request, Response};
 use portcullis::{
     Guarded, Identity, JwtLayer, Memory,
+    clock::Clock,
     jwt::{Dpop, Mode, TokenSource},
 };
 use proofs::{NOW, Prover, URL};
@@ -414,4 +415,49 @@ async fn the_url_must_be_one() {
     for bad in ["api.example", "https://", "https://a@b", "https://api.example/?a"] {
         assert!(Dpop::if_bound(bad, Memory::new()).is_err(), "{bad}");
     }
+}
+
+#[tokio::test]
+async fn a_nonce_of_the_server_is_wanted_where_it_is_set() {
+    let (prover, second) = (Prover::new(), Duration::from_secs(1));
+    let token = bound(&prover);
+    let authorization = format!("DPoP {token}");
+    let clock = tokens::clock();
+    let store = Memory::new().clock(clock.clone());
+    let instance = |mode| {
+        let rules = Dpop::if_bound(ORIGIN, store.clone()).unwrap().nonces(60 * second).unwrap();
+        let verifier = tokens::verifier().clock(clock.clone());
+        JwtLayer::new(verifier).mode(mode).dpop(rules)
+    };
+    let send = async |layer: JwtLayer, nonce: Option<&str>| {
+        let claims = json!({"nonce": nonce, "iat": Clock::wall(&clock).as_secs()});
+        let proof = prover.proof_with(&token, json!({}), claims);
+        let inner = tower::service_fn(|_: Request<()>| async {
+            Ok::<_, Infallible>(Response::new(String::new()))
+        });
+        let request = request(&[("authorization", &authorization), ("dpop", &proof)]);
+        let answer = layer.layer(inner).oneshot(request).await.unwrap();
+        let header =
+            |name: &str| answer.headers().get(name).map(|it| it.to_str().unwrap().to_owned());
+        let told = header("www-authenticate").unwrap_or_default();
+        let told = told.split(", algs").next().unwrap().to_owned();
+        (answer.status().as_u16(), told, header("dpop-nonce"))
+    };
+    let wanted = "DPoP error=\"use_dpop_nonce\"".to_owned();
+    let (status, told, nonce) = send(instance(Mode::Required), None).await;
+    assert_eq!((status, told), (401, wanted.clone()));
+    let nonce = nonce.unwrap();
+    // On another instance with the same store.
+    let good = send(instance(Mode::Required), Some(&nonce)).await;
+    assert_eq!(good, (200, String::new(), None));
+    clock.advance(60 * second);
+    let (status, _, next) = send(instance(Mode::Required), Some(&nonce)).await;
+    assert_eq!((status, next.is_some_and(|next| next != nonce)), (200, true));
+    clock.advance(60 * second);
+    let (status, told, next) = send(instance(Mode::Required), Some(&nonce)).await;
+    assert_eq!((status, told, next.is_some()), (401, wanted, true));
+    // Handed out though nothing is refused here.
+    let (status, _, next) = send(instance(Mode::PassInvalid), Some(&nonce)).await;
+    assert_eq!((status, next.is_some()), (200, true));
+    assert!(rules().nonces(second).is_err());
 }

@@ -14,9 +14,10 @@ use http_body_util::Full;
 use login::{Answer, Ask, Login, PHONE, wrong};
 use openapi::{Document, matches, slugs};
 use portcullis::{
-    Blocklist, Key, Limit, OtpService, Profile, Reason,
+    Blocklist, Key, Limit, Memory, OtpService, Profile, Reason,
     block::AddressRules,
     client::Encrypted,
+    jwt::Dpop,
     otp::{Origins, Settings},
     store::Block,
     token::{Cookies, JwksService},
@@ -279,6 +280,16 @@ async fn tokens(document: &mut Document) {
     let unknown = Ask::new(Method::DELETE, &format!("/v1/sessions/{}", "A".repeat(22)));
     let unknown = unknown.bearer(scene.tokens["access_token"].as_str().unwrap());
     document.check("/v1/sessions/{id}", "delete", None, &scene.send(unknown.request()).await);
+
+    // Proofs, where they are taken.
+    let rules = Dpop::if_bound("https://login.example", Memory::new()).unwrap();
+    let proofs = Login::built(dev(), |builder| builder.dpop(rules));
+    for (path, ask) in
+        [("/v1/otp/verify", Ask::verify("x", "123456")), ("/v1/token/refresh", Ask::refresh("x"))]
+    {
+        let answer = proofs.ask(ask.header("dpop", "x")).await;
+        document.check(path, "post", None, &answer);
+    }
 
     // Bodies without tokens, where cookies carry them.
     let cookies = |service: OtpService| service.cookies(Cookies::new(), Origins::none());

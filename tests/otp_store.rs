@@ -156,6 +156,7 @@ fn open(store: &SharedLoginStore, id: u32, subject: &str, most: u8) -> Vec<Sessi
         id: session(id),
         subject: subject.into(),
         device: Caller::new(1, 1, id).device,
+        bound_to: None,
         idle: Duration::from_secs(86_400),
         longest: Duration::from_secs(86_400),
         most,

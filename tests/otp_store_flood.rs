@@ -39,6 +39,7 @@ fn opening(id: u32) -> Opening {
         id: SessionId::from_bytes(bytes),
         subject: format!("subject {id}").into(),
         device: Caller::new(1, 1, id).device,
+        bound_to: None,
         idle: DAY,
         longest: 2 * DAY,
         most: 5,

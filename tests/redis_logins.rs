@@ -54,7 +54,8 @@ fn id(number: u8) -> SessionId {
 async fn open(scene: &Scene, number: u8, most: u8) -> usize {
     let device = Caller::new(1, 1, 1).device;
     let subject = "a".into();
-    let opening = Opening { id: id(number), subject, device, idle: DAY, longest: 2 * DAY, most };
+    let (idle, longest) = (DAY, 2 * DAY);
+    let opening = Opening { id: id(number), subject, device, bound_to: None, idle, longest, most };
     scene.store.open(opening).await.unwrap().ended.len()
 }
 
@@ -283,7 +284,8 @@ async fn a_session_whose_id_was_anothers_is_not_the_others() {
     assert!(scene.store.end(id(1)).await.unwrap().is_some());
     let device = Caller::new(1, 1, 1).device;
     let subject = "b".into();
-    let opening = Opening { id: id(1), subject, device, idle: DAY, longest: DAY, most: 1 };
+    let (idle, longest) = (DAY, DAY);
+    let opening = Opening { id: id(1), subject, device, bound_to: None, idle, longest, most: 1 };
     scene.store.open(opening).await.unwrap();
     assert!(scene.store.sessions("a").await.unwrap().is_empty());
     assert_eq!(open(&scene, 2, 1).await, 0, "nothing of theirs gives way");

@@ -13,6 +13,7 @@ use portcullis::{
     Eventual, Key, Memory, Pepper,
     block::Ladder,
     clock::ManualClock,
+    jwt::KeyThumbprint,
     otp::{Dispatched, Sent, SharedLoginStore, Verdict, Window},
     store::{Block, Redis, StoreError, conformance::logins::Caller, conformance::logins::Scene},
     token::{Opening, Rotation, SessionId},
@@ -190,6 +191,7 @@ impl Pair {
                     // An id that comes again is the same user's.
                     subject: SUBJECTS[self.last as usize % 3].into(),
                     device: Caller::new(1, 1, self.below(5) as u32).device,
+                    bound_to: (self.below(2) == 0).then(|| KeyThumbprint::from_bytes([7; 32])),
                     idle,
                     longest: MINUTE * (1 + self.below(300) as u32),
                     most: self.below(5) as u8,

@@ -156,6 +156,7 @@ async fn open(store: &SharedLoginStore, id: u32) -> usize {
         id: session(id),
         subject: "a".into(),
         device: Caller::new(1, 1, id).device,
+        bound_to: None,
         idle: DAY,
         longest: DAY,
         most: 5,

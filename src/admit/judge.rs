@@ -1,5 +1,7 @@
 //! From the answer of the store to the verdict.
 
+#[cfg(feature = "jwt")]
+use crate::jwt::NextNonce;
 use crate::{
     audit::Act,
     gate::{Door, Pass, Verdict},
@@ -89,7 +91,10 @@ impl Judge {
     }
 
     pub(super) fn admit(&self, request: request::Parts, says: Encoded) -> Verdict<Admitted> {
-        Verdict::admit(request, Admitted { says, count: self.admitted.clone() })
+        Verdict::admit(
+            request,
+            Admitted { says, count: self.admitted.clone(), ..Admitted::default() },
+        )
     }
 
     fn report_shadows(&self, request: &request::Parts, takes: &[Take], standings: &[Standing]) {
@@ -104,12 +109,19 @@ impl Judge {
 pub struct Admitted {
     says: Encoded,
     count: Count,
+    /// For the proofs of the client.
+    #[cfg(feature = "jwt")]
+    pub(crate) nonce: Option<NextNonce>,
 }
 
 impl Admitted {
     /// The headers alone, for a request that is refused all the same.
     pub(crate) fn write(self, headers: &mut HeaderMap) {
         self.says.write(headers);
+        #[cfg(feature = "jwt")]
+        if let Some(nonce) = self.nonce {
+            nonce.write(headers);
+        }
     }
 }
 

@@ -26,9 +26,13 @@ pub(super) fn build(
 ) -> Result<(OtpService, Courier), ConfigError> {
     let (settings, secrets, texts) =
         (login.settings.clone(), login.secrets.clone(), login.texts.clone());
-    let (otp, courier) = Otp::builder(settings, secrets, texts)
-        .test_numbers(login.test_numbers.clone())
-        .build_shared(store, config.issuer()?.clone(), Arc::clone(&login.sender))?;
+    let mut builder =
+        Otp::builder(settings, secrets, texts).test_numbers(login.test_numbers.clone());
+    if let Some(rules) = config.dpop.as_ref().and_then(|dpop| dpop.login.clone()) {
+        builder = builder.dpop(rules);
+    }
+    let (otp, courier) =
+        builder.build_shared(store, config.issuer()?.clone(), Arc::clone(&login.sender))?;
     let mut service = OtpService::new(otp).clients(config.clients.clone());
     if let Some((cookies, origins)) = &login.cookies {
         service = service.cookies(cookies.clone(), origins.clone());

@@ -151,6 +151,12 @@ fn guard(
         let cookies = config.login.as_ref().and_then(|login| login.cookies.as_ref());
         let source = cookies.map_or_else(TokenSource::new, |(cookies, _)| cookies.source());
         let mut tokens = JwtLayer::new(verifier.clone()).source(source).mode(mode);
+        if let Some(rules) = &route.dpop {
+            tokens = tokens.dpop(rules.clone().over(store.clone()));
+        }
+        if let Some(rules) = &config.certificates {
+            tokens = tokens.certificates(rules.clone());
+        }
         if let Some(metadata) = &config.resource {
             tokens = tokens.resource_metadata(metadata);
         }

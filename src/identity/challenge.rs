@@ -40,6 +40,7 @@ struct Proofs {
     #[cfg_attr(not(feature = "jwt"), allow(dead_code, reason = "who asks for proofs offers"))]
     offer: HeaderValue,
     bad: HeaderValue,
+    nonce: HeaderValue,
     invalid: HeaderValue,
     #[cfg_attr(not(feature = "jwt"), allow(dead_code, reason = "who asks for proofs says so"))]
     ambiguous: HeaderValue,
@@ -53,6 +54,7 @@ static PLAIN: Written = Written {
     proofs: Proofs {
         offer: HeaderValue::from_static(dpop::OFFER),
         bad: HeaderValue::from_static(dpop::BAD),
+        nonce: HeaderValue::from_static(dpop::NONCE),
         invalid: HeaderValue::from_static(dpop::INVALID),
         ambiguous: HeaderValue::from_static(dpop::AMBIGUOUS),
     },
@@ -79,7 +81,14 @@ impl Written {
             Reason::TokenInvalid(TokenFault::Proof(fault)) if fault.is_of_token() => {
                 Some(&self.proofs.invalid)
             }
-            Reason::TokenInvalid(TokenFault::Proof(_)) => Some(&self.proofs.bad),
+            Reason::TokenInvalid(TokenFault::Proof(fault)) | Reason::ProofInvalid(fault)
+                if fault.wants_nonce() =>
+            {
+                Some(&self.proofs.nonce)
+            }
+            Reason::TokenInvalid(TokenFault::Proof(_)) | Reason::ProofInvalid(_) => {
+                Some(&self.proofs.bad)
+            }
             Reason::TokenInvalid(_) => Some(&self.invalid),
             Reason::TokenAmbiguous => Some(&self.ambiguous),
             Reason::ScopeMissing | Reason::ClaimMissing => Some(&self.insufficient),
@@ -176,6 +185,7 @@ impl Written {
             proofs: Proofs {
                 offer: write(&PLAIN.proofs.offer, None),
                 bad: write(&PLAIN.proofs.bad, None),
+                nonce: write(&PLAIN.proofs.nonce, None),
                 invalid: write(&PLAIN.proofs.invalid, None),
                 ambiguous: write(&PLAIN.proofs.ambiguous, None),
             },

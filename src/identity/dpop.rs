@@ -16,6 +16,7 @@ macro_rules! dpop {
 
 pub(super) const OFFER: &str = dpop!("");
 pub(super) const BAD: &str = dpop!("error=\"invalid_dpop_proof\", ");
+pub(super) const NONCE: &str = dpop!("error=\"use_dpop_nonce\", ");
 pub(super) const INVALID: &str = dpop!("error=\"invalid_token\", ");
 pub(super) const AMBIGUOUS: &str = dpop!("error=\"invalid_request\", ");
 

@@ -34,6 +34,10 @@ pub enum ProofFault {
     Early,
     /// `ath` is not the digest of the token.
     WrongToken,
+    /// There is no `nonce`, and the server wants its own (section 8).
+    NonceMissing,
+    /// `nonce` is not one that the server takes now.
+    NonceStale,
     /// The proof was used before.
     Replayed,
 }
@@ -58,6 +62,8 @@ impl ProofFault {
             Self::Stale => "proof-stale",
             Self::Early => "proof-early",
             Self::WrongToken => "proof-wrong-token",
+            Self::NonceMissing => "proof-nonce-missing",
+            Self::NonceStale => "proof-nonce-stale",
             Self::Replayed => "proof-replayed",
         }
     }
@@ -65,6 +71,11 @@ impl ProofFault {
     /// Whether the token is at fault and not the proof.
     pub(crate) const fn is_of_token(self) -> bool {
         matches!(self, Self::SentAsBearer | Self::NotBound)
+    }
+
+    /// Whether another proof with a nonce of the server would do.
+    pub(crate) const fn wants_nonce(self) -> bool {
+        matches!(self, Self::NonceMissing | Self::NonceStale)
     }
 
     /// Whether only somebody who tampers gets here.

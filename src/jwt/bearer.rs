@@ -33,13 +33,6 @@ impl TokenSource {
         Ok(Self { cookie: Some(name.into()) })
     }
 
-    /// The one bearer token of a request, not looked into.
-    #[cfg(any(test, feature = "otp"))]
-    pub(crate) fn find<'a>(&self, headers: &'a HeaderMap) -> Result<Option<&'a [u8]>, Reason> {
-        let found = self.find_of(&[Scheme::Bearer], headers)?;
-        Ok(found.map(|(_, token)| token))
-    }
-
     /// The one token of any of `schemes`, not looked into; one from a cookie is a bearer token. More than one, wherever they
     /// are, is ambiguous: another reader of the same request might choose another one.
     pub(super) fn find_of<'a>(
@@ -146,7 +139,8 @@ mod tests {
     use super::*;
 
     fn find<'a>(source: &TokenSource, headers: &'a HeaderMap) -> Result<Option<&'a str>, Reason> {
-        let token = source.find(headers)?.map(token68).transpose();
+        let found = source.find_of(&[Scheme::Bearer], headers)?;
+        let token = found.map(|(_, token)| token68(token)).transpose();
         token.map_err(Reason::TokenInvalid)
     }
 
@@ -235,7 +229,7 @@ mod tests {
             assert_eq!(source.find_of(&schemes, &headers(lines)), found, "{lines:?}");
         }
         assert_eq!(
-            TokenSource::new().find(&headers(&[dpop])),
+            TokenSource::new().find_of(&[Scheme::Bearer], &headers(&[dpop])),
             Ok(None),
             "not where none is expected"
         );

@@ -1,6 +1,7 @@
 use super::{
-    Dpop, TokenSource, Verifier,
+    Certificates, Dpop, TokenSource, Verifier,
     bearer::{Scheme, token68},
+    dpop::NextNonce,
     resource::own_challenges,
 };
 use crate::{
@@ -26,6 +27,7 @@ pub struct JwtLayer {
     pub(crate) mode: Mode,
     pub(crate) challenges: Challenges,
     dpop: Option<Dpop>,
+    certificates: Option<Certificates>,
     door: Door,
 }
 
@@ -65,6 +67,7 @@ impl JwtLayer {
             mode: Mode::default(),
             challenges: Challenges::default(),
             dpop: None,
+            certificates: None,
             door: Door::of("jwt"),
         }
     }
@@ -88,6 +91,12 @@ impl JwtLayer {
         self
     }
 
+    /// Asks senders of tokens that are bound to a certificate for it; see [`certificates`](super::certificates).
+    pub fn certificates(mut self, rules: Certificates) -> Self {
+        self.certificates = Some(rules);
+        self
+    }
+
     own_challenges!(challenges);
     own_door!(door);
 }
@@ -103,17 +112,43 @@ impl JwtLayer {
             Ok(None) => return Eventual::Ready(Ok(Found::default())),
             Err(reason) => return Eventual::Ready(Err(reason)),
         };
-        let verified = self.verify(token);
+        let verified = self.with_certificate(request, self.verify(token));
         // Whether the token is remembered or not, a proof is always looked into.
         let Some(dpop) = &self.dpop else { return verified.map(|claims| Ok(claims.into())) };
         let evidence = dpop.examine(request, scheme, token, self.verifier.now());
         verified.map(move |claims| {
             let proven = claims.and_then(|claims| Ok((evidence.judge(&claims)?, claims)));
+            let nonce = evidence.nonce(proven.as_ref().err().copied());
             Ok(match proven {
-                Ok((proof, claims)) => Found { proof, ..Ok(claims).into() },
-                Err(fault) => Err(fault).into(),
+                Ok((proof, claims)) => Found { proof, nonce, ..Ok(claims).into() },
+                Err(fault) => Found { nonce, ..Err(fault).into() },
             })
         })
+    }
+
+    /// Takes the header of a certificate out of a request: what is told there counts or does not, and nobody inside sees it.
+    pub(crate) fn settle(&self, request: &mut Parts) {
+        if let Some(rules) = &self.certificates {
+            rules.settle(request);
+        }
+    }
+
+    fn with_certificate(
+        &self,
+        request: &Parts,
+        verified: Eventual<Result<Claims, TokenFault>>,
+    ) -> Eventual<Result<Claims, TokenFault>> {
+        let Some(rules) = self.certificates.clone() else { return verified };
+        let shown = rules.shown(request);
+        verified.map(move |claims| claims.and_then(|it| rules.judge(&it, shown).map(|()| it)))
+    }
+
+    /// Asks the store whether the proof that was found is used for the first time.
+    pub(crate) fn spend(&self, found: Result<Found, Reason>) -> Eventual<Result<Found, Reason>> {
+        match &self.dpop {
+            Some(dpop) => dpop.spend(found),
+            None => Eventual::Ready(found),
+        }
     }
 
     fn verify(&self, token: &[u8]) -> Eventual<Result<Claims, TokenFault>> {
@@ -130,9 +165,13 @@ impl JwtLayer {
         }
     }
 
-    fn decide(&self, mut request: Parts, found: Result<Found, Reason>) -> Verdict<()> {
+    fn decide(
+        &self,
+        mut request: Parts,
+        found: Result<Found, Reason>,
+    ) -> Verdict<Option<NextNonce>> {
         let refusal = self.mode.refuses(&found);
-        let identity = found.unwrap_or_default().identity;
+        let Found { identity, nonce, .. } = found.unwrap_or_default();
         let fault = match identity {
             Identity::Invalid(fault) => Some(fault),
             Identity::Anonymous | Identity::Known(_) => None,
@@ -140,13 +179,16 @@ impl JwtLayer {
         // Before the door sees the request, as it tells the sink what is known of the caller.
         Guarded::of(&mut request).identity = identity;
         if let Some(reason) = refusal {
-            let rejection = self.challenges.reject(reason, &request.headers);
+            let mut rejection = self.challenges.reject(reason, &request.headers);
+            if let Some(nonce) = nonce {
+                nonce.write(rejection.headers_mut());
+            }
             return Verdict::refuse(request, rejection);
         }
         if let Some(fault) = fault {
             self.door.record(&request, Act::BadToken(fault.into()));
         }
-        Verdict::admit(request, ())
+        Verdict::admit(request, nonce)
     }
 }
 
@@ -155,11 +197,13 @@ impl JwtLayer {
 pub(crate) struct Found {
     pub(crate) identity: Identity,
     pub(crate) proof: Option<Take>,
+    /// What goes along with the answer.
+    pub(crate) nonce: Option<NextNonce>,
 }
 
 impl From<Identity> for Found {
     fn from(identity: Identity) -> Self {
-        Self { identity, proof: None }
+        Self { identity, proof: None, nonce: None }
     }
 }
 
@@ -179,9 +223,10 @@ impl From<Verifier> for JwtLayer {
 }
 
 impl Gate for JwtLayer {
-    type Pass = ();
+    type Pass = Option<NextNonce>;
 
-    fn enter(&self, request: Parts) -> Eventual<Verdict<()>> {
+    fn enter(&self, mut request: Parts) -> Eventual<Verdict<Option<NextNonce>>> {
+        self.settle(&mut request);
         let found = self.identify(&request);
         let found = match self.dpop.clone() {
             Some(dpop) => found.then(move |found| dpop.spend(found)),

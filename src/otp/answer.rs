@@ -1,5 +1,6 @@
 use super::Subject;
 use crate::{
+    jwt::KeyThumbprint,
     phone::Phone,
     store::Standing,
     token::{RefreshToken, Session, SessionId},
@@ -72,6 +73,8 @@ pub struct Tokens {
     pub session: SessionId,
     /// Whose it is.
     pub subject: Subject,
+    /// The key that the access token is bound to.
+    pub bound_to: Option<KeyThumbprint>,
 }
 
 /// A session, as its owner sees it.
@@ -82,6 +85,13 @@ pub struct OwnSession {
     pub session: Session,
     /// Whether the one who asks is using it.
     pub current: bool,
+}
+
+impl Tokens {
+    /// How the access token is sent: `DPoP`, with a proof, or `Bearer`.
+    pub const fn token_type(&self) -> &'static str {
+        if self.bound_to.is_some() { "DPoP" } else { "Bearer" }
+    }
 }
 
 impl fmt::Debug for Tokens {

@@ -11,7 +11,7 @@ use crate::{
     audit::{self, Act, Event, Sink, Step},
     clock::Clock,
     error::ConfigError,
-    jwt::Verifier,
+    jwt::{Dpop, Verifier},
     limit::Headers,
     phone::Phone,
     profile::Profile,
@@ -29,6 +29,7 @@ pub struct OtpBuilder {
     claims: Option<Arc<dyn ClaimsFor>>,
     withheld: Option<Withheld>,
     test_numbers: TestNumbers,
+    dpop: Option<Dpop>,
     sink: Option<Arc<dyn Sink>>,
     waiting: NonZeroU16,
 }
@@ -45,6 +46,7 @@ impl OtpBuilder {
             claims: None,
             withheld: None,
             test_numbers: TestNumbers::new(),
+            dpop: None,
             sink: None,
             waiting: courier::WAITING,
         }
@@ -72,6 +74,13 @@ impl OtpBuilder {
     /// Numbers with a fixed code and no message.
     pub fn test_numbers(mut self, numbers: TestNumbers) -> Self {
         self.test_numbers = numbers;
+        self
+    }
+
+    /// Sessions and tokens that are bound to a key of their client; see [the module docs](super#bound-to-a-key). The URL of
+    /// the rules is where clients see the login; its own store remembers the proofs.
+    pub fn dpop(mut self, rules: Dpop) -> Self {
+        self.dpop = Some(rules);
         self
     }
 
@@ -137,6 +146,7 @@ impl OtpBuilder {
         let tell = outcomes(self.sink.clone());
         let (desk, courier) = courier::queue(self.waiting, sender, store.clone(), tell);
         let subjects = self.subjects.unwrap_or_else(|| Arc::new(MemorySubjects::new()));
+        let dpop = self.dpop.map(|rules| rules.over(store.clone()));
         let otp = Otp(Arc::new(Inner {
             store,
             issuer,
@@ -148,6 +158,7 @@ impl OtpBuilder {
             claims: self.claims,
             withheld: self.withheld,
             test_numbers: self.test_numbers,
+            dpop,
             sink: self.sink,
             desk,
             windows,

@@ -1,12 +1,12 @@
 use super::{
     Attempt, Caller, Challenge, ClaimsFor, Code, Login, OtpBuilder, Proof, Purpose, Secrets,
-    Settings, SharedLoginStore, Subjects, TestNumbers, Texts, Verdict, builder::Withheld,
+    Settings, SharedLoginStore, Subjects, TestNumbers, Texts, Verdict, bound, builder::Withheld,
     courier::Desk, record::Record, refusal, windows::Windows,
 };
 use crate::{
     audit::{self, Act, Event, Sink, Step},
     client::Client,
-    jwt::Verifier,
+    jwt::{Dpop, DpopProof, Verifier},
     key::Key,
     phone::Phone,
     rejection::{Reason, Rejection},
@@ -33,6 +33,7 @@ pub(super) struct Inner {
     pub(super) claims: Option<Arc<dyn ClaimsFor>>,
     pub(super) withheld: Option<Withheld>,
     pub(super) test_numbers: TestNumbers,
+    pub(super) dpop: Option<Dpop>,
     pub(super) sink: Option<Arc<dyn Sink>>,
     pub(super) desk: Desk,
     pub(super) windows: Windows,
@@ -81,13 +82,29 @@ impl Otp {
         challenge: &str,
         code: &str,
     ) -> Result<Login, Rejection> {
+        self.verify_with(caller, challenge, code, None).await
+    }
+
+    /// Like [`verify`](Self::verify), and binds the session and its tokens to the key of a [proof](Self::proof).
+    ///
+    /// # Errors
+    ///
+    /// Those of `verify`, and `dpop-proof-invalid`: before the code is looked at, unless the proof was used before.
+    pub async fn verify_with(
+        &self,
+        caller: &Caller,
+        challenge: &str,
+        code: &str,
+        possession: Option<DpopProof>,
+    ) -> Result<Login, Rejection> {
+        let key = bound::verified(possession)?;
         let proof = self.check(caller, challenge, code, Purpose::Login).await?;
         let found = self.0.subjects.find_or_create(&proof.phone).await?;
         if found.is_new {
             let key = self.0.subject_key(found.subject.as_str());
             self.0.tell(Some(caller), Step::SubjectCreated, key, None);
         }
-        let tokens = self.0.begin(caller, &found.subject).await?;
+        let tokens = self.0.begin(caller, &found.subject, key.as_ref()).await?;
         Ok(Login {
             tokens,
             subject: found.subject,

@@ -62,6 +62,8 @@
 //! | `GET /v1/openapi.json` | | all this as OpenAPI 3.1 |
 //! | `GET /.well-known/jwks.json` | | the [keys](crate::token::JwksService) that verify access tokens |
 //!
+//! With a [bound](#bound-to-a-key) access token, `bearer token` is one sent as `DPoP` with a proof.
+//!
 //! Codes need the header `X-Device-Id`, see [`DeviceId`]. Bodies are JSON of at most 4 KiB without unknown
 //! members. A refusal is a problem document; [`rejection::problems`](crate::rejection::problems) lists them.
 //!
@@ -78,6 +80,30 @@
 //! * **Theft.** A store holds authenticators of codes under a pepper, phones encrypted, and of refresh tokens nothing.
 //!   A refresh token that is used twice ends its session, and its access tokens are denied at the next request.
 //!
+//! # Bound to a key
+//!
+//! With [rules](OtpBuilder::dpop) for proofs (RFC 9449 section 5), a client that sends a header `DPoP` along with its code gets a
+//! session that is bound to the key of that proof:
+//!
+//! ```
+//! # use portcullis::{ConfigError, Memory, jwt::Dpop, otp::OtpBuilder};
+//! # fn rules(builder: OtpBuilder, memory: Memory) -> Result<OtpBuilder, ConfigError> {
+//! // Where clients see the login. `Dpop::required` takes no login without a proof.
+//! let builder = builder.dpop(Dpop::if_bound("https://login.example", memory)?);
+//! # Ok(builder) }
+//! ```
+//!
+//! * Access tokens have `cnf.jkt` and the answer says `token_type` `DPoP`. They are sent with a proof, here and wherever a layer
+//!   has [`Dpop`](crate::jwt::dpop) rules.
+//! * Each refresh needs a proof by the same key, for as long as the session lasts, also if the rules are taken off. Without it
+//!   a refresh token is of no use: it neither gets tokens nor counts as used twice. It still ends its session at `/v1/logout`.
+//! * A session that began without a proof stays unbound; a proof at its refresh binds the access token alone. Where proofs
+//!   are required it is refused, and its user logs in again: begin with `if_bound`, and require when sessions have ended.
+//! * A proof is good once, over all instances that share the store. It is looked at before the code and used after it, so
+//!   wrong proofs cost no code, and wrong codes no place in the store.
+//! * Where tokens are in cookies the session is bound, and the access token is not: no script can read it to prove
+//!   anything of it.
+//!
 //! # Deployment
 //!
 //! * Outside the profile `dev` calls must come over TLS (403 `tls-required`): behind a proxy, tell
@@ -91,6 +117,7 @@
 //!   (NIST SP 800-63B-4 calls the telephone network a restricted authenticator).
 
 mod answer;
+mod bound;
 mod builder;
 mod caller;
 mod challenges;
@@ -114,6 +141,7 @@ pub mod sender;
 mod service;
 mod session;
 mod settings;
+mod standing;
 mod store;
 mod subjects;
 mod test_numbers;

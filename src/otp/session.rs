@@ -1,14 +1,14 @@
 //! Sessions of a login: they begin with a code, go on with refresh tokens, and end.
 
-use super::{Caller, Otp, OwnSession, Subject, Tokens, login::Inner, refusal};
+use super::{Caller, Otp, OwnSession, Subject, Tokens, bound, login::Inner};
 use crate::{
     audit::Step,
     client::Client,
     identity::{TokenFault, challenge},
-    jwt::MAX_LEEWAY,
+    jwt::{DpopProof, MAX_LEEWAY, Proven},
     key::{Key, KeyKind},
     rejection::{Reason, Rejection},
-    store::{Absent, Asks, Block, Blocked, Outcome},
+    store::Block,
     token::{Grant, Issuer, Opening, RefreshToken, Rotated, Rotation, Session, SessionId},
 };
 use zeroize::Zeroizing;
@@ -23,20 +23,38 @@ impl Otp {
     /// # Errors
     ///
     /// `token-invalid` if it is not a token of a session that goes on; `blocked` or `denied` if its subject is;
-    /// `store-unavailable`. After all but the first the token is as good as before.
+    /// `dpop-proof-invalid` if the session is bound to a key; `store-unavailable`. After all but the first the token is as
+    /// good as before.
     pub async fn refresh(
         &self,
         client: impl Into<Client>,
         token: &str,
     ) -> Result<Tokens, Rejection> {
+        self.refresh_with(client, token, None).await
+    }
+
+    /// Like [`refresh`](Self::refresh) with the [proof](Self::proof) that a session needs which is bound to a key. The
+    /// access token of a session that is not is bound to the key of the proof, and the session is not.
+    ///
+    /// # Errors
+    ///
+    /// Those of `refresh`. `dpop-proof-invalid` if the proof is missing, used, of another key or not good; `token-invalid` if
+    /// the session is bound to no key where all must be.
+    pub async fn refresh_with(
+        &self,
+        client: impl Into<Client>,
+        token: &str,
+        proof: Option<DpopProof>,
+    ) -> Result<Tokens, Rejection> {
         let client = client.into();
         let inner = &*self.0;
         let (id, generation) = RefreshToken::read(&inner.secrets, token)
             .ok_or_else(|| invalid(TokenFault::Malformed))?;
+        let key = bound::verified(proof)?;
         // What may fail is asked before the token is used up: a client that comes again after the grace would be
         // taken for a thief.
         let grant = match inner.store.session(id).await? {
-            Some(session) => Some(inner.grant_again(&session).await?),
+            Some(session) => Some(inner.grant_again(&session, key.as_ref()).await?),
             None => None,
         };
         let rotation =
@@ -52,9 +70,9 @@ impl Otp {
         };
         let grant = match grant {
             Some(grant) => grant,
-            None => inner.grant_again(&session).await?,
+            None => inner.grant_again(&session, key.as_ref()).await?,
         };
-        let tokens = inner.tokens(&session, &grant)?;
+        let tokens = inner.tokens(&session, grant, key.as_ref())?;
         inner.tell_of(client, Step::TokenRefreshed, inner.session_key(id));
         Ok(tokens)
     }
@@ -136,14 +154,16 @@ impl Inner {
         &self,
         caller: &Caller,
         subject: &Subject,
+        key: Option<&Proven>,
     ) -> Result<Tokens, Rejection> {
-        self.refuse_blocked(subject).await?;
+        self.refuse_blocked(subject, key).await?;
         let mut id = [0; 16];
         getrandom::fill(&mut id).map_err(|_| Reason::StoreUnavailable)?;
         let opening = Opening {
             id: SessionId(id),
             subject: subject.as_str().into(),
             device: caller.device.key(self.store.pepper()),
+            bound_to: key.map(|proven| proven.key),
             idle: self.settings.refresh,
             longest: self.settings.longest_session,
             most: MAX_SESSIONS,
@@ -154,7 +174,7 @@ impl Inner {
             let _ = self.denied(session).await;
         }
         let tokens = match self.grant(&opened.session).await {
-            Ok(grant) => self.tokens(&opened.session, &grant).map_err(Rejection::from),
+            Ok(grant) => self.tokens(&opened.session, grant, key).map_err(Rejection::from),
             Err(refusal) => Err(refusal),
         };
         if tokens.is_err() {
@@ -183,37 +203,30 @@ impl Inner {
             .claim("amr", vec!["otp", "sms"]))
     }
 
-    /// The same for a session that goes on, unless it, its subject or all of the issuer was revoked or blocked by other
-    /// means.
-    async fn grant_again(&self, session: &Session) -> Result<Grant, Rejection> {
-        let issued_at = Some(session.opened_at);
-        let of_all = self.store.pepper().issuer(self.issuer.name());
-        let keys = [self.session_key(session.id), self.subject_key(&session.subject), of_all];
-        let mut asks = Asks::new();
-        asks.absent.extend(keys.map(|key| Absent { key, issued_at }));
-        match self.store.admit(asks).await?.outcome {
-            Outcome::Blocked { key, remaining, since } => {
-                Err(Blocked { key, remaining, since }.into())
-            }
-            Outcome::Admitted | Outcome::Refused { .. } => self.grant(session).await,
-        }
+    /// The same for a session that goes on, if it may.
+    async fn grant_again(
+        &self,
+        session: &Session,
+        key: Option<&Proven>,
+    ) -> Result<Grant, Rejection> {
+        self.refuse_ended(session, key).await?;
+        self.grant(session).await
     }
 
-    /// Who is blocked does not log in. Tokens that were revoked up to now are no block.
-    async fn refuse_blocked(&self, subject: &Subject) -> Result<(), Rejection> {
-        let issued_at = Some(self.issuer.time().wall());
-        let mut asks = Asks::new();
-        asks.absent.push(Absent { key: self.subject_key(subject.as_str()), issued_at });
-        match self.store.admit(asks).await?.outcome {
-            Outcome::Blocked { since: None, remaining, .. } => Err(refusal::blocked(remaining)),
-            _ => Ok(()),
-        }
-    }
-
-    fn tokens(&self, session: &Session, grant: &Grant) -> Result<Tokens, Reason> {
+    fn tokens(
+        &self,
+        session: &Session,
+        grant: Grant,
+        key: Option<&Proven>,
+    ) -> Result<Tokens, Reason> {
+        let bound_to = key.and_then(Proven::of_access);
+        let grant = match bound_to {
+            Some(key) => grant.bound_to(key),
+            None => grant,
+        };
         // What is wrong with the grant, its maker is told by a test of the claims, not the client.
         let (access, access_expires_in) =
-            self.issuer.mint_spread(grant).map_err(|_| Reason::StoreUnavailable)?;
+            self.issuer.mint_spread(&grant).map_err(|_| Reason::StoreUnavailable)?;
         let refresh = RefreshToken::of(&self.secrets, session.id, session.generation);
         Ok(Tokens {
             access: Zeroizing::new(access),
@@ -222,6 +235,7 @@ impl Inner {
             refresh_expires_in: session.expires_in,
             session: session.id,
             subject: subject_of(session)?,
+            bound_to,
         })
     }
 
@@ -239,7 +253,7 @@ impl Inner {
         Ok(self.store.block(self.session_key(session), block).await?)
     }
 
-    fn session_key(&self, session: SessionId) -> Key {
+    pub(super) fn session_key(&self, session: SessionId) -> Key {
         self.issuer.session_key(self.store.pepper(), &session.to_string())
     }
 

@@ -1,4 +1,4 @@
-use crate::identity::TokenFault;
+use crate::identity::{ProofFault, TokenFault};
 use http::StatusCode;
 
 /// The reasons for which this crate refuses a request.
@@ -20,6 +20,9 @@ pub enum Reason {
     TokenMissing,
     /// The token is not acceptable: 401. Clients see `invalid_token` and never the fault.
     TokenInvalid(TokenFault),
+    /// The DPoP proof of a request for tokens is missing or not good: 400 (RFC 9449 section 5). Clients see
+    /// `invalid_dpop_proof` and never the fault.
+    ProofInvalid(ProofFault),
     /// Credentials in more than one place, or twice in one: 400 (RFC 6750 section 2).
     TokenAmbiguous,
     /// The token is good but lacks a scope: 403.
@@ -77,13 +80,14 @@ pub enum Reason {
 
 impl Reason {
     /// One of each, but for reasons of your own.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::RateLimited,
         Self::Blocked,
         Self::Denied,
         Self::PeerUnknown,
         Self::TokenMissing,
         Self::TokenInvalid(TokenFault::Malformed),
+        Self::ProofInvalid(ProofFault::Missing),
         Self::TokenAmbiguous,
         Self::ScopeMissing,
         Self::ClaimMissing,
@@ -125,7 +129,8 @@ impl Reason {
             Self::TokenMissing | Self::TokenInvalid(_) | Self::CodeInvalid => {
                 StatusCode::UNAUTHORIZED
             }
-            Self::TokenAmbiguous
+            Self::ProofInvalid(_)
+            | Self::TokenAmbiguous
             | Self::PathInvalid
             | Self::BodyInvalid
             | Self::PhoneInvalid
@@ -151,6 +156,7 @@ impl Reason {
             Self::PeerUnknown => "peer-unknown",
             Self::TokenMissing => "token-missing",
             Self::TokenInvalid(_) => "token-invalid",
+            Self::ProofInvalid(_) => "dpop-proof-invalid",
             Self::TokenAmbiguous => "token-ambiguous",
             Self::ScopeMissing => "scope-missing",
             Self::ClaimMissing => "claim-missing",
@@ -186,6 +192,7 @@ impl Reason {
             Self::PeerUnknown => "The server could not tell who is calling",
             Self::TokenMissing => "Credentials are required",
             Self::TokenInvalid(_) => "The access token is not valid",
+            Self::ProofInvalid(_) => "The DPoP proof is not valid",
             Self::TokenAmbiguous => "More than one access token was sent",
             Self::ScopeMissing | Self::ClaimMissing => "The access token does not allow this",
             Self::StoreUnavailable => "Temporarily unable to decide",
@@ -215,6 +222,7 @@ impl Reason {
     pub const fn cause(self) -> Option<&'static str> {
         match self {
             Self::TokenInvalid(fault) => Some(fault.name()),
+            Self::ProofInvalid(fault) => Some(fault.name()),
             _ => None,
         }
     }

@@ -88,6 +88,7 @@ impl Gate for Guard {
                 forward.clear(&mut request.headers);
             }
             if let Some(tokens) = &self.0.tokens {
+                tokens.settle(&mut request);
                 return match tokens.identify(&request) {
                     Eventual::Ready(found) => self.decide(tokens, request, arrival, found),
                     Eventual::Pending(found) => {
@@ -117,12 +118,32 @@ impl Guard {
     fn decide(
         &self,
         tokens: &JwtLayer,
+        request: Parts,
+        arrival: Arrival,
+        mut found: Result<Found, Reason>,
+    ) -> Eventual<Verdict<Admitted>> {
+        let nonce = found.as_mut().ok().and_then(|found| found.nonce.take());
+        let decided = self.judge(tokens, request, arrival, found);
+        let Some(nonce) = nonce else { return decided };
+        decided.map(move |Verdict { parts, mut outcome }| {
+            match &mut outcome {
+                Outcome::Admit(pass) => pass.nonce = Some(nonce),
+                Outcome::Refuse(rejection) => nonce.write(rejection.headers_mut()),
+                Outcome::Answer(response) => nonce.write(response.headers_mut()),
+            }
+            Verdict { parts, outcome }
+        })
+    }
+
+    fn judge(
+        &self,
+        tokens: &JwtLayer,
         mut request: Parts,
         arrival: Arrival,
         found: Result<Found, Reason>,
     ) -> Eventual<Verdict<Admitted>> {
         let refusal = tokens.mode.refuses(&found);
-        let Found { identity, proof } = found.unwrap_or_default();
+        let Found { identity, proof, .. } = found.unwrap_or_default();
         Guarded::of(&mut request).identity = identity.clone();
         self.forward(&identity, &mut request);
         // Given on as it comes: a verdict is large, and to hold it would be to copy it.

@@ -1,5 +1,5 @@
-use crate::jwt;
-use serde_json::{Map, Value};
+use crate::jwt::{self, KeyThumbprint};
+use serde_json::{Map, Value, json};
 use std::{error, fmt};
 
 /// What a token says about whom.
@@ -48,6 +48,11 @@ impl Grant {
     pub fn client(mut self, client: impl Into<String>) -> Self {
         self.client = Some(client.into());
         self
+    }
+
+    /// Binds the token to a key, `cnf.jkt`: whoever sends it must [prove](crate::jwt::dpop) to have the key.
+    pub fn bound_to(self, key: KeyThumbprint) -> Self {
+        self.claim("cnf", json!({ "jkt": key.to_string() }))
     }
 
     /// Another claim. Everybody who holds the token can read it.

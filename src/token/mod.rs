@@ -75,7 +75,8 @@
 //!
 //! # Security considerations
 //!
-//! RFC 9700 section 4.14.2 wants refresh tokens bound to their sender or rotated; these are rotated.
+//! RFC 9700 section 4.14.2 wants refresh tokens bound to their sender or rotated; these are rotated, and those of a session that
+//! is [bound to a key](crate::otp#bound-to-a-key) are both.
 //!
 //! * Reuse is noticed when the second of two holders comes. A thief who uses a stolen token while its owner stays away has
 //!   the session until its absolute end: keep that end near, and let users see and end their sessions.

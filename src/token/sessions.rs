@@ -1,4 +1,7 @@
-use crate::{clock::UnixTime, error::ConfigError, eventual::Eventual, key::Key, store::StoreError};
+use crate::{
+    clock::UnixTime, error::ConfigError, eventual::Eventual, jwt::KeyThumbprint, key::Key,
+    store::StoreError,
+};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use std::{fmt, str::FromStr, sync::Arc, time::Duration};
 
@@ -53,6 +56,8 @@ pub struct Opening {
     pub subject: Arc<str>,
     /// The device that logged in.
     pub device: Key,
+    /// The key that whoever refreshes must prove to have, for as long as the session lasts.
+    pub bound_to: Option<KeyThumbprint>,
     /// How long a refresh token lasts from its last use.
     pub idle: Duration,
     /// How long the session lasts at most.
@@ -105,6 +110,8 @@ pub struct Session {
     pub subject: Arc<str>,
     /// The device that logged in.
     pub device: Key,
+    /// The key that whoever refreshes must prove to have.
+    pub bound_to: Option<KeyThumbprint>,
     /// The generation of the refresh token that is good.
     pub generation: u32,
     /// When the user logged in.

@@ -1,5 +1,7 @@
 //! The configuration file, parsed once into the parts it names.
 
+mod certificates;
+mod dpop;
 mod env_file;
 mod issuers;
 mod keys;
@@ -18,6 +20,7 @@ mod token;
 pub use env_file::EnvFile;
 pub use sections::parse_duration;
 
+pub(super) use dpop::DpopConfig;
 pub(super) use issuers::{Trust, TrustConfig};
 pub(super) use otp::LoginConfig;
 pub(super) use routes::{Auth, HEALTH, READY, RouteConfig, is_within};
@@ -28,7 +31,7 @@ use crate::{
     client::Clients,
     error::ConfigError,
     gateway::{KeyWatch, page::Page},
-    jwt::ResourceMetadata,
+    jwt::{Certificates, ResourceMetadata},
     limit::Limit,
     profile::Profile,
     security_headers::SecurityHeadersLayer,
@@ -58,6 +61,8 @@ pub struct Config {
     pub(super) warnings: Vec<String>,
     pub(super) login: Option<LoginConfig>,
     pub(super) resource: Option<ResourceMetadata>,
+    pub(super) dpop: Option<DpopConfig>,
+    pub(super) certificates: Option<Certificates>,
     pub(super) headers: SecurityHeadersLayer,
     pub(super) routes: Vec<RouteConfig>,
     /// At `/`, if this is the demo: no file asks for it.
@@ -116,7 +121,10 @@ impl Config {
         let login = login(&file, sources)?;
         let trust = TrustConfig::build(&file.issuer, issuer.as_ref(), sources)?;
         let resource = resource(&file, trust.is_some()).map_err(|e| e.within("[resource]"))?;
+        let dpop = dpop(&file, trust.is_some()).map_err(|error| error.within("[dpop]"))?;
         let clients = file.clients.build().map_err(|error| error.within("[clients]"))?;
+        let certificates = certificates(&file, &clients, trust.is_some());
+        let certificates = certificates.map_err(|error| error.within("[mtls]"))?;
         let store = file.store.build(profile, sources).map_err(|error| error.within("[store]"))?;
         let headers = file.headers.build(profile).map_err(|error| error.within("[headers]"))?;
         let limits = limits::build(&file.limit)?;
@@ -127,6 +135,9 @@ impl Config {
             serves_keys: issuer.is_some(),
             serves_login: login.is_some(),
             serves_resource: resource.is_some(),
+            dpop: dpop.as_ref(),
+            only_cookies: file.issuer.is_empty()
+                && login.as_ref().is_some_and(|login| login.cookies.is_some()),
         };
         let routes = routes::build(&file.route, context)?;
         Ok(Self {
@@ -144,6 +155,8 @@ impl Config {
             warnings,
             login,
             resource,
+            dpop,
+            certificates,
             headers,
             routes,
             page: None,
@@ -209,6 +222,30 @@ fn resource(file: &File, verifies: bool) -> Result<Option<ResourceMetadata>, Con
             "no token is taken: add an [[issuer]] or [token] section, or leave it out",
         )),
         Some(resource) => resource.build(&file.issuer, &file.route).map(Some),
+        None => Ok(None),
+    }
+}
+
+fn certificates(
+    file: &File,
+    clients: &Clients,
+    verifies: bool,
+) -> Result<Option<Certificates>, ConfigError> {
+    match &file.mtls {
+        Some(_) if !verifies => {
+            Err(ConfigError::new("no token is taken: add an [[issuer]] section, or leave it out"))
+        }
+        Some(section) => section.build(clients).map(Some),
+        None => Ok(None),
+    }
+}
+
+fn dpop(file: &File, verifies: bool) -> Result<Option<DpopConfig>, ConfigError> {
+    match &file.dpop {
+        Some(_) if !verifies => Err(ConfigError::new(
+            "no token is taken: add an [[issuer]] or [token] section, or leave it out",
+        )),
+        Some(section) => section.build(file.profile, file.otp.is_some()).map(Some),
         None => Ok(None),
     }
 }

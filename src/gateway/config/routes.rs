@@ -1,7 +1,10 @@
-use super::limits::Written;
+use super::{
+    dpop::{DpopConfig, Need},
+    limits::Written,
+};
 use crate::{
     error::ConfigError,
-    jwt::{RequireClaim, RequireScope, WELL_KNOWN},
+    jwt::{Dpop, RequireClaim, RequireScope, WELL_KNOWN},
     limit::Limit,
     otp::OtpService,
     profile::Profile,
@@ -17,6 +20,8 @@ pub(super) struct RouteSection {
     respond: Responder,
     #[serde(default)]
     auth: Auth,
+    /// Instead of what `[dpop]` says for all.
+    dpop: Option<Need>,
     scopes: Option<Vec<String>>,
     /// Claims, and of each the values of which one is needed.
     claims: Option<BTreeMap<String, Vec<String>>>,
@@ -49,6 +54,7 @@ pub(crate) enum Auth {
 pub(crate) struct RouteConfig {
     pub(crate) path: String,
     pub(crate) auth: Auth,
+    pub(crate) dpop: Option<Dpop>,
     pub(crate) scopes: Option<RequireScope>,
     pub(crate) claims: Vec<RequireClaim>,
     pub(crate) limits: Vec<Limit>,
@@ -73,6 +79,9 @@ pub(super) struct Context<'a> {
     pub(super) serves_login: bool,
     /// Whether metadata of the resource are served.
     pub(super) serves_resource: bool,
+    pub(super) dpop: Option<&'a DpopConfig>,
+    /// Whether all tokens that are taken can be in cookies.
+    pub(super) only_cookies: bool,
 }
 
 pub(super) fn build(
@@ -146,10 +155,33 @@ impl RouteSection {
         Ok(RouteConfig {
             path: path(&self.path, context)?,
             auth: self.auth,
+            dpop: self.dpop(context)?,
             scopes,
             claims,
             limits: self.limits(context)?,
         })
+    }
+
+    fn dpop(&self, context: Context<'_>) -> Result<Option<Dpop>, ConfigError> {
+        let rules = match (self.dpop, context.dpop) {
+            (Some(_), None) => {
+                return Err(ConfigError::new(
+                    "dpop: proofs are for a public URL: add a [dpop] section with `url`",
+                ));
+            }
+            (Some(_), _) if self.auth == Auth::None => {
+                return Err(ConfigError::new("dpop needs auth = \"required\" or \"optional\""));
+            }
+            (need, Some(config)) if self.auth != Auth::None => config.of_route(need),
+            _ => return Ok(None),
+        };
+        if context.only_cookies && rules.is_required() {
+            return Err(ConfigError::new(
+                "dpop: tokens in cookies are bound to nothing, so \"required\" would take none: set \
+                 \"if-bound\", or delivery = \"body\" in [token]",
+            ));
+        }
+        Ok(Some(rules))
     }
 
     /// The limits, of which one at least must meet requests without a token: an attacker's have none.

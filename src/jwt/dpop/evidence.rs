@@ -1,4 +1,7 @@
-use super::proof::{Expected, Proof};
+use super::{
+    nonces::NextNonce,
+    proof::{Expected, Proof},
+};
 use crate::{
     clock::micros,
     identity::{Claims, ProofFault, TokenFault},
@@ -19,13 +22,12 @@ pub(in crate::jwt) struct Evidence {
     proof: Result<Proof, ProofFault>,
     /// How long a proof must be remembered.
     memory: Duration,
+    /// What the next proof must hold, where this one needed it or soon will.
+    nonce: Option<NextNonce>,
 }
 
 /// The header of a proof.
 const DPOP: HeaderName = HeaderName::from_static("dpop");
-
-/// How far the clocks of instances may differ: when one already takes no more proofs, another one still may.
-const SKEW: Duration = Duration::from_secs(30);
 
 impl Evidence {
     pub(super) fn new(
@@ -38,9 +40,8 @@ impl Evidence {
             Scheme::Bearer => Err(ProofFault::Missing),
             Scheme::Dpop => read(headers, expected),
         };
-        // Dates are in whole seconds, so a proof may begin up to one earlier than it says.
-        let memory = expected.back + expected.ahead + Duration::from_secs(1) + SKEW;
-        Self { scheme, required, proof, memory }
+        let nonce = expected.next_nonce(&proof);
+        Self { scheme, required, proof, memory: expected.memory(), nonce }
     }
 
     /// Whether the token may be used so; and what the store must be asked before it is.
@@ -50,6 +51,15 @@ impl Evidence {
             meter::bad_token(fault.into());
             fault.into()
         })
+    }
+
+    /// The nonce that goes along with what was judged.
+    pub(in crate::jwt) fn nonce(self, fault: Option<TokenFault>) -> Option<NextNonce> {
+        match fault {
+            Some(TokenFault::Proof(fault)) => self.nonce.filter(|_| fault.wants_nonce()),
+            Some(_) => None,
+            None => self.nonce,
+        }
     }
 
     fn weigh(&self, thumbprint: Option<&str>) -> Result<Option<Take>, ProofFault> {
@@ -66,7 +76,8 @@ impl Evidence {
     }
 }
 
-fn read(headers: &HeaderMap, expected: &Expected<'_>) -> Result<Proof, ProofFault> {
+/// The one proof of a request.
+pub(super) fn read(headers: &HeaderMap, expected: &Expected<'_>) -> Result<Proof, ProofFault> {
     let mut lines = headers.get_all(DPOP).iter();
     let proof = lines.next().ok_or(ProofFault::Missing)?;
     if lines.next().is_some() {
@@ -79,7 +90,7 @@ fn read(headers: &HeaderMap, expected: &Expected<'_>) -> Result<Proof, ProofFaul
 ///
 /// The key is a digest without a pepper: a store tells no more by it than that there was a proof, and instances
 /// cannot differ in it.
-fn once(thumbprint: &str, id: &str, memory: Duration) -> Take {
+pub(super) fn once(thumbprint: &str, id: &str, memory: Duration) -> Take {
     // The thumbprint has a fixed length once a proof was signed by its key, so nothing can move between the two.
     let digest = sha256(&[thumbprint.as_bytes(), id.as_bytes()].concat());
     let mut tag = [0; 16];

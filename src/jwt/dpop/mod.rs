@@ -27,6 +27,9 @@
 //! # Ok(layer) }
 //! ```
 //!
+//! [`Otp`](crate::Otp) hands out such tokens, for sessions that are [bound](crate::otp#bound-to-a-key) as well.
+//! [`Grant::bound_to`](crate::token::Grant::bound_to) binds any other of your own.
+//!
 //! # What is checked
 //!
 //! The token first, as ever; then everything of RFC 9449 section 4.3, what is cheap before any cryptography: one
@@ -38,7 +41,7 @@
 //! # What clients see
 //!
 //! 401 with `DPoP error="invalid_dpop_proof"`, or `error="invalid_token"` for a bound token sent as `Bearer` and an unbound
-//! one sent as `DPoP`, and always with `algs` (RFC 9449 section 7.1). Logs, metrics and audit name the
+//! one sent as `DPoP`, or `error="use_dpop_nonce"`, and always with `algs` (RFC 9449 section 7.1). Logs, metrics and audit name the
 //! [fault](crate::ProofFault).
 //!
 //! # Deployment
@@ -57,14 +60,25 @@
 //! * Layers without these rules take a bound token as any other: that is how clients can have bound tokens while not every
 //!   service knows of proofs (RFC 9449 section 7.2). Give them to every layer that takes the same audience.
 //! * The signature says nothing about body, query and headers.
-//! * A proof shows that the key was at hand within the window, not that it is now: there is no `DPoP-Nonce`. Proofs made in
-//!   advance with times to come are as good as the key.
+//! * A proof shows that the key was at hand within the window, not that it is now, and proofs made in advance with times to come
+//!   are as good as the key. [Nonces](Dpop::nonces) end that: a proof is then no older than twice their window. It costs each
+//!   client a request that is refused, to get the first one. Pages of other origins see `DPoP-Nonce` only if CORS exposes it.
 
 mod evidence;
+mod nonces;
+#[cfg(feature = "otp")]
+mod possession;
 mod proof;
+mod thumbprint;
 mod url;
 
 pub(super) use evidence::Evidence;
+pub use nonces::NextNonce;
+#[cfg(feature = "otp")]
+pub use possession::DpopProof;
+#[cfg(feature = "otp")]
+pub(crate) use possession::Proven;
+pub use thumbprint::KeyThumbprint;
 
 use super::{Algorithm, bearer::Scheme, layer::Found};
 use crate::{
@@ -77,6 +91,7 @@ use crate::{
     store::{Asks, Outcome, SharedStore},
 };
 use http::request::Parts;
+use nonces::Nonces;
 use proof::Expected;
 use std::{sync::Arc, time::Duration};
 use url::PublicUrl;
@@ -94,6 +109,7 @@ struct Rules {
     required: bool,
     back: Duration,
     ahead: Duration,
+    nonces: Option<Nonces>,
     store: SharedStore,
 }
 
@@ -136,7 +152,8 @@ impl Dpop {
 
     fn new(url: &str, store: SharedStore, required: bool) -> Result<Self, ConfigError> {
         let (back, ahead) = (Duration::from_secs(60), Duration::from_secs(5));
-        Ok(Self(Arc::new(Rules { url: PublicUrl::parse(url)?, required, back, ahead, store })))
+        let url = PublicUrl::parse(url)?;
+        Ok(Self(Arc::new(Rules { url, required, back, ahead, nonces: None, store })))
     }
 
     /// How old a proof may be, 60 s by default, and how far ahead of this machine's clock, 5 s by default.
@@ -153,8 +170,21 @@ impl Dpop {
                 "a proof may be 1 s to 300 s old, and 60 s ahead at most",
             ));
         }
-        let Rules { url, required, store, .. } = Rules::clone(&self.0);
-        Ok(Self(Arc::new(Rules { url, required, back, ahead, store })))
+        Ok(Self(Arc::new(Rules { back, ahead, ..Rules::clone(&self.0) })))
+    }
+
+    /// Takes proofs only with a nonce of ours (RFC 9449 sections 8 and 9), so that none can be made in advance.
+    ///
+    /// There is a new one each `window`, and each is good for its window and the next. They are made under the pepper of the
+    /// store, so instances that share it take each other's, and nothing is kept. A client without a good one is told so, and is
+    /// given one in the header `DPoP-Nonce`, as is one whose nonce will end.
+    ///
+    /// # Errors
+    ///
+    /// When `window` is not from 10 s to 1 h.
+    pub fn nonces(self, window: Duration) -> Result<Self, ConfigError> {
+        let nonces = Some(Nonces::new(window)?);
+        Ok(Self(Arc::new(Rules { nonces, ..Rules::clone(&self.0) })))
     }
 }
 
@@ -169,27 +199,45 @@ impl Dpop {
         token: &[u8],
         now: UnixTime,
     ) -> Evidence {
-        let Rules { url, back, ahead, required, .. } = &*self.0;
+        let expected = self.expected(request, Some(token), now);
+        Evidence::new(scheme, self.is_required(), &request.headers, &expected)
+    }
+
+    fn expected<'a>(
+        &'a self,
+        request: &'a Parts,
+        token: Option<&'a [u8]>,
+        now: UnixTime,
+    ) -> Expected<'a> {
+        let Rules { url, back, ahead, nonces, store, .. } = &*self.0;
+        let nonces = nonces.map(|nonces| (nonces, store.pepper()));
         let (method, path) = (request.method.as_str(), request.uri.path());
-        let expected = Expected { method, url, path, token, now, back: *back, ahead: *ahead };
-        Evidence::new(scheme, *required, &request.headers, &expected)
+        Expected { method, url, path, token, now, back: *back, ahead: *ahead, nonces }
     }
 
     /// Asks the store whether the proof is used for the first time: for a layer that asks it nothing else.
     pub(super) fn spend(&self, found: Result<Found, Reason>) -> Eventual<Result<Found, Reason>> {
-        let (identity, proof) = match found {
-            Ok(Found { identity, proof: Some(proof) }) => (identity, proof),
+        let (identity, proof, nonce) = match found {
+            Ok(Found { identity, proof: Some(proof), nonce }) => (identity, proof, nonce),
             found => return Eventual::Ready(found),
         };
         self.0.store.admit(Asks::new().take(proof)).map(|answer| match answer {
-            Ok(answer) if answer.outcome == Outcome::Admitted => Ok(identity.into()),
+            Ok(answer) if answer.outcome == Outcome::Admitted => {
+                Ok(Found { identity, proof: None, nonce })
+            }
             Ok(_) => Ok(replayed().into()),
             Err(_) => Err(Reason::StoreUnavailable),
         })
     }
 
+    /// The same rules with another memory of proofs.
+    #[cfg(feature = "otp")]
+    pub(crate) fn over(self, store: SharedStore) -> Self {
+        Self(Arc::new(Rules { store, ..Rules::clone(&self.0) }))
+    }
+
     /// Whether tokens without a proof are refused.
-    pub(super) fn is_required(&self) -> bool {
+    pub(crate) fn is_required(&self) -> bool {
         self.0.required
     }
 }

@@ -1,4 +1,7 @@
-use super::url::PublicUrl;
+use super::{
+    nonces::{NextNonce, Nonces, Standing},
+    url::PublicUrl,
+};
 use crate::{
     clock::UnixTime,
     identity::ProofFault,
@@ -12,6 +15,7 @@ use crate::{
         material::Public,
         payload::Seconds,
     },
+    key::Pepper,
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use openssl::sha::sha256;
@@ -23,6 +27,7 @@ pub(super) struct Proof {
     algorithm: Algorithm,
     jwk: Jwk,
     id: String,
+    nonce_ends: bool,
     signed: String,
     signature: Vec<u8>,
 }
@@ -33,19 +38,42 @@ pub(super) struct Expected<'a> {
     pub(super) url: &'a PublicUrl,
     /// The path of the request.
     pub(super) path: &'a str,
-    /// The access token.
-    pub(super) token: &'a [u8],
+    /// The access token, if there is one.
+    pub(super) token: Option<&'a [u8]>,
     pub(super) now: UnixTime,
     /// How long ago it may have been made.
     pub(super) back: Duration,
     /// How far it may lie in the future.
     pub(super) ahead: Duration,
+    /// Nonces of the server, and what they are made under.
+    pub(super) nonces: Option<(Nonces, &'a Pepper)>,
 }
 
 /// A proof has one key and a handful of claims; an RSA key of 4096 bits and its signature leave half of this.
 const MAX_PROOF: usize = 4 << 10;
 
 const MAX_ID: usize = 128;
+
+/// How far the clocks of instances may differ: when one already takes no more proofs, another one still may.
+const SKEW: Duration = Duration::from_secs(30);
+
+impl Expected<'_> {
+    /// How long a proof must be remembered.
+    pub(super) fn memory(&self) -> Duration {
+        // Dates are in whole seconds, so a proof may begin up to one earlier than it says.
+        self.back + self.ahead + Duration::from_secs(1) + SKEW
+    }
+
+    /// The nonce for the next proof, if this one was refused for its own or will soon be.
+    pub(super) fn next_nonce(&self, found: &Result<Proof, ProofFault>) -> Option<NextNonce> {
+        let needed = match found {
+            Ok(proof) => proof.nonce_ends,
+            Err(fault) => fault.wants_nonce(),
+        };
+        let (nonces, pepper) = self.nonces.filter(|_| needed)?;
+        nonces.current(pepper, self.now)
+    }
+}
 
 impl Proof {
     /// Reads the header line and compares it with the request. No cryptography but a digest.
@@ -61,8 +89,9 @@ impl Proof {
         let json = compact.payload().map_err(malformed)?;
         let claims: Claims<'_> = json::object(&json).ok_or(ProofFault::Malformed)?;
         let id = claims.judge(expected)?.to_owned();
+        let nonce_ends = claims.judge_nonce(expected)?;
         let signature = compact.signature().map_err(malformed)?;
-        Ok(Self { algorithm, jwk, id, signed: compact.signed.to_owned(), signature })
+        Ok(Self { algorithm, jwk, id, nonce_ends, signed: compact.signed.to_owned(), signature })
     }
 
     /// Unique for its key.
@@ -79,9 +108,20 @@ impl Proof {
         if written.thumbprint() != thumbprint {
             return Err(ProofFault::WrongKey);
         }
+        self.check(&written)
+    }
+
+    /// The thumbprint of the key, whichever it is, if it is signed by it.
+    #[cfg(feature = "otp")]
+    pub(super) fn verify_any(&self) -> Result<String, ProofFault> {
+        let written = self.jwk.as_written().ok_or(ProofFault::KeyRefused)?;
+        self.check(&written).map(|()| written.thumbprint())
+    }
+
+    fn check(&self, written: &Public) -> Result<(), ProofFault> {
         let public = self.jwk.public().and_then(|key| Public::of(&key, self.algorithm));
         // One spelling for one key.
-        let public = public.ok().filter(|public| *public == written);
+        let public = public.ok().filter(|public| public == written);
         let public = public.ok_or(ProofFault::KeyRefused)?;
         let key = jose::verifier(&public, self.algorithm).map_err(|_| ProofFault::KeyRefused)?;
         if key.verify(self.signed.as_bytes(), &self.signature) {
@@ -149,6 +189,7 @@ struct Claims<'a> {
     url: Option<Text<'a>>,
     issued_at: Option<Seconds>,
     token: Option<Text<'a>>,
+    nonce: Option<Text<'a>>,
 }
 
 impl Claims<'_> {
@@ -175,11 +216,20 @@ impl Claims<'_> {
         if issued_at.plus(expected.back) < expected.now {
             return Err(ProofFault::Stale);
         }
-        let digest = URL_SAFE_NO_PAD.encode(sha256(expected.token));
-        if self.token.as_deref() != Some(&*digest) {
-            return Err(ProofFault::WrongToken);
+        if let Some(token) = expected.token {
+            let digest = URL_SAFE_NO_PAD.encode(sha256(token));
+            if self.token.as_deref() != Some(&*digest) {
+                return Err(ProofFault::WrongToken);
+            }
         }
         Ok(id)
+    }
+
+    /// Whether the nonce is good and about to end.
+    fn judge_nonce(&self, expected: &Expected<'_>) -> Result<bool, ProofFault> {
+        let Some((nonces, pepper)) = expected.nonces else { return Ok(false) };
+        let standing = nonces.judge(self.nonce.as_deref(), pepper, expected.now)?;
+        Ok(standing == Standing::Ending)
     }
 }
 
@@ -193,6 +243,7 @@ impl<'de> Object<'de> for Claims<'de> {
             "htu" => self.url = Some(map.next_value()?),
             "iat" => self.issued_at = Some(map.next_value()?),
             "ath" => self.token = Some(map.next_value()?),
+            "nonce" => self.nonce = Some(map.next_value()?),
             _ => {
                 map.next_value::<IgnoredAny>()?;
             }

@@ -2,6 +2,7 @@
 
 use crate::{
     clock::seconds_up,
+    jwt::NextNonce,
     otp::{Challenge, Login, OwnSession, Tokens},
 };
 use bytes::Bytes;
@@ -46,6 +47,8 @@ struct SessionBody {
     last_used_at: u64,
     expires_in: u64,
     current: bool,
+    /// Whether only whoever has its key can refresh it.
+    bound: bool,
 }
 
 pub(super) fn challenge(challenge: &Challenge) -> Response<Bytes> {
@@ -77,6 +80,7 @@ pub(super) fn sessions(sessions: &[OwnSession]) -> Response<Bytes> {
         last_used_at: session.used_at.as_secs(),
         expires_in: session.expires_in.as_secs(),
         current: *current,
+        bound: session.bound_to.is_some(),
     });
     json(StatusCode::OK, &SessionsBody { sessions: sessions.collect() })
 }
@@ -94,10 +98,21 @@ pub(super) fn open_api() -> Response<Bytes> {
     response
 }
 
+/// Hands out the nonce for the next proof, if there is one.
+pub(super) fn with_nonce(
+    mut response: Response<Bytes>,
+    nonce: Option<NextNonce>,
+) -> Response<Bytes> {
+    if let Some(nonce) = nonce {
+        nonce.write(response.headers_mut());
+    }
+    response
+}
+
 fn tokens(tokens: &Tokens, is_new: Option<bool>, in_body: bool) -> Response<Bytes> {
     let body = TokensBody {
         access_token: in_body.then_some(&tokens.access),
-        token_type: "Bearer",
+        token_type: tokens.token_type(),
         expires_in: tokens.access_expires_in.as_secs(),
         refresh_token: in_body.then(|| tokens.refresh.as_str()),
         refresh_expires_in: tokens.refresh_expires_in.as_secs(),

@@ -10,7 +10,7 @@ use crate::{
     gate::Door,
     guarded::Guarded,
     identity::{Claims, Identity, challenge},
-    jwt::{TokenSource, token68},
+    jwt::{DpopProof, JwtLayer, TokenSource},
     otp::{Caller, DeviceId, Origins, Otp, Purpose, Subject, Tokens, cross_site},
     phone::Phone,
     profile::Profile,
@@ -37,6 +37,8 @@ pub(super) struct Endpoints {
     pub(super) addresses: AddressRules,
     /// Tokens are in cookies, for pages of these origins.
     pub(super) cookies: Option<Arc<(Cookies, Origins)>>,
+    /// Who takes access tokens.
+    pub(super) tokens: JwtLayer,
 }
 
 const DEVICE_ID: &str = "x-device-id";
@@ -47,11 +49,23 @@ impl Endpoints {
         if let Some(sink) = &otp.0.sink {
             door = door.audit(Arc::clone(sink));
         }
-        Self { otp, door, addresses: AddressRules::new(), cookies: None }
+        let tokens = JwtLayer::new(otp.0.verifier.clone());
+        Self { otp, door, addresses: AddressRules::new(), cookies: None, tokens }.settled()
+    }
+
+    /// Takes access tokens from where they are now.
+    pub(super) fn settled(mut self) -> Self {
+        let tokens = JwtLayer::new(self.otp.0.verifier.clone()).source(self.source());
+        self.tokens = match &self.otp.0.dpop {
+            // No script can read a token in a cookie, so it is bound to nothing.
+            Some(rules) if self.cookies.is_none() => tokens.dpop(rules.clone()),
+            _ => tokens,
+        };
+        self
     }
 
     /// Where access tokens are.
-    pub(super) fn source(&self) -> TokenSource {
+    fn source(&self) -> TokenSource {
         self.cookies.as_ref().map_or_else(TokenSource::new, |cookies| cookies.0.source())
     }
 
@@ -126,9 +140,12 @@ impl Endpoints {
         body: B,
     ) -> Result<Response<Bytes>, Rejection> {
         let body: VerifyRequest = body::required(&parts.headers, body).await?;
-        let login = self.otp.verify(&caller, &body.challenge_id, &body.code).await?;
+        let proof = self.proof(parts)?;
+        let nonce = proof.as_ref().and_then(DpopProof::next_nonce);
+        let (challenge, code) = (&body.challenge_id, &body.code);
+        let login = self.otp.verify_with(&caller, challenge, code, proof).await?;
         let response = answer::login(&login, self.cookies.is_none());
-        self.with_cookies(response, &login.tokens)
+        self.with_cookies(answer::with_nonce(response, nonce), &login.tokens)
     }
 
     async fn refresh<B: Body>(
@@ -140,47 +157,25 @@ impl Endpoints {
         let body: TokenRequest = body::optional(&parts.headers, body).await?;
         let token = self.refresh_token(parts, body)?;
         let token = token.ok_or_else(|| challenge::reject(Reason::TokenMissing))?;
-        let tokens =
-            self.otp.refresh(client, &token).await.map_err(|refusal| self.for_good(refusal))?;
-        self.with_cookies(answer::refreshed(&tokens, self.cookies.is_none()), &tokens)
+        let proof = self.proof(parts)?;
+        let nonce = proof.as_ref().and_then(DpopProof::next_nonce);
+        let tokens = self.otp.refresh_with(client, &token, proof).await;
+        let tokens = tokens.map_err(|refusal| self.for_good(refusal))?;
+        let response = answer::refreshed(&tokens, self.cookies.is_none());
+        self.with_cookies(answer::with_nonce(response, nonce), &tokens)
     }
 
-    async fn logout<B: Body>(&self, parts: &Parts, body: B) -> Result<Response<Bytes>, Rejection> {
-        let body: TokenRequest = body::optional(&parts.headers, body).await?;
-        let refresh = self.refresh_token(parts, body)?;
-        let by_refresh = refresh.as_ref().and_then(|token| self.otp.session_of(token));
-        match (by_refresh, self.source().find(&parts.headers)?) {
-            (Some(session), None) => self.otp.logout(session).await?,
-            (Some(session), Some(token)) => {
-                self.otp.logout(session).await?;
-                // Of another session perhaps. An access token that has ended has nothing more to end.
-                if let Ok(other) = self.session(token).await {
-                    self.otp.logout(other).await?;
-                }
-            }
-            (None, Some(token)) => {
-                let session = self.session(token).await;
-                self.otp.logout(session.map_err(|refusal| self.for_good(refusal))?).await?;
-            }
-            // A refresh token that is none of ours has no session to end (RFC 7009 section 2.2).
-            (None, None) if refresh.is_some() => {}
-            (None, None) => return Err(challenge::reject(Reason::TokenMissing)),
-        }
-        Ok(self.without_cookies(answer::nothing()))
-    }
-
-    /// The session of an access token, whether or not it was revoked.
-    async fn session(&self, token: &[u8]) -> Result<SessionId, Rejection> {
-        let verified = match token68(token) {
-            Ok(token) => self.otp.0.verifier.verify(token).await,
-            Err(fault) => Err(fault),
-        };
-        let claims = verified.map_err(|fault| challenge::reject(fault.into()))?;
-        session_of(&claims).ok_or_else(|| challenge::reject(Reason::TokenMissing))
+    /// The proof of a request for tokens.
+    fn proof(&self, parts: &Parts) -> Result<Option<DpopProof>, Rejection> {
+        let proof = self.otp.proof(parts)?;
+        Ok(match &self.cookies {
+            Some(_) => proof.map(DpopProof::session_only),
+            None => proof,
+        })
     }
 
     /// The one refresh token: in the cookie if cookies carry tokens, else in the body.
-    fn refresh_token(
+    pub(super) fn refresh_token(
         &self,
         parts: &Parts,
         body: TokenRequest,
@@ -237,14 +232,14 @@ impl Endpoints {
 
     /// A refusal after which cookies are of no use is one that takes them back. A fault that may pass must not cost
     /// anybody the session.
-    fn for_good(&self, mut rejection: Rejection) -> Rejection {
+    pub(super) fn for_good(&self, mut rejection: Rejection) -> Rejection {
         if let (Some(cookies), Reason::TokenInvalid(_)) = (&self.cookies, rejection.reason()) {
             cookies.0.take_back(rejection.headers_mut());
         }
         rejection
     }
 
-    fn without_cookies(&self, mut response: Response<Bytes>) -> Response<Bytes> {
+    pub(super) fn without_cookies(&self, mut response: Response<Bytes>) -> Response<Bytes> {
         if let Some(cookies) = &self.cookies {
             cookies.0.take_back(response.headers_mut());
         }
@@ -284,6 +279,6 @@ fn owner(guarded: Option<&Guarded>) -> Result<(Subject, Option<SessionId>), Reje
     Ok((subject.ok_or(Reason::StoreUnavailable)?, session_of(claims)))
 }
 
-fn session_of(claims: &Claims) -> Option<SessionId> {
+pub(super) fn session_of(claims: &Claims) -> Option<SessionId> {
     claims.session()?.parse().ok()
 }

@@ -1,6 +1,7 @@
 mod answer;
 mod body;
 mod endpoints;
+mod logout;
 mod route;
 
 use self::endpoints::Endpoints;
@@ -11,7 +12,6 @@ use crate::{
     client::Clients,
     eventual::BoxFuture,
     gate::Gated,
-    jwt::JwtLayer,
     limit::Limit,
     rejection::Rejection,
     render::{Problem, Render},
@@ -115,6 +115,7 @@ impl OtpService {
 
     fn edit(mut self, edit: impl FnOnce(&mut Self)) -> Self {
         edit(&mut self);
+        self.endpoints = self.endpoints.settled();
         self.gates = Gates::new(&self.guard, &self.endpoints);
         self
     }
@@ -155,8 +156,7 @@ where
 
 impl Gates {
     fn new(guard: &Portcullis, endpoints: &Endpoints) -> Arc<Self> {
-        let tokens = JwtLayer::new(endpoints.otp.0.verifier.clone()).source(endpoints.source());
-        let known = Arc::new(guard.clone().jwt(tokens));
+        let known = Arc::new(guard.clone().jwt(endpoints.tokens.clone()));
         Arc::new(Self { open: Arc::new(guard.clone()), known })
     }
 }

@@ -3,6 +3,7 @@
 use super::{super::answer, Caller, Make};
 use crate::{
     clock::{ManualClock, UnixTime},
+    jwt::KeyThumbprint,
     otp::SharedLoginStore,
     token::{Opened, Opening, Rotated, Rotation, Session, SessionId},
 };
@@ -69,10 +70,16 @@ fn opening(id: u8, subject: &str, most: u8) -> Opening {
         id: SessionId::from_bytes([id; 16]),
         subject: subject.into(),
         device: Caller::new(1, 1, id.into()).device,
+        bound_to: key_of(id),
         idle: IDLE,
         longest: LONGEST,
         most,
     }
+}
+
+/// Every other session is bound to a key.
+pub(super) fn key_of(id: u8) -> Option<KeyThumbprint> {
+    (id % 2 == 1).then(|| KeyThumbprint::from_bytes([id; 32]))
 }
 
 fn ids(sessions: &[Session]) -> Vec<u8> {
@@ -87,6 +94,7 @@ async fn a_session_opens_rotates_and_shows_when(make: Make<'_>) {
         id: SessionId::from_bytes([1; 16]),
         subject: "a".into(),
         device: Caller::new(1, 1, 1).device,
+        bound_to: key_of(1),
         generation: 0,
         opened_at: login,
         used_at: login,

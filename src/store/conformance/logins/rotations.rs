@@ -1,6 +1,7 @@
 use super::{
     super::{answer, history::Dice, model::same},
     Caller, Make,
+    families::key_of,
 };
 use crate::{
     clock::{UnixTime, micros},
@@ -89,12 +90,13 @@ struct Row {
 
 impl Model {
     fn open(&mut self, opening: &Opening) -> Vec<Session> {
-        let Opening { id, device, idle, longest, most, .. } = *opening;
+        let Opening { id, device, bound_to, idle, longest, most, .. } = *opening;
         let end = self.now + micros(longest);
         let session = Session {
             id,
             subject: opening.subject.clone(),
             device,
+            bound_to,
             generation: 0,
             opened_at: self.wall(),
             used_at: self.wall(),
@@ -170,6 +172,7 @@ fn opening(id: u8, subject: &str, most: u8) -> Opening {
         id: SessionId::from_bytes([id; 16]),
         subject: subject.into(),
         device: Caller::new(1, 1, id.into()).device,
+        bound_to: key_of(id),
         idle: IDLE,
         longest: IDLE * 3,
         most,

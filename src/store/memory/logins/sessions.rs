@@ -5,6 +5,7 @@ use super::super::{
 use crate::{
     clock::{Clock, UnixTime, micros},
     eventual::Eventual,
+    jwt::KeyThumbprint,
     key::Key,
     store::StoreError,
     token::{Opened, Opening, Rotated, Rotation, Session, SessionId, Sessions},
@@ -25,6 +26,7 @@ pub(super) struct Kept {
 struct Record {
     subject: Arc<str>,
     device: Key,
+    bound_to: Option<KeyThumbprint>,
     generation: u32,
     opened_at: UnixTime,
     used_at: UnixTime,
@@ -110,13 +112,14 @@ impl Kept {
     }
 
     fn open(&self, opening: Opening, clock: &dyn Clock) -> Result<Opened, StoreError> {
-        let Opening { id, subject, device, idle, longest, most } = opening;
+        let Opening { id, subject, device, bound_to, idle, longest, most } = opening;
         let mut subjects = self.subjects.lock_for(&subject);
         let now = Now::read(clock);
         let end = now.ticks.saturating_add(micros(longest));
         let record = Record {
             subject: Arc::clone(&subject),
             device,
+            bound_to,
             generation: 0,
             opened_at: now.wall,
             used_at: now.wall,
@@ -199,6 +202,7 @@ impl Record {
             id,
             subject: Arc::clone(&self.subject),
             device: self.device,
+            bound_to: self.bound_to,
             generation: self.generation,
             opened_at: self.opened_at,
             used_at: self.used_at,

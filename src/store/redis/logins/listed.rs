@@ -6,7 +6,7 @@ use super::{
     super::{Inner, schema},
     question::span,
     sessions::TRIES,
-    told::Told,
+    told::{self, Answer, Told},
 };
 use crate::{
     store::StoreError,
@@ -63,12 +63,13 @@ impl Inner {
     }
 
     async fn create(&self, opening: &Opening) -> Result<Session, StoreError> {
-        let Opening { id, subject, device, idle, longest, .. } = opening;
+        let Opening { id, subject, device, bound_to, idle, longest, .. } = opening;
         let mut call = self.scripts.logins.apart.create.call();
         call.key(&self.schema.session(id.as_bytes()));
         call.micros(self.now()).micros(span(*idle)).micros(span(*longest));
         call.text(&schema::hex(id.as_bytes())).text(subject).text(&device.to_string());
-        let told: super::told::Answer = self.link.run(call).await?;
+        call.text(&told::written(*bound_to));
+        let told: Answer = self.link.run(call).await?;
         if told.0.first() == Some(&2) {
             return Err(StoreError::new("there is a session of this name"));
         }

@@ -1,6 +1,6 @@
 -- Starts a session: KEYS the list of the subject, the session, all those of the subject; ARGV now, idle, longest, most,
--- id, subject, device, the ids of the subject. Answers 2 if there is a session of this id, 0 and the ids if they are others.
-local ids, are_known = of_subject(8)
+-- id, subject, device, the key that it is bound to or nothing, the ids of the subject. Answers 2 if there is a session of this id, 0 and the ids if they are others.
+local ids, are_known = of_subject(9)
 if not are_known then return { { 0 }, ids } end
 local old = read(KEYS[2])
 if old and (old.reused and old.ending or old.idle) > now then return { { 2 }, {} } end
@@ -17,7 +17,7 @@ for i, id in ipairs(ids) do
 end
 
 local answer = tell({ { 1 }, {} }, ARGV[5],
-  { subject = ARGV[6], device = ARGV[7], generation = 0, opened = now, used = now, idle = idle })
+  { subject = ARGV[6], device = ARGV[7], bound = ARGV[8], generation = 0, opened = now, used = now, idle = idle })
 for _ = 1, #mine + 1 - math.max(1, tonumber(ARGV[4])) do
   local gone = table.remove(mine, 1)
   redis.call('DEL', gone.session.key)
@@ -25,7 +25,7 @@ for _ = 1, #mine + 1 - math.max(1, tonumber(ARGV[4])) do
   tell(answer, gone.id, gone.session)
 end
 redis.call('DEL', KEYS[2])
-redis.call('HSET', KEYS[2], 'subject', ARGV[6], 'device', ARGV[7], 'generation', '0', 'opened', whole(now),
+redis.call('HSET', KEYS[2], 'subject', ARGV[6], 'device', ARGV[7], 'bound', ARGV[8], 'generation', '0', 'opened', whole(now),
   'used', whole(now), 'rotated', '0', 'idle', whole(idle), 'end', whole(ending))
 lapse(KEYS[2], idle)
 

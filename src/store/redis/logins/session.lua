@@ -1,9 +1,9 @@
--- Sessions, as their scripts share them. An answer is numbers and, apart, texts; a session is four and three of them.
+-- Sessions, as their scripts share them. An answer is numbers and, apart, texts; a session is four of each.
 local function read(key)
   local kept = redis.call('HMGET', key, 'subject', 'device', 'generation', 'opened', 'used', 'rotated', 'idle', 'end',
-    'reused')
+    'reused', 'bound')
   if not kept[1] then return nil end
-  local session = { key = key, subject = kept[1], device = kept[2], reused = kept[9] == '1' }
+  local session = { key = key, subject = kept[1], device = kept[2], reused = kept[9] == '1', bound = kept[10] or '' }
   for i, name in ipairs({ 'generation', 'opened', 'used', 'rotated', 'idle', 'ending' }) do
     session[name] = tonumber(kept[2 + i])
     if not session[name] then error('a value is none of ours') end
@@ -28,7 +28,7 @@ local function tell(answer, id, session)
   for _, value in ipairs({ session.generation, session.opened, session.used, math.max(0, session.idle - now) }) do
     numbers[#numbers + 1] = value
   end
-  for _, text in ipairs({ id, session.subject, session.device }) do texts[#texts + 1] = text end
+  for _, text in ipairs({ id, session.subject, session.device, session.bound }) do texts[#texts + 1] = text end
   return answer
 end
 

@@ -1,7 +1,7 @@
 use super::{
     super::{Inner, Redis, connection::Call, schema},
     question::span,
-    told::{Answer, Told},
+    told::{self, Answer, Told},
 };
 use crate::{
     eventual::Eventual,
@@ -51,7 +51,7 @@ impl Inner {
         if self.schema.has_tags {
             return self.open_apart(opening).await;
         }
-        let Opening { id, subject, device, idle, longest, most } = opening;
+        let Opening { id, subject, device, bound_to, idle, longest, most } = opening;
         let list = self.list(subject);
         let told = self.of_subject(|ids| {
             let mut call = self.scripts.logins.open.call();
@@ -59,6 +59,7 @@ impl Inner {
             self.keys(&mut call, ids);
             call.micros(self.now()).micros(span(*idle)).micros(span(*longest)).number(*most);
             call.text(&schema::hex(id.as_bytes())).text(subject).text(&device.to_string());
+            call.text(&told::written(*bound_to));
             arguments(&mut call, ids);
             call
         });

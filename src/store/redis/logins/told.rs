@@ -3,6 +3,7 @@
 use super::{super::schema, question::Subjects};
 use crate::{
     clock::UnixTime,
+    jwt::KeyThumbprint,
     key::Key,
     limit::Name,
     otp::{Dispatch, Dispatched, Sealed, Verdict, Verified, Windowed},
@@ -92,6 +93,7 @@ impl Told {
             id: self.id()?,
             subject: self.text()?.into(),
             device: Key::parse(&self.text()?)?,
+            bound_to: bound_to(&self.text()?)?,
             generation: self.number()?,
             opened_at: UnixTime::from_micros(self.number()?),
             used_at: UnixTime::from_micros(self.number()?),
@@ -183,4 +185,13 @@ impl Told {
     fn is_read(&self) -> bool {
         self.numbers.len() == 0 && self.texts.len() == 0
     }
+}
+
+/// How a session says whether it is bound to a key: its thumbprint, or nothing.
+pub(super) fn written(bound_to: Option<KeyThumbprint>) -> String {
+    bound_to.map(|key| key.to_string()).unwrap_or_default()
+}
+
+fn bound_to(text: &str) -> Option<Option<KeyThumbprint>> {
+    if text.is_empty() { Some(None) } else { text.parse().ok().map(Some) }
 }
