@@ -1,6 +1,7 @@
 use super::Subject;
 use crate::{
     phone::Phone,
+    records::{BindingId, Device},
     store::Standing,
     token::{RefreshToken, Session, SessionId},
 };
@@ -54,6 +55,8 @@ pub struct Login {
     pub is_new: bool,
     /// Whether the phone was not known to have used this device before.
     pub new_device: bool,
+    /// What the owner calls the device.
+    pub device: BindingId,
 }
 
 /// An access token and the refresh token that gets the next one. Shows neither.
@@ -72,6 +75,16 @@ pub struct Tokens {
     pub session: SessionId,
     /// Whose it is.
     pub subject: Subject,
+}
+
+/// A device, as its owner sees it.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct OwnDevice {
+    /// The device.
+    pub device: Device,
+    /// Whether the one who asks is using it.
+    pub current: bool,
 }
 
 /// A session, as its owner sees it.
