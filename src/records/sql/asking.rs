@@ -56,17 +56,18 @@ impl Asking {
 
     /// Says that the database is lost, or back, and not again until that changes.
     fn note(&self, error: Option<&Error>) {
-        if self.is_lost.swap(error.is_some(), Ordering::Relaxed) == error.is_some() {
-            return;
-        }
+        let has_changed = self.is_lost.swap(error.is_some(), Ordering::Relaxed) != error.is_some();
         #[cfg(feature = "tracing")]
         match error {
-            Some(error) => {
+            Some(error) if has_changed => {
                 let error = text(error);
                 tracing::error!(error, "the records do not answer: nobody can log in");
             }
-            None => tracing::warn!("the records answer again"),
+            None if has_changed => tracing::warn!("the records answer again"),
+            _ => {}
         }
+        #[cfg(not(feature = "tracing"))]
+        let _ = has_changed;
     }
 }
 
