@@ -79,6 +79,10 @@ impl Challenges for Glass {
     fn give_back(&self, sent: Sent) -> Told<()> {
         self.noted(&sent, self.store.give_back(sent))
     }
+
+    fn forget(&self, phone: Key, device: Option<Key>) -> Told<()> {
+        self.noted(&(phone, device), self.store.forget(phone, device))
+    }
 }
 
 impl Sessions for Glass {

@@ -36,6 +36,7 @@ struct Scene {
     store: Faulty,
     service: OtpService,
     tokens: Value,
+    device: String,
     challenge: String,
     code: String,
 }
@@ -53,12 +54,15 @@ impl Scene {
         let challenge = ask(Ask::code(PHONE)).await.str("challenge_id");
         let code = login.sent.code(0).await;
         let tokens = ask(Ask::verify(&challenge, &code)).await.json();
+        let listed = Ask::get("/v1/devices").bearer(tokens["access_token"].as_str().unwrap());
+        let listed = ask(listed).await.json();
+        let device = listed["devices"][0]["device_id"].as_str().unwrap().to_owned();
         login.pass(60);
         let challenge = ask(Ask::code(PHONE)).await.str("challenge_id");
         let code = login.sent.code(1).await;
         login.pass(120);
         let service = edit(login.service.clone());
-        Self { store: kept.into_inner().unwrap(), login, service, tokens, challenge, code }
+        Self { store: kept.into_inner().unwrap(), login, service, tokens, device, challenge, code }
     }
 
     /// A call of an operation that would succeed.
@@ -78,6 +82,11 @@ impl Scene {
             "/v1/sessions" => return (Ask::get(path).bearer(&access), None),
             "/v1/sessions/{id}" => {
                 let path = path.replace("{id}", &token("session_id"));
+                return (Ask::new(Method::DELETE, &path).bearer(&access), None);
+            }
+            "/v1/devices" => return (Ask::get(path).bearer(&access), None),
+            "/v1/devices/{id}" => {
+                let path = path.replace("{id}", &self.device);
                 return (Ask::new(Method::DELETE, &path).bearer(&access), None);
             }
             "/v1/openapi.json" | JwksService::PATH => return (Ask::get(path), None),
@@ -261,6 +270,8 @@ async fn tokens(document: &mut Document) {
         ("/v1/logout/all", "post"),
         ("/v1/sessions", "get"),
         ("/v1/sessions/{id}", "delete"),
+        ("/v1/devices", "get"),
+        ("/v1/devices/{id}", "delete"),
     ] {
         let real = path.replace("{id}", scene.tokens["session_id"].as_str().unwrap());
         let verb = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
@@ -277,9 +288,12 @@ async fn tokens(document: &mut Document) {
         let service = scene.login.service.clone().cookies(Cookies::new(), Origins::none());
         document.check(path, method, None, &login::answer(service, twice).await);
     }
-    let unknown = Ask::new(Method::DELETE, &format!("/v1/sessions/{}", "A".repeat(22)));
-    let unknown = unknown.bearer(scene.tokens["access_token"].as_str().unwrap());
-    document.check("/v1/sessions/{id}", "delete", None, &scene.send(unknown.request()).await);
+    for list in ["/v1/sessions", "/v1/devices"] {
+        let unknown = Ask::new(Method::DELETE, &format!("{list}/{}", "A".repeat(22)));
+        let unknown = unknown.bearer(scene.tokens["access_token"].as_str().unwrap());
+        let path = format!("{list}/{{id}}");
+        document.check(&path, "delete", None, &scene.send(unknown.request()).await);
+    }
 
     // Proofs, where they are taken.
     let rules = Dpop::if_bound("https://login.example", Memory::new()).unwrap();
@@ -340,7 +354,9 @@ async fn the_document_has_the_routes_that_are_served() {
     let literals = source.split('"').filter(|text| text.starts_with("/v1/"));
     let literals: BTreeSet<_> = literals.map(str::to_owned).collect();
     let mut plain: BTreeSet<_> = paths.keys().cloned().collect();
-    assert!(plain.remove("/v1/sessions/{id}") && plain.remove(JwksService::PATH));
+    for path in ["/v1/sessions/{id}", "/v1/devices/{id}", JwksService::PATH] {
+        assert!(plain.remove(path));
+    }
     assert_eq!(plain, literals);
 
     for (path, methods) in &paths {

@@ -21,6 +21,12 @@ pub enum Step {
     DeviceMismatch,
     /// A phone logged in from a device that it is not known to have used. Of the phone.
     DeviceNew,
+    /// A subject that was there before logged in from a device that was none of its own. Of the subject.
+    DeviceJoined,
+    /// A device was taken from its subject: its sessions are over. Of the subject.
+    DeviceRevoked,
+    /// A subject was forgotten: its number, its devices and its sessions are gone. Of the subject.
+    SubjectErased,
     /// A number got its subject. Of the subject.
     SubjectCreated,
     /// A session began, and its first tokens were issued. Of the session.
@@ -35,7 +41,7 @@ pub enum Step {
 
 impl Step {
     /// One of each.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 17] = [
         Self::CodeRequested,
         Self::CodeResent,
         Self::CodeSent,
@@ -45,6 +51,9 @@ impl Step {
         Self::CodeWrong,
         Self::DeviceMismatch,
         Self::DeviceNew,
+        Self::DeviceJoined,
+        Self::DeviceRevoked,
+        Self::SubjectErased,
         Self::SubjectCreated,
         Self::TokenIssued,
         Self::TokenRefreshed,
@@ -64,6 +73,9 @@ impl Step {
             Self::CodeWrong => "code-wrong",
             Self::DeviceMismatch => "device-mismatch",
             Self::DeviceNew => "device-new",
+            Self::DeviceJoined => "device-joined",
+            Self::DeviceRevoked => "device-revoked",
+            Self::SubjectErased => "subject-erased",
             Self::SubjectCreated => "subject-created",
             Self::TokenIssued => "token-issued",
             Self::TokenRefreshed => "token-refreshed",

@@ -23,21 +23,23 @@ pub(super) fn build(
     config: &Config,
     login: &LoginConfig,
     store: SharedLoginStore,
-) -> Result<(OtpService, Courier), ConfigError> {
+) -> Result<(Otp, OtpService, Courier), ConfigError> {
     let (settings, secrets, texts) =
         (login.settings.clone(), login.secrets.clone(), login.texts.clone());
-    let mut builder =
-        Otp::builder(settings, secrets, texts).test_numbers(login.test_numbers.clone());
+    let mut builder = Otp::builder(settings, secrets, texts)
+        .records(Arc::clone(&login.records))
+        .test_numbers(login.test_numbers.clone());
     if let Some(rules) = config.dpop.as_ref().and_then(|dpop| dpop.login.clone()) {
         builder = builder.dpop(rules);
     }
     let (otp, courier) =
         builder.build_shared(store, config.issuer()?.clone(), Arc::clone(&login.sender))?;
-    let mut service = OtpService::new(otp).clients(config.clients.clone());
+    let mut service = OtpService::new(otp.clone()).clients(config.clients.clone());
     if let Some((cookies, origins)) = &login.cookies {
         service = service.cookies(cookies.clone(), origins.clone());
     }
-    Ok((config.stray_limits.iter().cloned().fold(service, OtpService::limit), courier))
+    let service = config.stray_limits.iter().cloned().fold(service, OtpService::limit);
+    Ok((otp, service, courier))
 }
 
 /// Asks the login, which has no clock to tell a body that trickles in.

@@ -15,7 +15,8 @@ use crate::{
     error::ConfigError,
     gate::{GateLayer, Verdict, gate_fn},
     jwt::KeyRefresh,
-    otp::{Courier, Origins, same_origin},
+    otp::{Courier, Origins, Otp, Subject, same_origin},
+    records::Unopened,
     rejection::Reason,
     security_headers::SecurityHeadersLayer,
     store::SharedStore,
@@ -47,6 +48,7 @@ pub struct Gateway {
     routes: Routes,
     /// Whose pages may use the cookies, where tokens are in cookies.
     origins: Option<Origins>,
+    otp: Option<Otp>,
     courier: Option<Courier>,
     key_watch: Option<KeyWatch>,
     warnings: Vec<String>,
@@ -85,10 +87,10 @@ impl Gateway {
             None => (None, Vec::new(), Vec::new()),
         };
         let readiness = Readiness::new(config.store.clone(), keys);
-        let (login, courier) = match &config.login {
+        let (otp, login, courier) = match &config.login {
             Some(login) => login::build(config, login, store.clone())
-                .map(|(login, courier)| (Some(login), Some(courier)))?,
-            None => (None, None),
+                .map(|(otp, login, courier)| (Some(otp), Some(login), Some(courier)))?,
+            None => (None, None, None),
         };
         Ok(Self {
             clients: config.clients.clone(),
@@ -101,6 +103,7 @@ impl Gateway {
                 login,
             ),
             origins: config.login.as_ref().and_then(|login| Some(login.cookies.clone()?.1)),
+            otp,
             courier,
             key_watch: config.key_watch.clone(),
             warnings: config.warnings.clone(),
@@ -112,13 +115,14 @@ impl Gateway {
         })
     }
 
-    /// Looks at the store before anything is served, for two seconds at most. A store that does not answer is no reason not to
+    /// Looks at the store before anything is served, for two seconds at most, and opens the records. A store that does not answer is no reason not to
     /// start, and neither is one that may forget what it is given outside the profile `banking`: both are warnings in the log.
-    /// So is what the profile `dev` alone allows.
+    /// So is what the profile `dev` alone allows. Records that do not answer are opened when they do.
     ///
     /// # Errors
     ///
-    /// When the store answers and cannot be used, such as a server that is too old or refuses the password.
+    /// When the store answers and cannot be used, such as a server that is too old or refuses the password; and when the
+    /// records cannot, such as those of a newer version or of another pepper.
     pub async fn check(&self) -> Result<(), ConfigError> {
         for warning in &self.warnings {
             tracing::warn!("{warning}");
@@ -126,7 +130,23 @@ impl Gateway {
         if let Some(warning) = self.store.check().await.map_err(|error| error.within("[store]"))? {
             tracing::warn!("[store]: {warning}");
         }
-        Ok(())
+        match &self.otp {
+            Some(otp) => open_records(otp).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Forgets a subject of the login; see [`Otp::erase`]. Opens the records, if nothing has yet.
+    ///
+    /// # Errors
+    ///
+    /// When there is no login, the records cannot be opened, or they or the store do not answer.
+    pub async fn erase(&self, subject: &Subject) -> Result<bool, ConfigError> {
+        let otp = self.otp.as_ref().ok_or_else(|| ConfigError::new("there is no [otp] section"))?;
+        let unopened = |error: Unopened| ConfigError::new(error.to_string()).within("[records]");
+        otp.open_records().await.map_err(unopened)?;
+        let failed = |_| ConfigError::new("the records or the store do not answer: try it again");
+        otp.erase(subject).await.map_err(failed)
     }
 
     /// What sends the codes of a login, to be spawned by a server of your own; [`serve`](Self::serve) does that by itself.
@@ -246,6 +266,17 @@ impl Gateway {
             .layer(GateLayer::new(own_pages))
             .layer(GateLayer::new(gate_fn(one_spelling)))
             .service(self.routes.clone())
+    }
+}
+
+async fn open_records(otp: &Otp) -> Result<(), ConfigError> {
+    match otp.open_records().await {
+        Ok(()) => Ok(()),
+        Err(Unopened::Refused(error)) => Err(error.within("[records]")),
+        Err(Unopened::Unavailable(error)) => {
+            tracing::warn!("[records]: nobody can log in yet: {error}");
+            Ok(())
+        }
     }
 }
 

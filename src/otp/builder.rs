@@ -1,7 +1,8 @@
 use super::{
-    ClaimsFor, CodeSender, Courier, LoginStore, MemorySubjects, Otp, Secrets, Settings,
-    SharedLoginStore, Subjects, TestNumbers, Texts,
+    ClaimsFor, CodeSender, Courier, LoginStore, Otp, Secrets, Settings, SharedLoginStore, Subjects,
+    TestNumbers, Texts,
     courier::{self, OnOutcome},
+    ledger::Ledger,
     login::Inner,
     number,
     sender::SendError,
@@ -15,6 +16,7 @@ use crate::{
     limit::Headers,
     phone::Phone,
     profile::Profile,
+    records::{MemoryRecords, Records},
     token::Issuer,
 };
 use std::{fmt, num::NonZeroU16, sync::Arc};
@@ -25,6 +27,7 @@ pub struct OtpBuilder {
     settings: Settings,
     secrets: Secrets,
     texts: Texts,
+    records: Option<Arc<dyn Records>>,
     subjects: Option<Arc<dyn Subjects>>,
     claims: Option<Arc<dyn ClaimsFor>>,
     withheld: Option<Withheld>,
@@ -42,6 +45,7 @@ impl OtpBuilder {
             settings,
             secrets,
             texts,
+            records: None,
             subjects: None,
             claims: None,
             withheld: None,
@@ -52,7 +56,13 @@ impl OtpBuilder {
         }
     }
 
-    /// Who knows whose phone it is. Without one, subjects are kept in memory and end with the process.
+    /// Where subjects and devices are kept. Without it they end with the process.
+    pub fn records(mut self, records: impl Records + 'static) -> Self {
+        self.records = Some(Arc::new(records));
+        self
+    }
+
+    /// Who knows whose phone it is, instead of the records, which keep the devices of these subjects all the same.
     pub fn subjects(mut self, subjects: impl Subjects + 'static) -> Self {
         self.subjects = Some(Arc::new(subjects));
         self
@@ -145,7 +155,10 @@ impl OtpBuilder {
         let verifier = Verifier::new([issuer.trusted()])?.clock(Arc::clone(issuer.time()));
         let tell = outcomes(self.sink.clone());
         let (desk, courier) = courier::queue(self.waiting, sender, store.clone(), tell);
-        let subjects = self.subjects.unwrap_or_else(|| Arc::new(MemorySubjects::new()));
+        let records = self.records.unwrap_or_else(|| Arc::new(MemoryRecords::new()));
+        let time = Arc::clone(issuer.time());
+        let ledger = Ledger::new(records, self.secrets.clone(), time);
+        let subjects = self.subjects.unwrap_or_else(|| Arc::new(ledger.clone()));
         let dpop = self.dpop.map(|rules| rules.over(store.clone()));
         let otp = Otp(Arc::new(Inner {
             store,
@@ -154,6 +167,7 @@ impl OtpBuilder {
             settings: self.settings,
             secrets: self.secrets,
             texts: self.texts,
+            ledger,
             subjects,
             claims: self.claims,
             withheld: self.withheld,

@@ -42,7 +42,7 @@ impl Inner {
         let pepper = self.store.pepper();
         let challenge = self.secrets.draw_challenge(is_decoy).ok_or(Reason::StoreUnavailable)?;
         let handle = Handle { purpose, challenge, phone: phone_key(pepper, phone) };
-        let device = caller.device.key(pepper);
+        let device = self.device(caller)?;
         let (code, is_fixed) = self.draw(&handle)?;
         // A decoy takes the same work, so that time does not tell.
         let message = self.write(*phone, purpose, caller.language.as_deref(), code);
@@ -72,7 +72,7 @@ impl Inner {
         let place = self.place()?;
         let is_decoy = self.secrets.is_decoy(handle.challenge).ok_or(Reason::StoreUnavailable)?;
         let pepper = self.store.pepper();
-        let device = caller.device.key(pepper);
+        let device = self.device(caller)?;
         let (code, is_fixed) = self.draw(&handle)?;
         let mac = self.secrets.code(&handle, device, &code);
         let resend = Resend {

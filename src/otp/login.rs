@@ -1,7 +1,7 @@
 use super::{
     Attempt, Caller, Challenge, ClaimsFor, Code, Login, OtpBuilder, Proof, Purpose, Secrets,
     Settings, SharedLoginStore, Subjects, TestNumbers, Texts, Verdict, bound, builder::Withheld,
-    courier::Desk, record::Record, refusal, windows::Windows,
+    courier::Desk, ledger::Ledger, record::Record, refusal, windows::Windows,
 };
 use crate::{
     audit::{self, Act, Event, Sink, Step},
@@ -9,6 +9,7 @@ use crate::{
     jwt::{Dpop, DpopProof, Verifier},
     key::Key,
     phone::Phone,
+    records::Unopened,
     rejection::{Reason, Rejection},
     store::Started,
     token::Issuer,
@@ -29,6 +30,7 @@ pub(super) struct Inner {
     pub(super) settings: Settings,
     pub(super) secrets: Secrets,
     pub(super) texts: Texts,
+    pub(super) ledger: Ledger,
     pub(super) subjects: Arc<dyn Subjects>,
     pub(super) claims: Option<Arc<dyn ClaimsFor>>,
     pub(super) withheld: Option<Withheld>,
@@ -43,6 +45,16 @@ impl Otp {
     /// What it is made of, but for store, issuer and sender.
     pub fn builder(settings: Settings, secrets: Secrets, texts: Texts) -> OtpBuilder {
         OtpBuilder::new(settings, secrets, texts)
+    }
+
+    /// Opens the [records](crate::records), which migrates them: for the start of a program, before it serves. Without it
+    /// the first call that needs them does.
+    ///
+    /// # Errors
+    ///
+    /// When they do not answer now, which may pass, or cannot be used until somebody looks.
+    pub async fn open_records(&self) -> Result<(), Unopened> {
+        self.0.ledger.open().await
     }
 
     /// Sends a code to a phone, or does as if: the answer does not tell whether the number is known, or whether
@@ -74,8 +86,8 @@ impl Otp {
     ///
     /// # Errors
     ///
-    /// Those of [`check`](Self::check); `blocked` or `denied` if the subject is. When the store of sessions or of
-    /// subjects fails after the code was right, the code is used up all the same.
+    /// Those of [`check`](Self::check); `blocked` or `denied` if the subject is. While the records are away nothing is
+    /// counted. When they, the subjects or the store fail after the code was right, the code is used up all the same.
     pub async fn verify(
         &self,
         caller: &Caller,
@@ -98,18 +110,22 @@ impl Otp {
         possession: Option<DpopProof>,
     ) -> Result<Login, Rejection> {
         let key = bound::verified(possession)?;
+        // A right code must not be used up for records that are away.
+        self.0.ledger.ready().await?;
         let proof = self.check(caller, challenge, code, Purpose::Login).await?;
         let found = self.0.subjects.find_or_create(&proof.phone).await?;
         if found.is_new {
             let key = self.0.subject_key(found.subject.as_str());
             self.0.tell(Some(caller), Step::SubjectCreated, key, None);
         }
+        let bound = self.0.bind(caller, &found.subject, found.is_new).await?;
         let tokens = self.0.begin(caller, &found.subject, key.as_ref()).await?;
         Ok(Login {
             tokens,
             subject: found.subject,
             is_new: found.is_new,
             new_device: proof.new_device,
+            device: bound.device.id,
         })
     }
 
@@ -134,7 +150,7 @@ impl Otp {
         let handle = inner.secrets.read_handle(challenge).filter(|it| it.purpose == purpose);
         let handle = handle.ok_or_else(refusal::no_such_challenge)?;
         let pepper = inner.store.pepper();
-        let device = caller.device.key(pepper);
+        let device = inner.device(caller)?;
         let attempt = Attempt {
             arrival: caller.arrival(handle.phone, pepper),
             phone: handle.phone,
@@ -170,6 +186,11 @@ impl Otp {
 }
 
 impl Inner {
+    /// The device of a caller, as stores know it.
+    pub(super) fn device(&self, caller: &Caller) -> Result<Key, Reason> {
+        self.secrets.device_key(&caller.device).ok_or(Reason::StoreUnavailable)
+    }
+
     pub(super) fn tell(&self, caller: Option<&Caller>, step: Step, key: Key, attempt: Option<u8>) {
         self.record(caller, Act::Login { step, key, attempt });
     }

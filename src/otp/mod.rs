@@ -59,6 +59,8 @@
 //! | `POST /v1/logout/all` | bearer token | 204 |
 //! | `GET /v1/sessions` | bearer token | 200 `sessions` |
 //! | `DELETE /v1/sessions/{id}` | bearer token | 204 |
+//! | `GET /v1/devices` | bearer token | 200 `devices` |
+//! | `DELETE /v1/devices/{id}` | bearer token | 204; its sessions are over |
 //! | `GET /v1/openapi.json` | | all this as OpenAPI 3.1 |
 //! | `GET /.well-known/jwks.json` | | the [keys](crate::token::JwksService) that verify access tokens |
 //!
@@ -126,10 +128,12 @@ mod code;
 mod courier;
 mod cross_site;
 mod device;
+mod devices;
 mod dispatch;
 #[cfg(all(feature = "sms", feature = "test-util"))]
 #[cfg_attr(docsrs, doc(cfg(all(feature = "sms", feature = "test-util"))))]
 pub mod fake;
+mod ledger;
 mod login;
 pub mod message;
 mod number;
@@ -150,7 +154,7 @@ mod windows;
 #[doc = include_str!("contract.md")]
 pub mod contract {}
 
-pub use answer::{Challenge, Login, OwnSession, Proof, Tokens};
+pub use answer::{Challenge, Login, OwnDevice, OwnSession, Proof, Tokens};
 pub use builder::OtpBuilder;
 pub use caller::Caller;
 pub use challenges::{
@@ -172,5 +176,5 @@ pub use sender::CodeSender;
 pub use service::OtpService;
 pub use settings::Settings;
 pub use store::{LoginStore, SharedLoginStore};
-pub use subjects::{Found, MemorySubjects, Subject, Subjects};
+pub use subjects::{Found, Subject, Subjects};
 pub use test_numbers::TestNumbers;

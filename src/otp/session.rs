@@ -162,7 +162,7 @@ impl Inner {
         let opening = Opening {
             id: SessionId(id),
             subject: subject.as_str().into(),
-            device: caller.device.key(self.store.pepper()),
+            device: self.device(caller)?,
             bound_to: key.map(|proven| proven.key),
             idle: self.settings.refresh,
             longest: self.settings.longest_session,
@@ -192,6 +192,10 @@ impl Inner {
         let grant = Grant::new(subject.as_str());
         let grant = match &self.claims {
             Some(claims) => claims.grant(grant, &subject).await?,
+            None => grant,
+        };
+        let grant = match self.device_new_until(session, &subject).await? {
+            Some(until) => grant.claim("device_new_until", until.as_secs()),
             None => grant,
         };
         // Whatever was made of the grant: a token without its session could not be denied.

@@ -3,6 +3,7 @@
 use super::{Near, Resilient, StoreError};
 use crate::{
     eventual::Eventual,
+    key::Key,
     otp::{Attempt, Challenges, Dispatch, Issue, Resend, Sent, SharedLoginStore, Verified},
     store::Store,
     token::{Opened, Opening, Rotated, Rotation, Session, SessionId, Sessions},
@@ -26,6 +27,10 @@ impl<S: Challenges + 'static> Challenges for Near<S> {
 
     fn give_back(&self, sent: Sent) -> Answer<()> {
         self.store().give_back(sent)
+    }
+
+    fn forget(&self, phone: Key, device: Option<Key>) -> Answer<()> {
+        self.store().forget(phone, device)
     }
 }
 
@@ -83,6 +88,10 @@ impl<S: Store + Challenges + Clone + 'static> Challenges for Resilient<S> {
 
     fn give_back(&self, sent: Sent) -> Answer<()> {
         self.ask(move |store| store.give_back(sent))
+    }
+
+    fn forget(&self, phone: Key, device: Option<Key>) -> Answer<()> {
+        self.ask(move |store| store.forget(phone, device))
     }
 }
 

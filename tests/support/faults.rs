@@ -24,7 +24,7 @@ struct State {
 }
 
 /// All that can fail.
-pub(crate) const ALL: [&str; 15] = [
+pub(crate) const ALL: [&str; 16] = [
     "admit",
     "block",
     "unblock",
@@ -35,6 +35,7 @@ pub(crate) const ALL: [&str; 15] = [
     "resend",
     "verify",
     "give_back",
+    "forget",
     "open",
     "rotate",
     "session",
@@ -128,6 +129,10 @@ impl Challenges for Faulty {
 
     fn give_back(&self, sent: Sent) -> Eventual<Result<(), StoreError>> {
         self.call("give_back", move |memory| memory.give_back(sent))
+    }
+
+    fn forget(&self, phone: Key, device: Option<Key>) -> Eventual<Result<(), StoreError>> {
+        self.call("forget", move |memory| memory.forget(phone, device))
     }
 }
 

@@ -1,6 +1,7 @@
 //! The gateway program: the layers of the crate, wired by a configuration file.
 
 mod keys;
+mod subjects;
 
 use clap::{Args, Parser, Subcommand};
 use portcullis::{
@@ -50,6 +51,8 @@ enum Command {
     Token(Token),
     /// Makes, rotates and lists signing keys; tells of the keys that it keeps on a Redis server.
     Keys(keys::Keys),
+    /// Forgets users.
+    Subjects(subjects::Subjects),
 }
 
 #[derive(Args)]
@@ -78,6 +81,7 @@ async fn main() -> ExitCode {
     let done = match cli.command {
         Some(Command::Token(token)) => mint(token),
         Some(Command::Keys(keys)) => keys.run(),
+        Some(Command::Subjects(subjects)) => subjects.run().await,
         None => serve(cli.serve).await,
     };
     match done {

@@ -8,6 +8,7 @@ mod keys;
 mod limits;
 mod listen;
 mod otp;
+mod records;
 mod resource;
 mod routes;
 mod sections;
@@ -114,11 +115,13 @@ impl Config {
         let (address, admin) = file.listen.build(profile)?;
         let drain = file.listen.drain()?;
         let own = file.token.as_ref().map(|token| token.own(profile, sources)).transpose();
-        let (issuer, key_watch, warnings) = match own.map_err(|error| error.within("[token]"))? {
-            Some(OwnIssuer { issuer, watch, warnings }) => (Some(issuer), watch, warnings),
-            None => (None, None, Vec::new()),
-        };
+        let (issuer, key_watch, mut warnings) =
+            match own.map_err(|error| error.within("[token]"))? {
+                Some(OwnIssuer { issuer, watch, warnings }) => (Some(issuer), watch, warnings),
+                None => (None, None, Vec::new()),
+            };
         let login = login(&file, sources)?;
+        warnings.extend(login.as_ref().and_then(|_| file.lonely_records()));
         let trust = TrustConfig::build(&file.issuer, issuer.as_ref(), sources)?;
         let resource = resource(&file, trust.is_some()).map_err(|e| e.within("[resource]"))?;
         let dpop = dpop(&file, trust.is_some()).map_err(|error| error.within("[dpop]"))?;
@@ -208,7 +211,13 @@ impl Config {
 
 fn login(file: &File, sources: Sources<'_>) -> Result<Option<LoginConfig>, ConfigError> {
     match (&file.otp, &file.token) {
-        (Some(otp), token) => otp.login(token.as_ref(), file.profile, sources).map(Some),
+        (Some(otp), token) => {
+            let records = file.records.as_ref();
+            otp.login(token.as_ref(), records, file.profile, sources).map(Some)
+        }
+        (None, _) if file.records.is_some() => {
+            Err(ConfigError::new("[records]: it is for a login: add [otp], or leave it out"))
+        }
         (None, Some(token)) => {
             token.without_login().map(|()| None).map_err(|error| error.within("[token]"))
         }

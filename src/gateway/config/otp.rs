@@ -2,6 +2,7 @@
 
 use super::{
     keys::{SecretRef, Sources},
+    records::RecordsSection,
     sections::{DurationText, WindowText},
     senders::{HttpSection, Msg91Section, SenderName, Senders, TwilioSection},
     token::TokenSection,
@@ -12,6 +13,7 @@ use crate::{
     otp::{Code, CodeSender, Origins, Purpose, Secrets, Settings, TestNumbers, Texts},
     phone::Phone,
     profile::Profile,
+    records::Records,
     token::Cookies,
 };
 use serde::Deserialize;
@@ -48,6 +50,7 @@ pub(super) struct OtpSection {
     phone_per_day: Option<u8>,
     device: Option<WindowText>,
     block: Option<DurationText>,
+    device_cool_off: Option<DurationText>,
     #[serde(default)]
     test_number: Vec<TestNumberSection>,
 }
@@ -73,6 +76,7 @@ struct TestNumberSection {
 pub(in crate::gateway) struct LoginConfig {
     pub(in crate::gateway) settings: Settings,
     pub(in crate::gateway) secrets: Secrets,
+    pub(in crate::gateway) records: Arc<dyn Records>,
     pub(in crate::gateway) texts: Texts,
     pub(in crate::gateway) test_numbers: TestNumbers,
     pub(in crate::gateway) sender: Arc<dyn CodeSender>,
@@ -83,6 +87,7 @@ impl OtpSection {
     pub(super) fn login(
         &self,
         token: Option<&TokenSection>,
+        records: Option<&RecordsSection>,
         profile: Profile,
         sources: Sources<'_>,
     ) -> Result<LoginConfig, ConfigError> {
@@ -98,6 +103,10 @@ impl OtpSection {
         Ok(LoginConfig {
             cookies: token.cookies().map_err(at("[token]"))?,
             secrets: self.secrets(token, profile, sources)?,
+            records: records
+                .unwrap_or(&RecordsSection::default())
+                .build(profile, self.pepper.is_some(), sources)
+                .map_err(at("[records]"))?,
             texts: self.texts().map_err(at("[otp]"))?,
             test_numbers: self.test_numbers(&settings, sources)?,
             sender: self.senders().build(self.sender, profile, sources)?,
@@ -147,6 +156,9 @@ impl OtpSection {
         }
         if let Some(DurationText(block)) = self.block {
             settings = settings.block(block)?;
+        }
+        if let Some(DurationText(time)) = self.device_cool_off {
+            settings = settings.device_cool_off(time).map_err(at("device_cool_off"))?;
         }
         settings.check().map(|()| settings)
     }

@@ -47,6 +47,11 @@ const DEADLINES: std::ops::RangeInclusive<Duration> =
     Duration::from_millis(5)..=Duration::from_secs(2);
 
 impl StoreSection {
+    /// Whether there may be more instances than one.
+    pub(super) fn is_shared(&self) -> bool {
+        self.backend == Backend::Redis
+    }
+
     pub(super) fn build(
         &self,
         profile: Profile,

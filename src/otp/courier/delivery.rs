@@ -84,6 +84,7 @@ pub(super) mod tests {
     use super::{super::desk::tests::parcel, *};
     use crate::{
         eventual::{BoxFuture, Eventual},
+        key::Key,
         otp::{Attempt, Dispatch, Issue, Resend, Verified},
         store::StoreError,
     };
@@ -109,6 +110,10 @@ pub(super) mod tests {
         fn give_back(&self, sent: Sent) -> Eventual<Result<(), StoreError>> {
             self.0.lock().unwrap().push(sent.number);
             Eventual::Ready(Err(StoreError::new("it does not matter")))
+        }
+
+        fn forget(&self, _: Key, _: Option<Key>) -> Eventual<Result<(), StoreError>> {
+            panic!("the courier does not forget");
         }
     }
 

@@ -102,6 +102,16 @@ impl Endpoints {
                 self.otp.end_session(&subject, id).await?;
                 Ok(answer::nothing())
             }
+            Route::Devices => {
+                let (subject, session) = owner(guarded)?;
+                Ok(answer::devices(&self.otp.devices(&subject, session).await?))
+            }
+            Route::RevokeDevice(id) => {
+                let (subject, _) = owner(guarded)?;
+                let id = id.parse().map_err(|_| Reason::NotFound)?;
+                self.otp.revoke_device(&subject, id).await?;
+                Ok(answer::nothing())
+            }
             Route::OpenApi => Ok(answer::open_api()),
         }
     }

@@ -12,6 +12,8 @@ pub(super) enum Route<'a> {
     LogoutAll,
     Sessions,
     EndSession(&'a str),
+    Devices,
+    RevokeDevice(&'a str),
     OpenApi,
 }
 
@@ -27,10 +29,12 @@ impl<'a> Route<'a> {
             "/v1/logout" => (Self::Logout, "POST"),
             "/v1/logout/all" => (Self::LogoutAll, "POST"),
             SESSIONS => (Self::Sessions, GET),
+            DEVICES => (Self::Devices, GET),
             "/v1/openapi.json" => (Self::OpenApi, GET),
-            path => match session(path) {
-                Some(id) => (Self::EndSession(id), "DELETE"),
-                None => return Err(Reason::NotFound.into()),
+            path => match (below(SESSIONS, path), below(DEVICES, path)) {
+                (Some(id), _) => (Self::EndSession(id), "DELETE"),
+                (_, Some(id)) => (Self::RevokeDevice(id), "DELETE"),
+                (None, None) => return Err(Reason::NotFound.into()),
             },
         };
         let method = if request.method == Method::HEAD { "GET" } else { request.method.as_str() };
@@ -46,12 +50,15 @@ impl<'a> Route<'a> {
 /// Whether what is at a path is for callers with a good token alone. Logout is not among them: it must work with
 /// a token that was revoked.
 pub(super) fn needs_token(path: &str) -> bool {
-    matches!(path, "/v1/logout/all" | SESSIONS) || session(path).is_some()
+    matches!(path, "/v1/logout/all" | SESSIONS | DEVICES)
+        || [SESSIONS, DEVICES].iter().any(|list| below(list, path).is_some())
 }
 
 const SESSIONS: &str = "/v1/sessions";
+const DEVICES: &str = "/v1/devices";
 
-fn session(path: &str) -> Option<&str> {
-    let id = path.strip_prefix(SESSIONS)?.strip_prefix('/')?;
+/// The id of one of a list.
+fn below<'a>(list: &str, path: &'a str) -> Option<&'a str> {
+    let id = path.strip_prefix(list)?.strip_prefix('/')?;
     (!id.is_empty() && !id.contains('/')).then_some(id)
 }
