@@ -1,0 +1,6 @@
+#![no_main]
+
+#[path = "../../tests/support/fuzz/dpop.rs"]
+mod dpop;
+
+libfuzzer_sys::fuzz_target!(|data: (u8, &[u8])| dpop::run(data));
