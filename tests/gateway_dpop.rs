@@ -144,6 +144,53 @@ fn dpop(more: &str) -> String {
     format!("[dpop]\nurl = \"https://api.example\"\n{more}\n")
 }
 
+fn mtls(more: &str) -> String {
+    format!("[mtls]\nheader = \"x-cert\"\n{more}\n")
+}
+
+#[test]
+fn a_certificate_is_told_by_a_trusted_proxy() {
+    let folder = Folder::new();
+    let clients = "[clients]\ntrusted_proxies = [\"127.0.0.1/32\"]\nheader = \"x-forwarded-for\"\n";
+    let config = shared("").replace("https://idp.example/", "idp");
+    let config = config.replace("file:good.secret", "env:JWT_SECRET")
+        + clients
+        + &mtls("format = \"sha256\"")
+        + &guarded("");
+    folder.write("gateway.toml", &config);
+    let server = folder.serve("gateway.toml", &[("JWT_SECRET", SECRET)]);
+    let issuer = Issuer::from_secret("idp", "api", SECRET.as_bytes(), Algorithm::HS256).unwrap();
+    let digest = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc";
+    let grant = Grant::new("u").claim("cnf", json!({ "x5t#S256": digest }));
+    let bearer = format!("Bearer {}", issuer.mint(&grant).unwrap());
+    let ask = |told: &[(&str, &str)]| {
+        server.ask("GET", "/api", &[&[("authorization", &*bearer)], told].concat()).status
+    };
+    assert_eq!(ask(&[("x-cert", digest)]), 200);
+    assert_eq!(ask(&[("x-cert", &digest.replace('B', "C"))]), 401);
+    assert_eq!(ask(&[("x-cert", digest), ("x-cert", digest)]), 401);
+    assert_eq!(ask(&[]), 401);
+
+    let proxied = |more: &str| clients.to_owned() + &shared("") + &mtls(more) + &guarded("");
+    config::Folder::new().parse(&proxied("format = \"xfcc\"\nroutes = \"required\"")).unwrap();
+    check(&[
+        (
+            shared("") + &mtls("format = \"xfcc\"") + &guarded(""),
+            "[mtls]: only a trusted proxy can tell",
+        ),
+        (
+            clients.to_owned() + &mtls("format = \"xfcc\"") + &guarded("auth = \"none\""),
+            "[mtls]: no token is taken",
+        ),
+        (proxied(""), "missing field `format`"),
+        (proxied("format = \"pem\""), "unknown variant `pem`"),
+        (
+            proxied("format = \"xfcc\"").replace("x-cert", "cookie"),
+            "[mtls]: header: `cookie` cannot be the header",
+        ),
+    ]);
+}
+
 fn guarded(more: &str) -> String {
     format!("[[route]]\npath = \"/api\"\nrespond = \"hello\"\n{more}\n")
 }

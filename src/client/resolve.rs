@@ -148,13 +148,30 @@ impl Clients {
         self.silent.load(Ordering::Relaxed)
     }
 
+    /// Whether the peer of a request is a proxy whose word counts.
+    #[cfg(feature = "jwt")]
+    pub(crate) fn is_from_proxy(&self, parts: &Parts) -> bool {
+        let Some(proxies) = &self.proxies else { return false };
+        self.peer_of(parts).is_some_and(|peer| proxies.trust(peer))
+    }
+
+    /// Whether any peer can be a proxy.
+    #[cfg(feature = "gateway")]
+    pub(crate) fn has_proxies(&self) -> bool {
+        self.proxies.is_some()
+    }
+
+    fn peer_of(&self, parts: &Parts) -> Option<IpAddr> {
+        let peer = match &self.peer {
+            Some(peer) => peer(&parts.extensions),
+            None => source::peer(&parts.extensions),
+        };
+        peer.map(|peer| peer.to_canonical())
+    }
+
     /// The client of a request, or `None` if its peer is not known.
     pub fn resolve(&self, parts: &Parts) -> Option<Client> {
-        let peer = match &self.peer {
-            Some(peer) => peer(&parts.extensions)?,
-            None => source::peer(&parts.extensions)?,
-        }
-        .to_canonical();
+        let peer = self.peer_of(parts)?;
         let own_tls = parts.extensions.get::<Encrypted>().is_some();
         let Some(proxies) = self.proxies.as_ref().filter(|proxies| proxies.trust(peer)) else {
             self.notice(peer, parts);

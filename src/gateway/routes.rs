@@ -154,6 +154,9 @@ fn guard(
         if let Some(rules) = &route.dpop {
             tokens = tokens.dpop(rules.clone().over(store.clone()));
         }
+        if let Some(rules) = &config.certificates {
+            tokens = tokens.certificates(rules.clone());
+        }
         if let Some(metadata) = &config.resource {
             tokens = tokens.resource_metadata(metadata);
         }

@@ -58,6 +58,8 @@ pub struct Registered {
     pub scopes: Vec<String>,
     /// `cnf.jkt`: the thumbprint of the key that the sender must prove to have (RFC 9449 section 6.1).
     pub key_thumbprint: Option<String>,
+    /// `cnf.x5t#S256`: the thumbprint of the certificate that the sender must have (RFC 8705 section 3.1).
+    pub certificate_thumbprint: Option<String>,
 }
 
 impl Claims {

@@ -43,6 +43,14 @@ pub enum TokenFault {
     Revoked,
     /// The token may be good, but who sent it did not prove to have the key that it is bound to (RFC 9449).
     Proof(ProofFault),
+    /// The token is bound to a certificate, and its sender showed none (RFC 8705 section 3).
+    CertificateMissing,
+    /// What the proxy tells of the sender's certificate cannot be read.
+    CertificateIllegible,
+    /// The token is bound to another certificate.
+    WrongCertificate,
+    /// The token is bound to no certificate, and must be.
+    CertificateNotBound,
     /// Nothing is known to be wrong: the keys of the issuer cannot be reached at the moment. The one fault that
     /// clients are told of, as it is not theirs: 503.
     KeysUnavailable,
@@ -71,6 +79,10 @@ impl TokenFault {
             Self::WrongAudience => "wrong-audience",
             Self::Revoked => "revoked",
             Self::Proof(fault) => fault.name(),
+            Self::CertificateMissing => "certificate-missing",
+            Self::CertificateIllegible => "certificate-illegible",
+            Self::WrongCertificate => "wrong-certificate",
+            Self::CertificateNotBound => "certificate-not-bound",
             Self::KeysUnavailable => "keys-unavailable",
         }
     }

@@ -1,5 +1,5 @@
 use super::{
-    Dpop, TokenSource, Verifier,
+    Certificates, Dpop, TokenSource, Verifier,
     bearer::{Scheme, token68},
     dpop::NextNonce,
     resource::own_challenges,
@@ -27,6 +27,7 @@ pub struct JwtLayer {
     pub(crate) mode: Mode,
     pub(crate) challenges: Challenges,
     dpop: Option<Dpop>,
+    certificates: Option<Certificates>,
     door: Door,
 }
 
@@ -66,6 +67,7 @@ impl JwtLayer {
             mode: Mode::default(),
             challenges: Challenges::default(),
             dpop: None,
+            certificates: None,
             door: Door::of("jwt"),
         }
     }
@@ -89,6 +91,12 @@ impl JwtLayer {
         self
     }
 
+    /// Asks senders of tokens that are bound to a certificate for it; see [`certificates`](super::certificates).
+    pub fn certificates(mut self, rules: Certificates) -> Self {
+        self.certificates = Some(rules);
+        self
+    }
+
     own_challenges!(challenges);
     own_door!(door);
 }
@@ -104,7 +112,7 @@ impl JwtLayer {
             Ok(None) => return Eventual::Ready(Ok(Found::default())),
             Err(reason) => return Eventual::Ready(Err(reason)),
         };
-        let verified = self.verify(token);
+        let verified = self.with_certificate(request, self.verify(token));
         // Whether the token is remembered or not, a proof is always looked into.
         let Some(dpop) = &self.dpop else { return verified.map(|claims| Ok(claims.into())) };
         let evidence = dpop.examine(request, scheme, token, self.verifier.now());
@@ -116,6 +124,23 @@ impl JwtLayer {
                 Err(fault) => Found { nonce, ..Err(fault).into() },
             })
         })
+    }
+
+    /// Takes the header of a certificate out of a request: what is told there counts or does not, and nobody inside sees it.
+    pub(crate) fn settle(&self, request: &mut Parts) {
+        if let Some(rules) = &self.certificates {
+            rules.settle(request);
+        }
+    }
+
+    fn with_certificate(
+        &self,
+        request: &Parts,
+        verified: Eventual<Result<Claims, TokenFault>>,
+    ) -> Eventual<Result<Claims, TokenFault>> {
+        let Some(rules) = self.certificates.clone() else { return verified };
+        let shown = rules.shown(request);
+        verified.map(move |claims| claims.and_then(|it| rules.judge(&it, shown).map(|()| it)))
     }
 
     /// Asks the store whether the proof that was found is used for the first time.
@@ -200,7 +225,8 @@ impl From<Verifier> for JwtLayer {
 impl Gate for JwtLayer {
     type Pass = Option<NextNonce>;
 
-    fn enter(&self, request: Parts) -> Eventual<Verdict<Option<NextNonce>>> {
+    fn enter(&self, mut request: Parts) -> Eventual<Verdict<Option<NextNonce>>> {
+        self.settle(&mut request);
         let found = self.identify(&request);
         let found = match self.dpop.clone() {
             Some(dpop) => found.then(move |found| dpop.spend(found)),

@@ -102,7 +102,7 @@
 //! role the same without them. With [`ResourceMetadata`] each of them names the place where clients read whom to ask for
 //! tokens (RFC 9728).
 //!
-//! Layers that ask for proofs say `DPoP` as well, see [`dpop`].
+//! Layers that ask for proofs say `DPoP` as well, see [`dpop`]. Tokens that are bound to a certificate are for [`certificates`].
 //!
 //! Where good tokens are refused for a setting, such as their `typ`, the log line of the refusal names the setting.
 //!
@@ -119,7 +119,8 @@
 //! * Tokens over 8 KiB are refused; check that the header limits of what stands in front agree.
 //! * Take `typ` `JWT` only if the issuer offers nothing better: ID tokens often carry it too.
 //! * A secret that several services share lets each of them issue tokens for all: prefer a key pair.
-//! * A bearer token is good for whoever has it. Where tokens can be bound to keys, [`Dpop`] makes stolen ones useless.
+//! * A bearer token is good for whoever has it. Where tokens can be bound to keys, [`Dpop`] makes stolen ones useless,
+//!   and [`Certificates`] where they are bound to certificates.
 //! * A token from a cookie needs protection against forged requests, see [`TokenSource::or_cookie`].
 //! * Keys that are fixed here change with a restart only; replacing them starts an empty cache. Those of an
 //!   [`Issuer`](crate::token::Issuer) with a key file change with the file, and end what was remembered.
@@ -133,6 +134,7 @@
 mod algorithm;
 mod bearer;
 mod cache;
+pub mod certificates;
 mod claim_path;
 mod compact;
 pub mod dpop;
@@ -165,6 +167,7 @@ mod verifier;
 
 pub use algorithm::Algorithm;
 pub use bearer::TokenSource;
+pub use certificates::{CertificateFormat, Certificates, ClientCertificate};
 #[cfg(feature = "otp")]
 #[cfg_attr(docsrs, doc(cfg(feature = "otp")))]
 pub use dpop::DpopProof;

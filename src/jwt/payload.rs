@@ -63,6 +63,7 @@ impl<'a> Payload<'a> {
             issued_at: self.issued_at.map(UnixTime::from),
             scopes,
             key_thumbprint: owned(&self.confirmation.thumbprint),
+            certificate_thumbprint: owned(&self.confirmation.certificate),
         }
     }
 }
@@ -99,16 +100,19 @@ impl<'de> Object<'de> for Payload<'de> {
 #[derive(Default)]
 struct Confirmation<'a> {
     thumbprint: Option<Text<'a>>,
+    certificate: Option<Text<'a>>,
 }
 
 impl<'de> Object<'de> for Confirmation<'de> {
     const MOST: usize = 16;
 
     fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
-        if name == "jkt" {
-            self.thumbprint = Some(map.next_value()?);
-        } else {
-            map.next_value::<Passed>()?;
+        match name {
+            "jkt" => self.thumbprint = Some(map.next_value()?),
+            "x5t#S256" => self.certificate = Some(map.next_value()?),
+            _ => {
+                map.next_value::<Passed>()?;
+            }
         }
         Ok(())
     }

@@ -88,6 +88,7 @@ impl Gate for Guard {
                 forward.clear(&mut request.headers);
             }
             if let Some(tokens) = &self.0.tokens {
+                tokens.settle(&mut request);
                 return match tokens.identify(&request) {
                     Eventual::Ready(found) => self.decide(tokens, request, arrival, found),
                     Eventual::Pending(found) => {

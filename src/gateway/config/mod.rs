@@ -1,5 +1,6 @@
 //! The configuration file, parsed once into the parts it names.
 
+mod certificates;
 mod dpop;
 mod env_file;
 mod issuers;
@@ -30,7 +31,7 @@ use crate::{
     client::Clients,
     error::ConfigError,
     gateway::{KeyWatch, page::Page},
-    jwt::ResourceMetadata,
+    jwt::{Certificates, ResourceMetadata},
     limit::Limit,
     profile::Profile,
     security_headers::SecurityHeadersLayer,
@@ -61,6 +62,7 @@ pub struct Config {
     pub(super) login: Option<LoginConfig>,
     pub(super) resource: Option<ResourceMetadata>,
     pub(super) dpop: Option<DpopConfig>,
+    pub(super) certificates: Option<Certificates>,
     pub(super) headers: SecurityHeadersLayer,
     pub(super) routes: Vec<RouteConfig>,
     /// At `/`, if this is the demo: no file asks for it.
@@ -121,6 +123,8 @@ impl Config {
         let resource = resource(&file, trust.is_some()).map_err(|e| e.within("[resource]"))?;
         let dpop = dpop(&file, trust.is_some()).map_err(|error| error.within("[dpop]"))?;
         let clients = file.clients.build().map_err(|error| error.within("[clients]"))?;
+        let certificates = certificates(&file, &clients, trust.is_some());
+        let certificates = certificates.map_err(|error| error.within("[mtls]"))?;
         let store = file.store.build(profile, sources).map_err(|error| error.within("[store]"))?;
         let headers = file.headers.build(profile).map_err(|error| error.within("[headers]"))?;
         let limits = limits::build(&file.limit)?;
@@ -152,6 +156,7 @@ impl Config {
             login,
             resource,
             dpop,
+            certificates,
             headers,
             routes,
             page: None,
@@ -217,6 +222,20 @@ fn resource(file: &File, verifies: bool) -> Result<Option<ResourceMetadata>, Con
             "no token is taken: add an [[issuer]] or [token] section, or leave it out",
         )),
         Some(resource) => resource.build(&file.issuer, &file.route).map(Some),
+        None => Ok(None),
+    }
+}
+
+fn certificates(
+    file: &File,
+    clients: &Clients,
+    verifies: bool,
+) -> Result<Option<Certificates>, ConfigError> {
+    match &file.mtls {
+        Some(_) if !verifies => {
+            Err(ConfigError::new("no token is taken: add an [[issuer]] section, or leave it out"))
+        }
+        Some(section) => section.build(clients).map(Some),
         None => Ok(None),
     }
 }

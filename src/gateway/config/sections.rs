@@ -1,9 +1,9 @@
 //! The sections of the file, as they are written.
 
 use super::{
-    dpop::DpopSection, issuers::IssuerSection, limits::LimitSection, listen::ListenSection,
-    otp::OtpSection, resource::ResourceSection, routes::RouteSection, store::StoreSection,
-    token::TokenSection,
+    certificates::CertificateSection, dpop::DpopSection, issuers::IssuerSection,
+    limits::LimitSection, listen::ListenSection, otp::OtpSection, resource::ResourceSection,
+    routes::RouteSection, store::StoreSection, token::TokenSection,
 };
 use crate::{
     client::{Clients, Forwarding},
@@ -35,6 +35,7 @@ pub(super) struct File {
     pub(super) otp: Option<OtpSection>,
     pub(super) resource: Option<ResourceSection>,
     pub(super) dpop: Option<DpopSection>,
+    pub(super) mtls: Option<CertificateSection>,
     #[serde(default)]
     pub(super) headers: HeadersSection,
     #[serde(default)]

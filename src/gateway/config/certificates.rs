@@ -1,0 +1,47 @@
+//! The section `[mtls]`: tokens that are bound to a certificate of their sender (RFC 8705).
+
+use super::dpop::Need;
+use crate::{
+    client::Clients,
+    error::ConfigError,
+    jwt::{CertificateFormat, Certificates},
+};
+use serde::Deserialize;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CertificateSection {
+    /// Where a trusted proxy tells the certificate.
+    header: String,
+    format: Format,
+    #[serde(default)]
+    routes: Need,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Format {
+    Sha256,
+    EscapedPem,
+    Xfcc,
+}
+
+impl CertificateSection {
+    pub(super) fn build(&self, clients: &Clients) -> Result<Certificates, ConfigError> {
+        if !clients.has_proxies() {
+            return Err(ConfigError::new(
+                "only a trusted proxy can tell certificates: name its network as `trusted_proxies` in [clients]",
+            ));
+        }
+        let format = match self.format {
+            Format::Sha256 => CertificateFormat::Sha256,
+            Format::EscapedPem => CertificateFormat::EscapedPem,
+            Format::Xfcc => CertificateFormat::Xfcc,
+        };
+        let rules = match self.routes {
+            Need::IfBound => Certificates::if_bound(&self.header, format, clients.clone()),
+            Need::Required => Certificates::required(&self.header, format, clients.clone()),
+        };
+        rules.map_err(|error| error.within("header"))
+    }
+}
