@@ -1,7 +1,9 @@
 //! Records in PostgreSQL keep the contract, over pools, crashes and versions, and a dump of them tells no number.
-#![cfg(all(feature = "records", feature = "test-util"))]
+#![cfg(all(unix, feature = "records", feature = "test-util"))]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
+#[path = "support/authority.rs"]
+mod authority;
 #[path = "support/login.rs"]
 mod login;
 #[path = "support/postgres.rs"]
@@ -9,6 +11,7 @@ mod postgres;
 #[path = "support/users.rs"]
 mod users;
 
+use authority::Authority;
 use login::{Ask, DEVICE, Login, PHONE};
 use portcullis::{
     Profile,
@@ -16,7 +19,7 @@ use portcullis::{
     records::{Mark, Postgres, Records, Unopened, conformance},
 };
 use postgres::PostgresServer;
-use std::sync::Arc;
+use std::{fs, os::unix::fs::PermissionsExt, path::Path, sync::Arc};
 
 fn records(url: &str) -> Postgres {
     Postgres::new(url).unwrap()
@@ -114,6 +117,57 @@ async fn a_server_that_is_away_at_first_is_opened_when_it_comes() {
     let login = Login::built(settings, |builder| builder.records(records(&url)));
     let unopened = login.otp.open_records().await;
     assert!(matches!(unopened, Err(Unopened::Unavailable(_))), "{unopened:?}");
+    // Who comes at once is told the same, without waiting anew.
     server.restart();
+    assert_eq!(login.otp.open_records().await, unopened);
+    login.pass(1);
     assert_eq!(login.login().await.json()["is_new"], true);
+}
+
+/// Settings of a server that has a certificate for these names.
+fn certified(authority: &Authority, names: &[&str], folder: &Path) -> Vec<String> {
+    let (key, certificate) = authority.certify(names);
+    let write = |name: &str, text: Vec<u8>| {
+        let path = folder.join(name);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        path.display().to_string()
+    };
+    let key = write("server.key", key.private_key_to_pem_pkcs8().unwrap());
+    let certificate = write("server.pem", certificate.to_pem().unwrap());
+    ["on".into(), certificate, key]
+        .into_iter()
+        .zip(["ssl", "ssl_cert_file", "ssl_key_file"])
+        .map(|(value, name): (String, &str)| format!("{name}={value}"))
+        .collect()
+}
+
+#[tokio::test]
+async fn requirement_97_a_server_without_the_right_certificate_is_refused() {
+    let [ours, theirs] = ["ours", "theirs"].map(Authority::new);
+    let server = PostgresServer::start_with(|folder| certified(&ours, &["db.example"], folder));
+    let url = server.database("tls");
+    let open = async |mode: &str, authority: &Authority| {
+        let records = records(&format!("{url}?sslmode={mode}")).ca(&authority.pem()).unwrap();
+        (records.open(conformance::MARK).await, records)
+    };
+    for (mode, authority) in
+        [("verify-full", &ours), ("verify-full", &theirs), ("verify-ca", &theirs)]
+    {
+        let (told, _) = open(mode, authority).await;
+        assert!(matches!(told, Err(Unopened::Refused(_))), "{mode}: {told:?}");
+    }
+    // Signed by whom it should be, and by its name for somebody else: what `verify-ca` lets pass.
+    let (told, _records) = open("verify-ca", &ours).await;
+    assert_eq!(told, Ok(()));
+    let encrypted = "SELECT bool_and(ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) \
+                     WHERE application_name = 'portcullis'";
+    assert_eq!(server.sql("tls", encrypted), "t");
+    drop(server);
+
+    let server = PostgresServer::start_with(|folder| certified(&ours, &["127.0.0.1"], folder));
+    let url = format!("{}?sslmode=verify-full", server.database("tls"));
+    let records = records(&url).ca(&ours.pem()).unwrap();
+    assert_eq!(records.open(conformance::MARK).await, Ok(()));
+    assert_eq!(server.sql("tls", encrypted), "t");
 }

@@ -7,7 +7,11 @@ use crate::{
     store::StoreError,
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 use tokio::sync::OnceCell;
 
 /// Records as a login uses them: with numbers and ids going in and coming out, and nothing of them being kept.
@@ -21,11 +25,17 @@ struct Inner {
     secrets: Secrets,
     time: Arc<dyn Clock>,
     opened: OnceCell<()>,
+    /// When opening failed last, and how.
+    failed: Mutex<Option<(Duration, Unopened)>>,
 }
+
+/// Whoever waited for somebody else's failure does not begin to wait anew.
+const RETRY: Duration = Duration::from_secs(1);
 
 impl Ledger {
     pub(super) fn new(records: Arc<dyn Records>, secrets: Secrets, time: Arc<dyn Clock>) -> Self {
-        Self(Arc::new(Inner { records, secrets, time, opened: OnceCell::new() }))
+        let (opened, failed) = (OnceCell::new(), Mutex::new(None));
+        Self(Arc::new(Inner { records, secrets, time, opened, failed }))
     }
 
     /// Opens the records, once.
@@ -33,7 +43,14 @@ impl Ledger {
         let inner = &*self.0;
         let mark =
             inner.secrets.records_mark().ok_or_else(|| Unopened::Unavailable(no_library()))?;
-        let open = || async { inner.records.open(mark).await };
+        let open = || async {
+            if let Some(failure) = inner.failed_just_now() {
+                return Err(failure);
+            }
+            let told = inner.records.open(mark).await;
+            *inner.failed() = told.clone().err().map(|failure| (inner.time.ticks(), failure));
+            told
+        };
         inner.opened.get_or_try_init(open).await.copied()
     }
 
@@ -101,6 +118,17 @@ impl Ledger {
     fn drawn(&self, phone: &Phone) -> Result<(SealedPhone, Subject), StoreError> {
         let subject = draw().ok_or_else(no_bytes)?;
         Ok((self.sealed(phone, &subject)?, subject))
+    }
+}
+
+impl Inner {
+    fn failed_just_now(&self) -> Option<Unopened> {
+        let (at, failure) = self.failed().clone()?;
+        (self.time.ticks() < at + RETRY).then_some(failure)
+    }
+
+    fn failed(&self) -> MutexGuard<'_, Option<(Duration, Unopened)>> {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
