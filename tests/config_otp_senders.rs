@@ -38,6 +38,12 @@ fn with(sender: &str, lines: &str) -> String {
     sending(sender, &format!("[otp.{sender}]\n{lines}"))
 }
 
+/// Twilio among others, or in another way.
+fn several(names: &str, sections: &str) -> String {
+    let text = with("twilio", TWILIO).replace("sender = \"twilio\"", &format!("sender = {names}"));
+    format!("{text}{sections}")
+}
+
 #[test]
 fn outside_dev_a_login_starts_with_a_real_sender() {
     let folder = Folder::new();
@@ -74,12 +80,32 @@ fn requirement_48_wrong_senders_are_refused_with_what_to_write() {
         (sending("http", ""), "sender = \"http\" needs a section [otp.http] with url and secret"),
         (
             dev(&sending("log", &format!("[otp.twilio]\n{TWILIO}"))),
-            "[otp.twilio] is not used: write sender = \"twilio\", or leave the section out",
+            "[otp.twilio] is not used: write sender = \"twilio\", put \"twilio\" into the list, or leave",
         ),
         (
             sending("twilio", &format!("[otp.twilio]\n{TWILIO}[otp.msg91]\n{MSG91}")),
             "[otp.msg91] is not used",
         ),
+        (
+            several("[\"twilio\", \"twilio\"]", ""),
+            "[otp]: sender: `twilio` is there twice",
+        ),
+        (several("[]", ""), "[otp.twilio] is not used"),
+        (several("[\"twilio\", \"smoke\"]", ""), "unknown variant `smoke`, expected one of `twilio`"),
+        (several("7", ""), "the name of a sender or a list of names is needed here"),
+        (
+            several("[\"twilio\"]", "[otp.route]\n\"91\" = [\"twilio\"]\n"),
+            "[otp.route]: a country is `+` and 1 to 7 digits, like +91",
+        ),
+        (
+            several("[\"twilio\"]", "[otp.route]\n\"+91\" = \"msg91\"\n"),
+            "[otp.route]: +91: `msg91` is no provider",
+        ),
+        (also("per_day = 0"), "[otp.twilio]: per_day: messages in a day: 1 to"),
+        (also("soft = 5"), "[otp.twilio]: soft: it warns of the end of per_day: add per_day"),
+        (also("per_day = 5\nsoft = 5"), "[otp.twilio]: soft: messages at which to warn: 1 to 4, not 5"),
+        (also("per_minute = 0"), "[otp.twilio]: per_minute: a quota must let at least one"),
+        (with("msg91", &format!("{MSG91}per_dai = 5")), "unknown key `per_dai`; did you mean `per_day`?"),
         (sending("twillio", ""), "unknown variant `twillio`, expected one of `twilio`"),
         (twilio(token, ""), "[otp.twilio]: auth_token: it is missing, like auth_token = \"env:"),
         (twilio(token, key), "[otp.twilio]: api_key and api_secret belong together"),
@@ -201,6 +227,20 @@ async fn every_key_reaches_the_provider() {
     // "SK..:secret", as the fake has them.
     let basic = received.header("authorization").unwrap();
     assert!(basic.starts_with("Basic U0swMDEx"), "{basic}");
+
+    // In India the other one comes first, and is spent after one message.
+    let (first, second) = (FakeTwilio::start().unwrap(), FakeMsg91::start().unwrap());
+    let sections = format!(
+        "[otp.route]\n\"+91\" = [\"msg91\", \"twilio\"]\n[otp.msg91]\n{MSG91}base_url = \"{}\"\n\
+         per_day = 100\nsoft = 90\nper_minute = 600\n",
+        second.url()
+    );
+    let text = several("[\"twilio\", \"msg91\"]", &sections);
+    let text = text.replace("from = ", &format!("base_url = \"{}\"\nper_day = 1\nfrom = ", first.url()));
+    second.reply(FakeMsg91::error("IPBlocked"));
+    let received = sent(&text, &first).await;
+    assert_eq!(received.field("To").as_deref(), Some("+919876543210"));
+    assert_eq!(second.received().len(), 1);
 
     let fake = FakeMsg91::start().unwrap();
     let base = format!("base_url = \"{}\"\ntimeout = \"5s\"\nvariable = \"var1\"\n", fake.url());

@@ -26,7 +26,7 @@ use portcullis::{
     metrics::{ALL, describe},
     otp::{
         CodeSender, Settings,
-        sender::{Message, SendError},
+        sender::{Message, Provider, Route, SendError},
     },
     store::{Asks, Block, Redis, Resilient},
 };
@@ -236,6 +236,15 @@ async fn fail_to_send(error: SendError) {
     login.sent.settled().await;
 }
 
+async fn pause_a_provider() {
+    let provider = Provider::new("fails", Fails(SendError::Misconfigured)).unwrap();
+    let sender = Route::new([provider]).unwrap().over(Memory::new());
+    let (login, courier) = Login::sending(Settings::new(Profile::Dev), |builder| builder, sender);
+    login::spawn(courier);
+    assert_eq!(login.request().await.status, 202);
+    login.sent.settled().await;
+}
+
 /// A server, its store and who is told of it.
 struct Shared {
     server: RedisServer,
@@ -331,6 +340,7 @@ async fn the_table_is_all_that_is_counted_and_each_of_it_moves() {
     let _on = recorded.listen();
     describe();
     let _ = (Login::new().login().await, fail_to_send(SendError::NotSent).await, fill().await);
+    pause_a_provider().await;
     pass_a_bad_token(tokens::verifier()).await;
     forward_from_nobody().await;
     let mut shared = Shared::new();

@@ -14,10 +14,13 @@ use http_body_util::Full;
 use login::{Answer, Ask, Login, PHONE, wrong};
 use openapi::{Document, matches, slugs};
 use portcullis::{
-    Blocklist, Key, Limit, OtpService, Profile, Reason,
+    Blocklist, Key, Limit, Memory, OtpService, Profile, Reason,
     block::AddressRules,
     client::Encrypted,
-    otp::{Origins, Settings},
+    otp::{
+        Origins, Settings,
+        sender::{Provider, Route},
+    },
     store::Block,
     token::{Cookies, JwksService},
 };
@@ -250,6 +253,19 @@ async fn codes(document: &mut Document) {
     let answer = scene.ask(Ask::resend(&first.str("challenge_id"))).await;
     assert_eq!(answer.slug(), "sms-unavailable", "{answer:?}");
     document.check(resend, "post", None, &answer);
+
+    // A provider whose budget is one message; the second found out that it is spent.
+    let paid = Provider::new("paid", login::Sent::default()).unwrap().per_day(1).unwrap();
+    let sender = Route::new([paid]).unwrap().over(Memory::new());
+    let (scene, courier) = Login::sending(dev(), |builder| builder, sender);
+    login::spawn(courier);
+    for number in 0..2 {
+        assert_eq!(scene.ask(Ask::code(&login::phone(number))).await.status, 202);
+        scene.sent.settled().await;
+    }
+    let refused = scene.ask(Ask::code(&login::phone(2))).await;
+    assert_eq!(refused.slug(), "sms-budget", "{refused:?}");
+    document.check(request, "post", None, &refused);
 }
 
 async fn tokens(document: &mut Document) {

@@ -7,6 +7,7 @@ use crate::{
     gate::Door,
     otp::{Courier, Otp, OtpService, SharedLoginStore},
     rejection::Reason,
+    store::SharedStore,
 };
 use bytes::Bytes;
 use http::{Request, Response};
@@ -26,9 +27,10 @@ pub(super) fn build(
 ) -> Result<(OtpService, Courier), ConfigError> {
     let (settings, secrets, texts) =
         (login.settings.clone(), login.secrets.clone(), login.texts.clone());
+    let sender = Arc::new(login.route.clone().over(Arc::clone(&store) as SharedStore));
     let (otp, courier) = Otp::builder(settings, secrets, texts)
         .test_numbers(login.test_numbers.clone())
-        .build_shared(store, config.issuer()?.clone(), Arc::clone(&login.sender))?;
+        .build_shared(store, config.issuer()?.clone(), sender)?;
     let mut service = OtpService::new(otp).clients(config.clients.clone());
     if let Some((cookies, origins)) = &login.cookies {
         service = service.cookies(cookies.clone(), origins.clone());

@@ -135,7 +135,7 @@ impl OtpBuilder {
         number::warm_up();
         let verifier = Verifier::new([issuer.trusted()])?.clock(Arc::clone(issuer.time()));
         let tell = outcomes(self.sink.clone());
-        let (desk, courier) = courier::queue(self.waiting, sender, store.clone(), tell);
+        let (desk, courier) = courier::queue(self.waiting, Arc::clone(&sender), store.clone(), tell);
         let subjects = self.subjects.unwrap_or_else(|| Arc::new(MemorySubjects::new()));
         let otp = Otp(Arc::new(Inner {
             store,
@@ -149,6 +149,7 @@ impl OtpBuilder {
             withheld: self.withheld,
             test_numbers: self.test_numbers,
             sink: self.sink,
+            sender,
             desk,
             windows,
         }));

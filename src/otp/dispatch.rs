@@ -3,7 +3,7 @@
 use super::{
     Caller, Challenge, Code, Dispatch, Dispatched, Issue, Purpose, Resend, Sealed, Sent,
     answer::Standings, courier::Place, login::Inner, number, record::Record, refusal,
-    secrets::Handle, sender::Message,
+    secrets::Handle, sender::{Message, SendError},
 };
 use crate::{
     audit::Step,
@@ -23,9 +23,6 @@ struct Allowed {
     standings: Standings,
 }
 
-/// How long a client should wait while no message can be taken on.
-const QUEUE_WAIT: Duration = Duration::from_secs(5);
-
 impl Inner {
     pub(super) async fn issue(
         &self,
@@ -38,6 +35,7 @@ impl Inner {
         }
         // Before anything is stored: a code that cannot be sent must not cost a send.
         let place = self.place()?;
+        self.sender.ready(phone).map_err(refusal::unsendable)?;
         let is_decoy = self.is_withheld(phone, purpose).await?;
         let pepper = self.store.pepper();
         let challenge = self.secrets.draw_challenge(is_decoy).ok_or(Reason::StoreUnavailable)?;
@@ -95,8 +93,7 @@ impl Inner {
     }
 
     fn place(&self) -> Result<Place, Rejection> {
-        let full = || Rejection::new(Reason::SmsUnavailable).retry_after(QUEUE_WAIT);
-        self.desk.reserve().ok_or_else(full)
+        self.desk.reserve().ok_or_else(|| refusal::unsendable(SendError::NotSent))
     }
 
     /// Whether nothing may be sent to a number. Asks about every number in the same way.

@@ -1,5 +1,5 @@
 use super::{
-    Attempt, Caller, Challenge, ClaimsFor, Code, Login, OtpBuilder, Proof, Purpose, Secrets,
+    Attempt, Caller, Challenge, ClaimsFor, Code, CodeSender, Login, OtpBuilder, Proof, Purpose, Secrets,
     Settings, SharedLoginStore, Subjects, TestNumbers, Texts, Verdict, builder::Withheld,
     courier::Desk, record::Record, refusal, windows::Windows,
 };
@@ -34,6 +34,7 @@ pub(super) struct Inner {
     pub(super) withheld: Option<Withheld>,
     pub(super) test_numbers: TestNumbers,
     pub(super) sink: Option<Arc<dyn Sink>>,
+    pub(super) sender: Arc<dyn CodeSender>,
     pub(super) desk: Desk,
     pub(super) windows: Windows,
 }
@@ -49,7 +50,7 @@ impl Otp {
     ///
     /// # Errors
     ///
-    /// `phone-invalid`, `blocked`, `rate-limited`, `cooldown`, `sms-unavailable`, `store-unavailable`.
+    /// `phone-invalid`, `blocked`, `rate-limited`, `cooldown`, `sms-unavailable`, `sms-budget`, `store-unavailable`.
     pub async fn request(
         &self,
         caller: &Caller,

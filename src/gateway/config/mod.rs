@@ -10,6 +10,7 @@ mod resource;
 mod routes;
 mod sections;
 mod senders;
+mod sending;
 mod signing;
 mod store;
 mod text;

@@ -3,25 +3,27 @@
 use super::{
     keys::{SecretRef, Sources},
     sections::{DurationText, WindowText},
-    senders::{HttpSection, Msg91Section, SenderName, Senders, TwilioSection},
+    senders::{HttpSection, Msg91Section, Senders, TwilioSection},
+    sending::{self, RouteSection, SenderNames},
     token::TokenSection,
 };
 use crate::{
     clock::{Clock, SystemClock, UnixTime},
     error::ConfigError,
-    otp::{Code, CodeSender, Origins, Purpose, Secrets, Settings, TestNumbers, Texts},
+    otp::{Code, Origins, Purpose, Secrets, Settings, TestNumbers, Texts, sender::Route},
     phone::Phone,
     profile::Profile,
     token::Cookies,
 };
 use serde::Deserialize;
-use std::sync::Arc;
 use toml::value::Datetime;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct OtpSection {
-    sender: SenderName,
+    sender: SenderNames,
+    #[serde(default)]
+    route: RouteSection,
     twilio: Option<TwilioSection>,
     msg91: Option<Msg91Section>,
     http: Option<HttpSection>,
@@ -75,7 +77,7 @@ pub(in crate::gateway) struct LoginConfig {
     pub(in crate::gateway) secrets: Secrets,
     pub(in crate::gateway) texts: Texts,
     pub(in crate::gateway) test_numbers: TestNumbers,
-    pub(in crate::gateway) sender: Arc<dyn CodeSender>,
+    pub(in crate::gateway) route: Route,
     pub(in crate::gateway) cookies: Option<(Cookies, Origins)>,
 }
 
@@ -100,7 +102,7 @@ impl OtpSection {
             secrets: self.secrets(token, profile, sources)?,
             texts: self.texts().map_err(at("[otp]"))?,
             test_numbers: self.test_numbers(&settings, sources)?,
-            sender: self.senders().build(self.sender, profile, sources)?,
+            route: sending::route(self.senders(), &self.sender, &self.route, profile, sources)?,
             settings,
         })
     }

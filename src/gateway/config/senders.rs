@@ -3,6 +3,7 @@
 use super::{
     keys::{SecretRef, Sources},
     sections::DurationText,
+    sending::Budget,
 };
 use crate::{
     error::ConfigError,
@@ -27,6 +28,28 @@ pub(super) enum SenderName {
     Log,
 }
 
+impl SenderName {
+    /// As the file has it.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Twilio => "twilio",
+            Self::Msg91 => "msg91",
+            Self::Http => "http",
+            Self::Log => "log",
+        }
+    }
+
+    /// Where its keys are.
+    pub(super) const fn section(self) -> &'static str {
+        match self {
+            Self::Twilio => "[otp.twilio]",
+            Self::Msg91 => "[otp.msg91]",
+            Self::Http => "[otp.http]",
+            Self::Log => "[otp]",
+        }
+    }
+}
+
 /// The sections of all senders.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Senders<'a> {
@@ -47,6 +70,9 @@ pub(super) struct TwilioSection {
     status_callback: Option<String>,
     base_url: Option<String>,
     timeout: Option<DurationText>,
+    per_day: Option<u32>,
+    soft: Option<u32>,
+    per_minute: Option<u32>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -57,6 +83,9 @@ pub(super) struct Msg91Section {
     variable: Option<String>,
     base_url: Option<String>,
     timeout: Option<DurationText>,
+    per_day: Option<u32>,
+    soft: Option<u32>,
+    per_minute: Option<u32>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -67,6 +96,9 @@ pub(super) struct HttpSection {
     #[serde(default)]
     retiring: Vec<SecretRef>,
     timeout: Option<DurationText>,
+    per_day: Option<u32>,
+    soft: Option<u32>,
+    per_minute: Option<u32>,
 }
 
 impl Senders<'_> {
@@ -77,7 +109,6 @@ impl Senders<'_> {
         profile: Profile,
         sources: Sources<'_>,
     ) -> Result<Arc<dyn CodeSender>, ConfigError> {
-        self.refuse_idle(name)?;
         match name {
             SenderName::Log if profile == Profile::Dev => Ok(Arc::new(LogSender::stdout())),
             SenderName::Log => Err(ConfigError::new(format!(
@@ -106,16 +137,29 @@ impl Senders<'_> {
         }
     }
 
+    /// What may be spent on the sender of this name.
+    pub(super) fn budget(self, name: SenderName) -> Budget {
+        let of = |per_day, soft, per_minute| Budget { per_day, soft, per_minute };
+        let budget = match name {
+            SenderName::Twilio => self.twilio.map(|it| of(it.per_day, it.soft, it.per_minute)),
+            SenderName::Msg91 => self.msg91.map(|it| of(it.per_day, it.soft, it.per_minute)),
+            SenderName::Http => self.http.map(|it| of(it.per_day, it.soft, it.per_minute)),
+            SenderName::Log => None,
+        };
+        budget.unwrap_or_default()
+    }
+
     /// A section that does nothing is a mistake in the name of the sender.
-    fn refuse_idle(self, name: SenderName) -> Result<(), ConfigError> {
+    pub(super) fn refuse_idle(self, names: &[SenderName]) -> Result<(), ConfigError> {
         for (section, there, of) in [
             ("twilio", self.twilio.is_some(), SenderName::Twilio),
             ("msg91", self.msg91.is_some(), SenderName::Msg91),
             ("http", self.http.is_some(), SenderName::Http),
         ] {
-            if there && of != name {
+            if there && !names.contains(&of) {
                 return Err(ConfigError::new(format!(
-                    "[otp.{section}] is not used: write sender = \"{section}\", or leave the section out"
+                    "[otp.{section}] is not used: write sender = \"{section}\", put \"{section}\" into the list, or leave \
+                     the section out"
                 )));
             }
         }

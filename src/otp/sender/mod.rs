@@ -1,7 +1,7 @@
 //! How a code gets to its phone.
 //!
 //! With the feature `sms`: `Twilio`, `Msg91`, and `Hook`, which asks a server of yours. [`LogSender`] is for a developer's
-//! machine. One of your own is a [`CodeSender`].
+//! machine. One of your own is a [`CodeSender`]. A [`Route`] makes one of several: with an order, by country, with breakers and budgets.
 //!
 //! | What happened | [`SendError`] | Counts for the phone | Another provider |
 //! |---|---|---|---|
@@ -10,6 +10,7 @@
 //! | unsubscribed, a region that is off, fraud | `Blocked` | yes | no |
 //! | 429 | `RateLimited` | no | yes |
 //! | credentials or settings are wrong | `Misconfigured`, told as the step `sender-refused` | no | yes |
+//! | our own budget is spent | `OverBudget` | no | yes |
 //! | no whole answer, 5xx, an answer that cannot be read | `Unknown` | yes | no, it could be a second message |
 
 #[cfg(feature = "sms")]
@@ -23,6 +24,7 @@ mod hook;
 mod log;
 #[cfg(feature = "sms")]
 mod msg91;
+mod route;
 #[cfg(feature = "sms")]
 mod twilio;
 
@@ -35,6 +37,8 @@ pub use self::{
     twilio::{Twilio, TwilioFrom, TwilioKey},
 };
 pub use log::LogSender;
+#[doc(inline)]
+pub use route::{Failover, Provider, Route};
 
 use super::{Code, Purpose};
 use crate::{eventual::BoxFuture, phone::Phone};
@@ -48,6 +52,15 @@ use zeroize::Zeroizing;
 pub trait CodeSender: fmt::Debug + Send + Sync {
     /// Sends `message`.
     fn send(&self, message: Message) -> BoxFuture<'static, Result<(), SendError>>;
+
+    /// Whether a message to this number could leave now, as far as it is known without asking anybody.
+    ///
+    /// Asked before a code is stored: [`OverBudget`](SendError::OverBudget) refuses its request as `sms-budget`, and any other error as
+    /// `sms-unavailable`. It must not block, and must go by the country of the number alone: the answer tells who asks.
+    fn ready(&self, to: &Phone) -> Result<(), SendError> {
+        let _ = to;
+        Ok(())
+    }
 
     /// Whether codes appear where others than the holder of the phone see them. Only the profile `dev` takes
     /// such a sender.
@@ -91,6 +104,11 @@ pub enum SendError {
         /// For how long, if it says so.
         retry_after: Option<Duration>,
     },
+    /// What may be spent on messages is spent. Nothing left, and the send is given back.
+    OverBudget {
+        /// How long until more may be spent.
+        retry_after: Duration,
+    },
     /// Credentials or settings are wrong: no message leaves until somebody looks. The send is given back.
     Misconfigured,
 }
@@ -99,7 +117,10 @@ impl SendError {
     /// Whether certainly nothing left and it was not for the number: such a send counts for no window, and another provider
     /// may try.
     pub const fn is_given_back(self) -> bool {
-        matches!(self, Self::NotSent | Self::RateLimited { .. } | Self::Misconfigured)
+        matches!(
+            self,
+            Self::NotSent | Self::RateLimited { .. } | Self::OverBudget { .. } | Self::Misconfigured
+        )
     }
 }
 
