@@ -44,6 +44,11 @@ fn several(names: &str, sections: &str) -> String {
     format!("{text}{sections}")
 }
 
+/// Twilio, which reports to `url`.
+fn reporting(url: &str, more: &str) -> String {
+    with("twilio", &format!("{TWILIO}{more}\n[otp.webhooks]\nurl = \"{url}\"\n"))
+}
+
 #[test]
 fn outside_dev_a_login_starts_with_a_real_sender() {
     let folder = Folder::new();
@@ -86,12 +91,12 @@ fn requirement_48_wrong_senders_are_refused_with_what_to_write() {
             sending("twilio", &format!("[otp.twilio]\n{TWILIO}[otp.msg91]\n{MSG91}")),
             "[otp.msg91] is not used",
         ),
-        (
-            several("[\"twilio\", \"twilio\"]", ""),
-            "[otp]: sender: `twilio` is there twice",
-        ),
+        (several("[\"twilio\", \"twilio\"]", ""), "[otp]: sender: `twilio` is there twice"),
         (several("[]", ""), "[otp.twilio] is not used"),
-        (several("[\"twilio\", \"smoke\"]", ""), "unknown variant `smoke`, expected one of `twilio`"),
+        (
+            several("[\"twilio\", \"smoke\"]", ""),
+            "unknown variant `smoke`, expected one of `twilio`",
+        ),
         (several("7", ""), "the name of a sender or a list of names is needed here"),
         (
             several("[\"twilio\"]", "[otp.route]\n\"91\" = [\"twilio\"]\n"),
@@ -103,9 +108,59 @@ fn requirement_48_wrong_senders_are_refused_with_what_to_write() {
         ),
         (also("per_day = 0"), "[otp.twilio]: per_day: messages in a day: 1 to"),
         (also("soft = 5"), "[otp.twilio]: soft: it warns of the end of per_day: add per_day"),
-        (also("per_day = 5\nsoft = 5"), "[otp.twilio]: soft: messages at which to warn: 1 to 4, not 5"),
+        (
+            also("per_day = 5\nsoft = 5"),
+            "[otp.twilio]: soft: messages at which to warn: 1 to 4, not 5",
+        ),
         (also("per_minute = 0"), "[otp.twilio]: per_minute: a quota must let at least one"),
-        (with("msg91", &format!("{MSG91}per_dai = 5")), "unknown key `per_dai`; did you mean `per_day`?"),
+        (
+            with("msg91", &format!("{MSG91}per_dai = 5")),
+            "unknown key `per_dai`; did you mean `per_day`?",
+        ),
+        (
+            reporting("http://login.example", ""),
+            "[otp.webhooks]: url: the URL of a webhook must begin with https",
+        ),
+        (reporting("login.example", ""), "[otp.webhooks]: url: not a URL"),
+        (
+            with("http", &format!("{HTTP}[otp.webhooks]\nurl = \"https://login.example\"\n")),
+            "[otp.webhooks]: nobody reports: it is for the sender \"twilio\", and for \"msg91\" with",
+        ),
+        (
+            with(
+                "msg91",
+                &format!(
+                    "{MSG91}webhook_secret = \"file:short.secret\"\n[otp.webhooks]\nurl = \"https://a.example\""
+                ),
+            ),
+            "[otp.webhooks]: [otp.msg91]: webhook_secret: file:short.secret: a secret for",
+        ),
+        (
+            with(
+                "msg91",
+                &format!(
+                    "{MSG91}webhook_secret = \"file:pepper.secret\"\n[otp.webhooks]\nurl = \"https://a.example\""
+                ),
+            ),
+            "webhook_secret: file:pepper.secret: the secret of a path has 32 to 128 letters",
+        ),
+        (
+            reporting("https://login.example", "webhook_tokens = [\"file:missing\"]"),
+            "[otp.webhooks]: missing: cannot be read",
+        ),
+        (
+            twilio(token, &format!("{key}{secret}[otp.webhooks]\nurl = \"https://a.example\"\n"))
+                .replace(from, "")
+                .replace("[otp.webhooks]", &format!("{from}[otp.webhooks]")),
+            "webhook_tokens: Twilio signs with the auth token of the account, also where an api_key",
+        ),
+        (
+            format!(
+                "{}\n[[route]]\npath = \"/webhooks/x\"\nrespond = \"hello\"\nauth = \"none\"\n",
+                reporting("https://a.example", "")
+            ),
+            "it is built in",
+        ),
         (sending("twillio", ""), "unknown variant `twillio`, expected one of `twilio`"),
         (twilio(token, ""), "[otp.twilio]: auth_token: it is missing, like auth_token = \"env:"),
         (twilio(token, key), "[otp.twilio]: api_key and api_secret belong together"),
@@ -236,7 +291,8 @@ async fn every_key_reaches_the_provider() {
         second.url()
     );
     let text = several("[\"twilio\", \"msg91\"]", &sections);
-    let text = text.replace("from = ", &format!("base_url = \"{}\"\nper_day = 1\nfrom = ", first.url()));
+    let text =
+        text.replace("from = ", &format!("base_url = \"{}\"\nper_day = 1\nfrom = ", first.url()));
     second.reply(FakeMsg91::error("IPBlocked"));
     let received = sent(&text, &first).await;
     assert_eq!(received.field("To").as_deref(), Some("+919876543210"));
@@ -256,4 +312,54 @@ async fn every_key_reaches_the_provider() {
     let signature = received.header("portcullis-signature").unwrap();
     assert!(keys.verify(signature, &received.body, SystemClock::new().wall()));
     assert_eq!(signature.matches("v1=").count(), 2);
+}
+
+#[tokio::test]
+async fn what_providers_report_reaches_the_one_who_waits() {
+    let fake = FakeTwilio::start().unwrap();
+    let text = reporting("https://login.example/base", &format!("base_url = \"{}\"", fake.url()));
+    let text = text.replace("file:twilio.token", "file:fake.token");
+    let folder = Folder::new();
+    fs::write(folder.0.join("fake.token"), FakeTwilio::AUTH_TOKEN).unwrap();
+    let config = folder.parse(&dev(&served(&text))).unwrap();
+    let mut gateway = Gateway::new(&config).unwrap();
+    tokio::spawn(gateway.courier().unwrap().run());
+    let ask = async |mut request: Request<Full<bytes::Bytes>>| {
+        request.extensions_mut().insert(PeerAddr("127.0.0.1:40000".parse().unwrap()));
+        let answer = gateway.service().oneshot(request).await.unwrap();
+        let status = answer.status().as_u16();
+        let body = answer.into_body().collect().await.unwrap().to_bytes();
+        (status, serde_json::from_slice::<Value>(&body).unwrap_or_default())
+    };
+    let body = json!({ "phone": "+919876543210" }).to_string();
+    let request = Request::post("/v1/otp/request")
+        .header(header::CONTENT_TYPE, "application/json")
+        .header("x-device-id", "a-device-of-the-owner");
+    let (status, challenge) = ask(request.body(Full::from(body)).unwrap()).await;
+    assert_eq!(status, 202, "{challenge}");
+    let received = fake.wait_for(1).await.remove(0);
+    let url = "https://login.example/base/webhooks/twilio/status";
+    assert_eq!(received.field("StatusCallback").as_deref(), Some(url));
+    let path = format!("/v1/otp/{}", challenge["challenge_id"].as_str().unwrap());
+    let state = async || {
+        let request = Request::get(&path).header("x-device-id", "a-device-of-the-owner");
+        ask(request.body(Full::default()).unwrap()).await
+    };
+    let fields = [("MessageSid", &*FakeTwilio::sid(&received)), ("MessageStatus", "delivered")];
+    let report = || {
+        let mut call = FakeTwilio::call(url, &fields).map(Full::new);
+        *call.uri_mut() = "/webhooks/twilio/status".parse().unwrap();
+        call
+    };
+    let mut forged = report();
+    forged.headers_mut().remove("x-twilio-signature");
+    assert_eq!(ask(forged).await.0, 403);
+    assert_eq!(ask(report()).await.0, 204);
+    let arrived = async {
+        while state().await != (200, json!({ "state": "delivered" })) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    timeout(Duration::from_secs(20), arrived).await.unwrap();
+    assert_eq!(ask(Request::get("/webhooks/none").body(Full::default()).unwrap()).await.0, 404);
 }

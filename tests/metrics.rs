@@ -26,7 +26,7 @@ use portcullis::{
     metrics::{ALL, describe},
     otp::{
         CodeSender, Settings,
-        sender::{Message, Provider, Route, SendError},
+        sender::{self, Message, Provider, Route, SendError},
     },
     store::{Asks, Block, Redis, Resilient},
 };
@@ -222,7 +222,7 @@ async fn steps_of_a_login_and_messages_are_counted() {
 struct Fails(SendError);
 
 impl CodeSender for Fails {
-    fn send(&self, _: Message) -> BoxFuture<'static, Result<(), SendError>> {
+    fn send(&self, _: Message) -> BoxFuture<'static, Result<sender::Taken, SendError>> {
         let error = self.0;
         Box::pin(async move { Err(error) })
     }

@@ -73,6 +73,12 @@ impl Scene {
             }
             "/v1/otp/resend" => json!({ "challenge_id": self.challenge }),
             "/v1/otp/verify" => json!({ "challenge_id": self.challenge, "code": self.code }),
+            "/v1/otp/{challenge_id}" => {
+                return (
+                    Ask::get(&format!("/v1/otp/{}", self.challenge)).device(login::DEVICE),
+                    None,
+                );
+            }
             "/v1/token/refresh" | "/v1/logout" => {
                 json!({ "refresh_token": token("refresh_token") })
             }
@@ -213,6 +219,10 @@ async fn codes(document: &mut Document) {
     let other = Ask::verify(&scene.challenge, &scene.code).device("another-device-altogether");
     document.check(verify, "post", None, &ask(other).await);
     document.check(resend, "post", None, &ask(Ask::resend("x")).await);
+    let state = Ask::get(&format!("/v1/otp/{}", scene.challenge));
+    let other = state.clone().device("another-device-altogether");
+    document.check("/v1/otp/{challenge_id}", "get", None, &ask(state).await);
+    document.check("/v1/otp/{challenge_id}", "get", None, &ask(other).await);
     document.check(resend, "post", None, &ask(Ask::resend(&scene.challenge)).await);
     for (path, again) in [(request, Ask::code(PHONE)), (resend, Ask::resend(&scene.challenge))] {
         let answer = ask(again).await;
@@ -346,10 +356,12 @@ async fn the_document_has_the_routes_that_are_served() {
     let literals: BTreeSet<_> = literals.map(str::to_owned).collect();
     let mut plain: BTreeSet<_> = paths.keys().cloned().collect();
     assert!(plain.remove("/v1/sessions/{id}") && plain.remove(JwksService::PATH));
+    // The folder of those with a name in the path.
+    assert!(plain.remove("/v1/otp/{challenge_id}") && plain.insert("/v1/otp".to_owned()));
     assert_eq!(plain, literals);
 
     for (path, methods) in &paths {
-        let real = path.replace("{id}", &"A".repeat(22));
+        let real = path.replace("{id}", &"A".repeat(22)).replace("{challenge_id}", "x");
         for method in ["get", "post", "put", "patch", "delete", "options"] {
             let scene = Scene::new(dev(), |service| service).await;
             let verb = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();

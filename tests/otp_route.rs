@@ -390,7 +390,8 @@ async fn a_message_that_died_with_its_process_is_neither_sent_later_nor_twice() 
     let answer = login.request().await;
     // The code is stored, its message waits, and the process ends.
     drop(courier);
-    let again = Login::over(Settings::new(Profile::Dev), |it| it, |_| Arc::new(login.store.clone()));
+    let again =
+        Login::over(Settings::new(Profile::Dev), |it| it, |_| Arc::new(login.store.clone()));
     login.pass(30);
     let resent = again.ask(Ask::resend(&answer.str("challenge_id"))).await;
     assert_eq!(resent.status, 202, "{resent:?}");
@@ -408,7 +409,10 @@ async fn a_provider_with_a_bug_has_failed_and_takes_nobody_along() {
         fn send(
             &self,
             _: portcullis::otp::sender::Message,
-        ) -> portcullis::eventual::BoxFuture<'static, Result<(), SendError>> {
+        ) -> portcullis::eventual::BoxFuture<
+            'static,
+            Result<portcullis::otp::sender::Taken, SendError>,
+        > {
             panic!("a sender with a bug");
         }
     }

@@ -8,6 +8,8 @@ pub enum ProviderChange {
     Refused,
     /// It took a message again, and is asked as before.
     Resumed,
+    /// Its messages do not arrive in a country: the others are asked first there for a while.
+    Demoted,
     /// Its budget of the day is nearly spent. Told once in a day.
     BudgetLow,
     /// Its budget of the day is spent: nothing more is sent by it before midnight in UTC. Told once in a day.
@@ -16,8 +18,14 @@ pub enum ProviderChange {
 
 impl ProviderChange {
     /// One of each.
-    pub const ALL: [Self; 5] =
-        [Self::Paused, Self::Refused, Self::Resumed, Self::BudgetLow, Self::BudgetSpent];
+    pub const ALL: [Self; 6] = [
+        Self::Paused,
+        Self::Refused,
+        Self::Resumed,
+        Self::Demoted,
+        Self::BudgetLow,
+        Self::BudgetSpent,
+    ];
 
     /// The stable name for logs and metrics.
     pub const fn name(self) -> &'static str {
@@ -25,6 +33,7 @@ impl ProviderChange {
             Self::Paused => "provider-paused",
             Self::Refused => "provider-refused",
             Self::Resumed => "provider-resumed",
+            Self::Demoted => "provider-demoted",
             Self::BudgetLow => "provider-budget-low",
             Self::BudgetSpent => "provider-budget-spent",
         }

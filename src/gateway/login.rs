@@ -5,7 +5,7 @@ use crate::{
     body::ResponseBody,
     error::ConfigError,
     gate::Door,
-    otp::{Courier, Otp, OtpService, SharedLoginStore},
+    otp::{Courier, MemoryOptOuts, Otp, OtpService, SharedLoginStore, webhooks::SmsWebhooks},
     rejection::Reason,
     store::SharedStore,
 };
@@ -20,22 +20,33 @@ use tower::Service;
 /// For a body of at most 4 KiB to arrive, and its answer to be found.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// What a login answers: its clients, and the providers of its messages.
+#[derive(Clone, Debug)]
+pub(super) struct Login {
+    pub(super) service: OtpService,
+    pub(super) webhooks: Option<SmsWebhooks>,
+}
+
 pub(super) fn build(
     config: &Config,
     login: &LoginConfig,
     store: SharedLoginStore,
-) -> Result<(OtpService, Courier), ConfigError> {
+) -> Result<(Login, Courier), ConfigError> {
     let (settings, secrets, texts) =
         (login.settings.clone(), login.secrets.clone(), login.texts.clone());
     let sender = Arc::new(login.route.clone().over(Arc::clone(&store) as SharedStore));
     let (otp, courier) = Otp::builder(settings, secrets, texts)
         .test_numbers(login.test_numbers.clone())
+        .opt_outs(MemoryOptOuts::new())
         .build_shared(store, config.issuer()?.clone(), sender)?;
+    let webhooks =
+        login.webhooks.as_ref().map(|webhooks| webhooks.open(otp.clone())).transpose()?;
     let mut service = OtpService::new(otp).clients(config.clients.clone());
     if let Some((cookies, origins)) = &login.cookies {
         service = service.cookies(cookies.clone(), origins.clone());
     }
-    Ok((config.stray_limits.iter().cloned().fold(service, OtpService::limit), courier))
+    let service = config.stray_limits.iter().cloned().fold(service, OtpService::limit);
+    Ok((Login { service, webhooks }, courier))
 }
 
 /// Asks the login, which has no clock to tell a body that trickles in.

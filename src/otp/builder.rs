@@ -1,10 +1,11 @@
 use super::{
-    ClaimsFor, CodeSender, Courier, LoginStore, MemorySubjects, Otp, Secrets, Settings,
+    ClaimsFor, CodeSender, Courier, LoginStore, MemorySubjects, OptOuts, Otp, Secrets, Settings,
     SharedLoginStore, Subjects, TestNumbers, Texts,
-    courier::{self, OnOutcome},
+    courier::{self, Ended, OnEnd},
     login::Inner,
     number,
-    sender::SendError,
+    receipts::Tracker,
+    sender::{Reported, SendError},
     windows::Windows,
 };
 use crate::{
@@ -28,6 +29,7 @@ pub struct OtpBuilder {
     subjects: Option<Arc<dyn Subjects>>,
     claims: Option<Arc<dyn ClaimsFor>>,
     withheld: Option<Withheld>,
+    opt_outs: Option<Arc<dyn OptOuts>>,
     test_numbers: TestNumbers,
     sink: Option<Arc<dyn Sink>>,
     waiting: NonZeroU16,
@@ -44,6 +46,7 @@ impl OtpBuilder {
             subjects: None,
             claims: None,
             withheld: None,
+            opt_outs: None,
             test_numbers: TestNumbers::new(),
             sink: None,
             waiting: courier::WAITING,
@@ -66,6 +69,13 @@ impl OtpBuilder {
     /// a code gets the answer that everybody gets.
     pub fn withhold(mut self, from: impl Fn(&Phone) -> bool + Send + Sync + 'static) -> Self {
         self.withheld = Some(Arc::new(from));
+        self
+    }
+
+    /// Who keeps which owners want no messages: they get none, and who asks for a code gets the answer that everybody gets.
+    /// [`Otp::heed`] tells it what they want.
+    pub fn opt_outs(mut self, opt_outs: impl OptOuts + 'static) -> Self {
+        self.opt_outs = Some(Arc::new(opt_outs));
         self
     }
 
@@ -134,8 +144,11 @@ impl OtpBuilder {
         let windows = Windows::new(&settings.rules, Headers::default());
         number::warm_up();
         let verifier = Verifier::new([issuer.trusted()])?.clock(Arc::clone(issuer.time()));
-        let tell = outcomes(self.sink.clone());
-        let (desk, courier) = courier::queue(self.waiting, Arc::clone(&sender), store.clone(), tell);
+        let clock = Arc::clone(issuer.time());
+        let tracker = Arc::new(Tracker::new(store.clone(), clock, !settings.known_only));
+        let tell = follow(Arc::clone(&tracker), Arc::clone(&sender), self.sink.clone());
+        let (desk, courier) =
+            courier::queue(self.waiting, Arc::clone(&sender), store.clone(), tell);
         let subjects = self.subjects.unwrap_or_else(|| Arc::new(MemorySubjects::new()));
         let otp = Otp(Arc::new(Inner {
             store,
@@ -147,9 +160,11 @@ impl OtpBuilder {
             subjects,
             claims: self.claims,
             withheld: self.withheld,
+            opt_outs: self.opt_outs,
             test_numbers: self.test_numbers,
             sink: self.sink,
             sender,
+            tracker,
             desk,
             windows,
         }));
@@ -157,16 +172,36 @@ impl OtpBuilder {
     }
 }
 
-/// Tells how messages ended.
-fn outcomes(sink: Option<Arc<dyn Sink>>) -> OnOutcome {
-    Box::new(move |_, sent, outcome| {
-        let step = match outcome {
-            Ok(()) => Step::CodeSent,
-            Err(SendError::Misconfigured) => Step::SenderRefused,
-            Err(_) => Step::CodeNotSent,
-        };
-        let act = Act::Login { step, key: sent.phone, attempt: None };
-        audit::record(sink.as_deref(), Event::new(act));
+/// Writes down and tells how messages ended.
+fn follow(
+    tracker: Arc<Tracker>,
+    sender: Arc<dyn CodeSender>,
+    sink: Option<Arc<dyn Sink>>,
+) -> OnEnd {
+    Box::new(move |Ended { message, errand, outcome }| {
+        let (tracker, sender, sink) = (Arc::clone(&tracker), Arc::clone(&sender), sink.clone());
+        Box::pin(async move {
+            let Some(message) = message else {
+                return tracker.feigned(&errand, outcome.is_err()).await;
+            };
+            let reported = tracker.ended(&errand, &outcome).await;
+            let tell = |step| {
+                let act = Act::Login { step, key: errand.sent.phone, attempt: None };
+                audit::record(sink.as_deref(), Event::new(act));
+            };
+            tell(match outcome {
+                Ok(_) => Step::CodeSent,
+                Err(SendError::Misconfigured) => Step::SenderRefused,
+                Err(_) => Step::CodeNotSent,
+            });
+            // A report can come before the answer it is about.
+            if let (Some(arrived), Ok(taken)) = (reported, outcome) {
+                tell(if arrived { Step::CodeDelivered } else { Step::CodeUndelivered });
+                if let (Some(via), true) = (taken.via, arrived) {
+                    sender.reported(&Reported { via, to: message.to, arrived });
+                }
+            }
+        })
     })
 }
 

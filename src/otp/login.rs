@@ -1,7 +1,7 @@
 use super::{
-    Attempt, Caller, Challenge, ClaimsFor, Code, CodeSender, Login, OtpBuilder, Proof, Purpose, Secrets,
-    Settings, SharedLoginStore, Subjects, TestNumbers, Texts, Verdict, builder::Withheld,
-    courier::Desk, record::Record, refusal, windows::Windows,
+    Attempt, Caller, Challenge, ClaimsFor, Code, CodeSender, Login, OptOuts, OtpBuilder, Proof,
+    Purpose, Secrets, Settings, SharedLoginStore, Subjects, TestNumbers, Texts, Verdict,
+    builder::Withheld, courier::Desk, receipts::Tracker, record::Record, refusal, windows::Windows,
 };
 use crate::{
     audit::{self, Act, Event, Sink, Step},
@@ -32,9 +32,11 @@ pub(super) struct Inner {
     pub(super) subjects: Arc<dyn Subjects>,
     pub(super) claims: Option<Arc<dyn ClaimsFor>>,
     pub(super) withheld: Option<Withheld>,
+    pub(super) opt_outs: Option<Arc<dyn OptOuts>>,
     pub(super) test_numbers: TestNumbers,
     pub(super) sink: Option<Arc<dyn Sink>>,
     pub(super) sender: Arc<dyn CodeSender>,
+    pub(super) tracker: Arc<Tracker>,
     pub(super) desk: Desk,
     pub(super) windows: Windows,
 }

@@ -120,6 +120,9 @@ impl Document {
                         return Err(format!("{value} is no {rule}"));
                     }
                 }
+                "enum" if !rule.as_array().unwrap().contains(value) => {
+                    return Err(format!("{value} is none of {rule}"));
+                }
                 "const" if rule != value => return Err(format!("{value} is not {rule}")),
                 "required" => {
                     for name in rule.as_array().unwrap() {
@@ -154,7 +157,7 @@ impl Document {
                         return Err(format!("{value} is not like {rule}"));
                     }
                 }
-                "examples" | "default" | "description" | "const" => {}
+                "examples" | "default" | "description" | "const" | "enum" => {}
                 other => panic!("the test does not know {other}"),
             }
         }

@@ -4,7 +4,7 @@
 use portcullis::{
     CodeSender,
     eventual::BoxFuture,
-    otp::sender::{Message, SendError},
+    otp::sender::{Message, SendError, Taken},
 };
 use std::{
     collections::VecDeque,
@@ -46,11 +46,11 @@ impl Scripted {
 }
 
 impl CodeSender for Scripted {
-    fn send(&self, message: Message) -> BoxFuture<'static, Result<(), SendError>> {
+    fn send(&self, message: Message) -> BoxFuture<'static, Result<Taken, SendError>> {
         let mut state = self.0.lock().unwrap();
         state.got.push(message);
         let always = state.always.map_or(Ok(()), Err);
         let outcome = state.script.pop_front().unwrap_or(always);
-        Box::pin(async move { outcome })
+        Box::pin(async move { outcome.map(|()| Taken::new()) })
     }
 }

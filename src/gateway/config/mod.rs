@@ -15,6 +15,7 @@ mod signing;
 mod store;
 mod text;
 mod token;
+mod webhooks;
 
 pub use env_file::EnvFile;
 pub use sections::parse_duration;
@@ -127,6 +128,7 @@ impl Config {
             limits: &limits,
             serves_keys: issuer.is_some(),
             serves_login: login.is_some(),
+            serves_webhooks: login.as_ref().is_some_and(|login| login.webhooks.is_some()),
             serves_resource: resource.is_some(),
         };
         let routes = routes::build(&file.route, context)?;

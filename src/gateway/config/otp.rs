@@ -6,6 +6,7 @@ use super::{
     senders::{HttpSection, Msg91Section, Senders, TwilioSection},
     sending::{self, RouteSection, SenderNames},
     token::TokenSection,
+    webhooks::{WebhooksConfig, WebhooksSection},
 };
 use crate::{
     clock::{Clock, SystemClock, UnixTime},
@@ -27,6 +28,7 @@ pub(super) struct OtpSection {
     twilio: Option<TwilioSection>,
     msg91: Option<Msg91Section>,
     http: Option<HttpSection>,
+    webhooks: Option<WebhooksSection>,
     app: String,
     host: Option<String>,
     app_hash: Option<String>,
@@ -78,6 +80,7 @@ pub(in crate::gateway) struct LoginConfig {
     pub(in crate::gateway) texts: Texts,
     pub(in crate::gateway) test_numbers: TestNumbers,
     pub(in crate::gateway) route: Route,
+    pub(in crate::gateway) webhooks: Option<WebhooksConfig>,
     pub(in crate::gateway) cookies: Option<(Cookies, Origins)>,
 }
 
@@ -97,19 +100,26 @@ impl OtpSection {
         let settings = token.sessions(settings).map_err(at("[token]"))?;
         // All else was checked before: what is left is about sessions.
         settings.check().map_err(at("[token]"))?;
+        let senders = self.senders();
+        let webhooks = self.webhooks.as_ref().map(|it| it.build(senders, profile, sources));
         Ok(LoginConfig {
             cookies: token.cookies().map_err(at("[token]"))?,
             secrets: self.secrets(token, profile, sources)?,
             texts: self.texts().map_err(at("[otp]"))?,
             test_numbers: self.test_numbers(&settings, sources)?,
-            route: sending::route(self.senders(), &self.sender, &self.route, profile, sources)?,
+            route: sending::route(senders, &self.sender, &self.route, profile, sources)?,
+            webhooks: webhooks.transpose().map_err(at("[otp.webhooks]"))?,
             settings,
         })
     }
 
     fn senders(&self) -> Senders<'_> {
-        let Self { twilio, msg91, http, .. } = self;
-        Senders { twilio: twilio.as_ref(), msg91: msg91.as_ref(), http: http.as_ref() }
+        Senders {
+            twilio: self.twilio.as_ref(),
+            msg91: self.msg91.as_ref(),
+            http: self.http.as_ref(),
+            webhooks: self.webhooks.as_ref(),
+        }
     }
 
     fn settings(&self, profile: Profile) -> Result<Settings, ConfigError> {

@@ -4,6 +4,7 @@ use super::{
     keys::{SecretRef, Sources},
     sections::DurationText,
     sending::Budget,
+    webhooks::WebhooksSection,
 };
 use crate::{
     error::ConfigError,
@@ -56,18 +57,22 @@ pub(super) struct Senders<'a> {
     pub(super) twilio: Option<&'a TwilioSection>,
     pub(super) msg91: Option<&'a Msg91Section>,
     pub(super) http: Option<&'a HttpSection>,
+    pub(super) webhooks: Option<&'a WebhooksSection>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct TwilioSection {
     account_sid: String,
-    auth_token: Option<SecretRef>,
+    pub(super) auth_token: Option<SecretRef>,
     api_key: Option<String>,
     api_secret: Option<SecretRef>,
     from: Option<String>,
     messaging_service_sid: Option<String>,
     status_callback: Option<String>,
+    /// That sign webhooks: what `auth_token` is if not written.
+    #[serde(default)]
+    pub(super) webhook_tokens: Vec<SecretRef>,
     base_url: Option<String>,
     timeout: Option<DurationText>,
     per_day: Option<u32>,
@@ -81,6 +86,7 @@ pub(super) struct Msg91Section {
     authkey: SecretRef,
     template_id: String,
     variable: Option<String>,
+    pub(super) webhook_secret: Option<SecretRef>,
     base_url: Option<String>,
     timeout: Option<DurationText>,
     per_day: Option<u32>,
@@ -123,7 +129,8 @@ impl Senders<'_> {
                         "account_sid, auth_token and from, like from = \"+12025550123\"",
                     )
                 })?;
-                section.build(sources).map_err(at("[otp.twilio]"))
+                let callback = self.webhooks.and_then(WebhooksSection::status_callback);
+                section.build(callback, sources).map_err(at("[otp.twilio]"))
             }
             SenderName::Msg91 => {
                 let section =
@@ -168,7 +175,11 @@ impl Senders<'_> {
 }
 
 impl TwilioSection {
-    fn build(&self, sources: Sources<'_>) -> Result<Arc<dyn CodeSender>, ConfigError> {
+    fn build(
+        &self,
+        callback: Option<String>,
+        sources: Sources<'_>,
+    ) -> Result<Arc<dyn CodeSender>, ConfigError> {
         let key = match (&self.auth_token, &self.api_key, &self.api_secret) {
             (Some(token), None, None) => {
                 TwilioKey::auth_token(secret(token, sources).map_err(at("auth_token"))?)
@@ -199,8 +210,8 @@ impl TwilioSection {
             _ => return Err(ConfigError::new("exactly one of from and messaging_service_sid")),
         };
         let mut twilio = Twilio::new(&self.account_sid, key, from).map_err(at("account_sid"))?;
-        if let Some(url) = &self.status_callback {
-            twilio = twilio.status_callback(url).map_err(at("status_callback"))?;
+        if let Some(url) = self.status_callback.clone().or(callback) {
+            twilio = twilio.status_callback(&url).map_err(at("status_callback"))?;
         }
         if let Some(url) = &self.base_url {
             twilio = twilio.base_url(url).map_err(at("base_url"))?;

@@ -29,6 +29,31 @@ impl FakeTwilio {
         FakeServer::start(usual).map(Self)
     }
 
+    /// The SID that the message of a request got.
+    pub fn sid(request: &Received) -> String {
+        format!("SM{:032x}", request.digest())
+    }
+
+    /// A call of Twilio's at `url` with these fields, signed with the auth token.
+    #[cfg(feature = "webhook")]
+    pub fn call(url: &str, fields: &[(&str, &str)]) -> http::Request<bytes::Bytes> {
+        let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let keys = crate::webhook::TwilioKeys::token(
+            crate::profile::Profile::Dev,
+            Self::AUTH_TOKEN.as_bytes(),
+        );
+        let signature = keys.ok().and_then(|keys| keys.sign(url, form.as_bytes()));
+        let mut request = http::Request::new(bytes::Bytes::from(form));
+        *request.method_mut() = http::Method::POST;
+        *request.uri_mut() = url.parse().unwrap_or_default();
+        let kind = http::HeaderValue::from_static("application/x-www-form-urlencoded");
+        request.headers_mut().insert(http::header::CONTENT_TYPE, kind);
+        if let Some(Ok(signature)) = signature.map(|text| text.parse()) {
+            request.headers_mut().insert("x-twilio-signature", signature);
+        }
+        request
+    }
+
     /// An error as Twilio answers it: a status such as 400 and a code such as 21610.
     pub fn error(status: u16, code: u32) -> Reply {
         let (status, body) = problem(status, code);
@@ -63,7 +88,7 @@ fn usual(request: &Received) -> (u16, String) {
         _ if !has("Body") => problem(400, 21602),
         _ => {
             let message = json!({
-                "sid": "SM00112233445566778899aabbccddeeff",
+                "sid": FakeTwilio::sid(request),
                 "status": "queued",
                 "error_code": null,
                 "num_segments": "1",

@@ -1,4 +1,4 @@
-use super::SendError;
+use super::{SendError, Taken};
 use crate::{
     clock::{Clock, SystemClock, UnixTime},
     error::ConfigError,
@@ -68,8 +68,8 @@ impl Exchange {
     pub(super) async fn post(
         self,
         mut request: Request<Bytes>,
-        read: impl FnOnce(StatusCode, &[u8]) -> Result<(), SendError>,
-    ) -> Result<(), SendError> {
+        read: impl FnOnce(StatusCode, &[u8]) -> Result<Taken, SendError>,
+    ) -> Result<Taken, SendError> {
         if let Some(left) = self.pause() {
             return Err(SendError::RateLimited { retry_after: Some(left) });
         }
@@ -135,13 +135,14 @@ mod tests {
 
     async fn post(exchange: &Exchange) -> Result<(), SendError> {
         let request = Request::new(Bytes::from_static(b"a=b"));
-        exchange
+        let outcome = exchange
             .clone()
             .post(request, |status, _| match status {
-                StatusCode::OK => Ok(()),
+                StatusCode::OK => Ok(Taken::new()),
                 status => Err(by_status(status)),
             })
-            .await
+            .await;
+        outcome.map(drop)
     }
 
     #[tokio::test]

@@ -25,6 +25,7 @@ mod log;
 #[cfg(feature = "sms")]
 mod msg91;
 mod route;
+mod taken;
 #[cfg(feature = "sms")]
 mod twilio;
 
@@ -39,6 +40,7 @@ pub use self::{
 pub use log::LogSender;
 #[doc(inline)]
 pub use route::{Failover, Provider, Route};
+pub use taken::{MessageId, Reported, Taken};
 
 use super::{Code, Purpose};
 use crate::{eventual::BoxFuture, phone::Phone};
@@ -51,7 +53,7 @@ use zeroize::Zeroizing;
 /// keeps neither text nor code.
 pub trait CodeSender: fmt::Debug + Send + Sync {
     /// Sends `message`.
-    fn send(&self, message: Message) -> BoxFuture<'static, Result<(), SendError>>;
+    fn send(&self, message: Message) -> BoxFuture<'static, Result<Taken, SendError>>;
 
     /// Whether a message to this number could leave now, as far as it is known without asking anybody.
     ///
@@ -60,6 +62,11 @@ pub trait CodeSender: fmt::Debug + Send + Sync {
     fn ready(&self, to: &Phone) -> Result<(), SendError> {
         let _ = to;
         Ok(())
+    }
+
+    /// Takes note of what became of a message, for who chooses among providers. It must not block.
+    fn reported(&self, report: &Reported) {
+        let _ = report;
     }
 
     /// Whether codes appear where others than the holder of the phone see them. Only the profile `dev` takes
@@ -119,7 +126,10 @@ impl SendError {
     pub const fn is_given_back(self) -> bool {
         matches!(
             self,
-            Self::NotSent | Self::RateLimited { .. } | Self::OverBudget { .. } | Self::Misconfigured
+            Self::NotSent
+                | Self::RateLimited { .. }
+                | Self::OverBudget { .. }
+                | Self::Misconfigured
         )
     }
 }

@@ -1,5 +1,5 @@
 use super::{
-    ApiSecret, CodeSender, Message, SendError,
+    ApiSecret, CodeSender, Message, SendError, Taken,
     error_table::ErrorTable,
     exchange::{Exchange, by_status},
 };
@@ -217,7 +217,7 @@ impl TwilioFrom {
 }
 
 impl CodeSender for Twilio {
-    fn send(&self, message: Message) -> BoxFuture<'static, Result<(), SendError>> {
+    fn send(&self, message: Message) -> BoxFuture<'static, Result<Taken, SendError>> {
         let mut request = Request::new(Bytes::from_owner(self.form(&message)));
         let form = HeaderValue::from_static("application/x-www-form-urlencoded");
         request.headers_mut().insert(header::CONTENT_TYPE, form);
@@ -249,7 +249,7 @@ struct Answer {
     error_code: Option<Value>,
 }
 
-fn read(errors: &ErrorTable, status: StatusCode, body: &[u8]) -> Result<(), SendError> {
+fn read(errors: &ErrorTable, status: StatusCode, body: &[u8]) -> Result<Taken, SendError> {
     let answer: Option<Answer> = serde_json::from_slice(body).ok();
     let meaning = |code: Option<&Value>| match code? {
         Value::String(code) => errors.meaning(code),
@@ -257,7 +257,9 @@ fn read(errors: &ErrorTable, status: StatusCode, body: &[u8]) -> Result<(), Send
     };
     match (status, answer) {
         (status, Some(answer)) if status.is_success() => match answer {
-            Answer { sid: Some(_), error_code: None, .. } => Ok(()),
+            Answer { sid: Some(sid), error_code: None, .. } => {
+                Ok(Taken::new().named("twilio", &sid))
+            }
             Answer { error_code, .. } => {
                 Err(meaning(error_code.as_ref()).unwrap_or(SendError::Unknown))
             }

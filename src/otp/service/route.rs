@@ -7,6 +7,7 @@ pub(super) enum Route<'a> {
     Request,
     Resend,
     Verify,
+    State(&'a str),
     Refresh,
     Logout,
     LogoutAll,
@@ -28,9 +29,10 @@ impl<'a> Route<'a> {
             "/v1/logout/all" => (Self::LogoutAll, "POST"),
             SESSIONS => (Self::Sessions, GET),
             "/v1/openapi.json" => (Self::OpenApi, GET),
-            path => match session(path) {
-                Some(id) => (Self::EndSession(id), "DELETE"),
-                None => return Err(Reason::NotFound.into()),
+            path => match (session(path), challenge(path)) {
+                (Some(id), _) => (Self::EndSession(id), "DELETE"),
+                (None, Some(id)) => (Self::State(id), GET),
+                (None, None) => return Err(Reason::NotFound.into()),
             },
         };
         let method = if request.method == Method::HEAD { "GET" } else { request.method.as_str() };
@@ -51,7 +53,17 @@ pub(super) fn needs_token(path: &str) -> bool {
 
 const SESSIONS: &str = "/v1/sessions";
 
+const CHALLENGES: &str = "/v1/otp";
+
 fn session(path: &str) -> Option<&str> {
-    let id = path.strip_prefix(SESSIONS)?.strip_prefix('/')?;
+    below(SESSIONS, path)
+}
+
+fn challenge(path: &str) -> Option<&str> {
+    below(CHALLENGES, path)
+}
+
+fn below<'a>(folder: &str, path: &'a str) -> Option<&'a str> {
+    let id = path.strip_prefix(folder)?.strip_prefix('/')?;
     (!id.is_empty() && !id.contains('/')).then_some(id)
 }

@@ -172,9 +172,8 @@ mod tests {
 
     #[test]
     fn a_pause_that_was_asked_for_and_a_refusal_open_it_at_once() {
-        let limited = |seconds| {
-            Err::<(), _>(SendError::RateLimited { retry_after: Some(at(seconds)) })
-        };
+        let limited =
+            |seconds| Err::<(), _>(SendError::RateLimited { retry_after: Some(at(seconds)) });
         for (outcome, pause, change) in [
             (limited(7), at(7), Change::Opened),
             (limited(9_999), LONGEST_PAUSE, Change::Opened),

@@ -164,7 +164,10 @@ fn until_midnight(now: UnixTime) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{clock::ManualClock, store::{Memory, Store}};
+    use crate::{
+        clock::ManualClock,
+        store::{Memory, Store},
+    };
 
     #[tokio::test]
     async fn never_more_than_a_days_budget_passes_in_a_day() {
@@ -176,7 +179,9 @@ mod tests {
             // All at once, and then whenever something has come back.
             for step in 0..2_000 {
                 let admitted = |answer: crate::store::Answer| answer.outcome == Outcome::Admitted;
-                while admitted(store.admit(Asks::new().take(limit.take(Key::EVERYONE, 1))).await.unwrap()) {
+                while admitted(
+                    store.admit(Asks::new().take(limit.take(Key::EVERYONE, 1))).await.unwrap(),
+                ) {
                     passed += 1;
                 }
                 assert!(step > 0 || passed >= most - most.div_ceil(100), "{most}: {passed}");

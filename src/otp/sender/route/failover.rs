@@ -1,4 +1,4 @@
-use super::{Country, Route, lane::Lane};
+use super::{Country, Route, arrivals::Arrivals, lane::Lane};
 use crate::{
     audit::{self, Act, Event, ProviderChange, Sink},
     clock::{Clock, SystemClock},
@@ -6,7 +6,7 @@ use crate::{
     limit::Name,
     otp::{
         CodeSender,
-        sender::{Message, SendError},
+        sender::{Message, Reported, SendError, Taken},
     },
     phone::Phone,
     store::SharedStore,
@@ -20,6 +20,7 @@ use std::{fmt, sync::Arc};
 pub struct Failover {
     lanes: Vec<Arc<Lane>>,
     countries: Arc<[Country]>,
+    arrivals: Arc<Arrivals>,
     desk: Desk,
 }
 
@@ -40,7 +41,7 @@ impl Failover {
         let Route { providers, countries } = route;
         let lanes = providers.into_iter().map(|provider| Arc::new(Lane::new(provider))).collect();
         let desk = Desk { store, clock: Arc::new(SystemClock::new()), sink: None };
-        Self { lanes, countries: countries.into(), desk }
+        Self { lanes, countries: countries.into(), arrivals: Arc::default(), desk }
     }
 
     /// Who is told when a provider is left alone, is asked again, or its budget ends.
@@ -57,19 +58,25 @@ impl Failover {
         self
     }
 
-    /// The providers for a number, in the order in which they are asked.
+    /// The providers for a number, in the order in which they are asked: those whose messages do not arrive come last.
     fn lanes(&self, to: &Phone) -> Vec<Arc<Lane>> {
-        match self.countries.iter().find(|country| country.has(to)) {
-            Some(country) => {
-                country.order.iter().filter_map(|&at| self.lanes.get(at).cloned()).collect()
-            }
-            None => self.lanes.clone(),
-        }
+        let (country, now) = (self.country(to), self.desk.clock.ticks());
+        let mut order: Vec<usize> = match country {
+            Some(at) => self.countries[at].order.clone(),
+            None => (0..self.lanes.len()).collect(),
+        };
+        order.sort_by_key(|&lane| self.arrivals.is_last(lane, country, now));
+        order.into_iter().filter_map(|at| self.lanes.get(at).cloned()).collect()
+    }
+
+    /// The place of the country of a number.
+    fn country(&self, to: &Phone) -> Option<usize> {
+        self.countries.iter().position(|country| country.has(to))
     }
 }
 
 impl CodeSender for Failover {
-    fn send(&self, message: Message) -> BoxFuture<'static, Result<(), SendError>> {
+    fn send(&self, message: Message) -> BoxFuture<'static, Result<Taken, SendError>> {
         let (lanes, desk) = (self.lanes(&message.to), self.desk.clone());
         Box::pin(async move {
             let (mut asked, mut told) = (0, SendError::NotSent);
@@ -109,6 +116,15 @@ impl CodeSender for Failover {
             }
         }
         told
+    }
+
+    fn reported(&self, report: &Reported) {
+        let Some(at) = self.lanes.iter().position(|lane| lane.name() == report.via) else { return };
+        let (country, now) = (self.country(&report.to), self.desk.clock.ticks());
+        if self.arrivals.note(at, country, report.arrived, now) {
+            self.desk.tell(report.via, ProviderChange::Demoted);
+        }
+        self.lanes[at].reported(report);
     }
 
     fn reveals_codes(&self) -> bool {

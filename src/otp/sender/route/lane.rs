@@ -6,7 +6,8 @@ use super::{
 };
 use crate::{
     audit::ProviderChange,
-    otp::sender::{Message, SendError},
+    limit::Name,
+    otp::sender::{Message, Reported, SendError, Taken},
     store::Take,
 };
 use futures_util::FutureExt;
@@ -51,17 +52,25 @@ impl Lane {
         desk: &Desk,
         message: Message,
         takes: Vec<Take>,
-    ) -> Result<(), SendError> {
+    ) -> Result<Taken, SendError> {
         let sending = async { self.provider.sender.send(message).await };
         let outcome = AssertUnwindSafe(sending).catch_unwind().await;
         let outcome = outcome.unwrap_or(Err(SendError::Unknown));
         if let Some(change) = self.breaker.note(desk.clock.ticks(), &outcome) {
             desk.tell(self.provider.name, change.into());
         }
-        if outcome.is_err_and(SendError::is_given_back) {
+        if outcome.as_ref().is_err_and(|error| error.is_given_back()) {
             self.budget.give_back(desk, takes).await;
         }
-        outcome
+        outcome.map(|taken| Taken { via: Some(self.name()), ..taken })
+    }
+
+    pub(super) fn name(&self) -> Name {
+        self.provider.name
+    }
+
+    pub(super) fn reported(&self, report: &Reported) {
+        self.provider.sender.reported(report);
     }
 
     pub(super) fn reveals_codes(&self) -> bool {

@@ -16,11 +16,14 @@
 //! * **Breaker.** After five failures in a row a provider is left alone for 30 seconds, after a 429 for as long as it says, and
 //!   after it refused us for five minutes. Then one message finds out whether it is back; the pause doubles up to five
 //!   minutes while it is not.
+//! * **Receipts.** After three messages in a row that did not arrive in a country, a provider is asked last there for ten minutes, or
+//!   until one arrives.
 //! * **Budget.** A message is counted before it is sent, over all instances that share the store, and given back where nothing was
 //!   sent. While the store does not answer nothing is sent on a budget.
 //! * **Answers.** Where no provider could take a message, and this instance knows it, a request for a code is refused before
 //!   anything is stored: `sms-budget` for want of money, else `sms-unavailable`.
 
+mod arrivals;
 mod breaker;
 mod budget;
 mod failover;
@@ -95,7 +98,9 @@ impl Route {
             let at = self.providers.iter().position(|it| it.name.as_str() == *name);
             match at {
                 Some(at) if !order.contains(&at) => order.push(at),
-                Some(_) => return Err(ConfigError::new(format!("{prefix}: `{name}` is there twice"))),
+                Some(_) => {
+                    return Err(ConfigError::new(format!("{prefix}: `{name}` is there twice")));
+                }
                 None => {
                     let name = name.escape_default();
                     return Err(ConfigError::new(format!("{prefix}: `{name}` is no provider")));
@@ -140,7 +145,10 @@ mod tests {
         };
         told(Route::new([]).unwrap_err(), "1 to 8 providers");
         told(Route::new((0..9).map(|at| provider(&at.to_string()))).unwrap_err(), "1 to 8");
-        told(Route::new([provider("a"), provider("b"), provider("a")]).unwrap_err(), "`a` is there");
+        told(
+            Route::new([provider("a"), provider("b"), provider("a")]).unwrap_err(),
+            "`a` is there",
+        );
         let route = || Route::new([provider("a"), provider("b")]).unwrap();
         for bad in ["", "+", "91", "+0", "+12345678", "+9a", "+ 9", "++9"] {
             told(route().country(bad, &["a"]).unwrap_err(), "a country is");
