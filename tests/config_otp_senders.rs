@@ -24,6 +24,8 @@ use tower::ServiceExt;
 
 const TWILIO: &str = "account_sid = \"AC00112233445566778899aabbccddeeff\"\nauth_token = \"file:twilio.token\"\n\
                       from = \"+12025550123\"\n";
+const VERIFY: &str = "[otp.twilio_verify]\naccount_sid = \"AC00112233445566778899aabbccddeeff\"\n\
+                      auth_token = \"file:twilio.token\"\nservice_sid = \"VA00112233445566778899aabbccddeeff\"\n";
 const MSG91: &str =
     "authkey = \"file:msg91.authkey\"\ntemplate_id = \"65f2a1c0d6fc0512ab34cd56\"\n";
 const HTTP: &str = "url = \"https://sms.example/send\"\nsecret = \"file:good.secret\"\n";
@@ -80,6 +82,26 @@ fn requirement_48_wrong_senders_are_refused_with_what_to_write() {
         (
             sending("twilio", ""),
             "sender = \"twilio\" needs a section [otp.twilio] with account_sid",
+        ),
+        (
+            sending("twilio-verify", ""),
+            "sender = \"twilio-verify\" needs a section [otp.twilio_verify] with account_sid, auth_token and",
+        ),
+        (
+            dev(&sending("log", VERIFY)),
+            "[otp.twilio_verify] is not used: write sender = \"twilio-verify\", put",
+        ),
+        (
+            sending("twilio-verify", &VERIFY.replace("VA0011", "hunter2")),
+            "[otp.twilio_verify]: Verify service SID: it is VA and 32 hexadecimal digits",
+        ),
+        (
+            sending("twilio-verify", &VERIFY.replace("auth_token", "api_secret")),
+            "[otp.twilio_verify]: api_key and api_secret belong together",
+        ),
+        (
+            sending("twilio-verify", &format!("{VERIFY}per_day = 0")),
+            "[otp.twilio_verify]: per_day: messages in a day",
         ),
         (sending("msg91", ""), "sender = \"msg91\" needs a section [otp.msg91] with authkey and"),
         (sending("http", ""), "sender = \"http\" needs a section [otp.http] with url and secret"),
@@ -282,6 +304,12 @@ async fn every_key_reaches_the_provider() {
     // "SK..:secret", as the fake has them.
     let basic = received.header("authorization").unwrap();
     assert!(basic.starts_with("Basic U0swMDEx"), "{basic}");
+
+    let fake = FakeTwilio::start().unwrap();
+    let base = format!("base_url = \"{}\"\ntimeout = \"5s\"\nper_day = 9\n", fake.url());
+    let received = sent(&sending("twilio-verify", &format!("{VERIFY}{base}")), &fake).await;
+    assert!(received.path.starts_with("/v2/Services/VA0011"), "{received:?}");
+    assert_eq!(received.field("CustomCode").unwrap().len(), 6);
 
     // In India the other one comes first, and is spent after one message.
     let (first, second) = (FakeTwilio::start().unwrap(), FakeMsg91::start().unwrap());

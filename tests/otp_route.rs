@@ -163,7 +163,7 @@ async fn two_that_say_they_sent_nothing_are_believed_and_a_third_is_not_asked() 
         sms::Scene::new(sender.clone()).send().await.unwrap();
     }
     providers[1].then(DOWN);
-    providers.each_ref().map(Scripted::got);
+    let _ = providers.each_ref().map(Scripted::got);
     assert_eq!(sms::Scene::new(sender).send().await, Err(DOWN), "scripted for the third above");
     assert_eq!(providers.each_ref().map(Scripted::count), [0, 1, 1]);
 }

@@ -15,6 +15,7 @@ mod signing;
 mod store;
 mod text;
 mod token;
+mod verify;
 mod webhooks;
 
 pub use env_file::EnvFile;

@@ -6,6 +6,7 @@ use super::{
     senders::{HttpSection, Msg91Section, Senders, TwilioSection},
     sending::{self, RouteSection, SenderNames},
     token::TokenSection,
+    verify::VerifySection,
     webhooks::{WebhooksConfig, WebhooksSection},
 };
 use crate::{
@@ -26,6 +27,7 @@ pub(super) struct OtpSection {
     #[serde(default)]
     route: RouteSection,
     twilio: Option<TwilioSection>,
+    twilio_verify: Option<VerifySection>,
     msg91: Option<Msg91Section>,
     http: Option<HttpSection>,
     webhooks: Option<WebhooksSection>,
@@ -116,6 +118,7 @@ impl OtpSection {
     fn senders(&self) -> Senders<'_> {
         Senders {
             twilio: self.twilio.as_ref(),
+            verify: self.twilio_verify.as_ref(),
             msg91: self.msg91.as_ref(),
             http: self.http.as_ref(),
             webhooks: self.webhooks.as_ref(),

@@ -4,13 +4,14 @@ use super::{
     keys::{SecretRef, Sources},
     sections::DurationText,
     sending::Budget,
+    verify::{self, VerifySection},
     webhooks::WebhooksSection,
 };
 use crate::{
     error::ConfigError,
     otp::{
         CodeSender,
-        sender::{ApiSecret, Hook, HookKeys, LogSender, Msg91, Twilio, TwilioFrom, TwilioKey},
+        sender::{ApiSecret, Hook, HookKeys, LogSender, Msg91, Twilio, TwilioFrom},
     },
     profile::Profile,
 };
@@ -22,6 +23,8 @@ use std::sync::Arc;
 #[serde(rename_all = "kebab-case")]
 pub(super) enum SenderName {
     Twilio,
+    /// By Verify, with codes of our own.
+    TwilioVerify,
     Msg91,
     /// To a server of the user's own.
     Http,
@@ -34,6 +37,7 @@ impl SenderName {
     pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::Twilio => "twilio",
+            Self::TwilioVerify => "twilio-verify",
             Self::Msg91 => "msg91",
             Self::Http => "http",
             Self::Log => "log",
@@ -44,6 +48,7 @@ impl SenderName {
     pub(super) const fn section(self) -> &'static str {
         match self {
             Self::Twilio => "[otp.twilio]",
+            Self::TwilioVerify => "[otp.twilio_verify]",
             Self::Msg91 => "[otp.msg91]",
             Self::Http => "[otp.http]",
             Self::Log => "[otp]",
@@ -55,6 +60,7 @@ impl SenderName {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Senders<'a> {
     pub(super) twilio: Option<&'a TwilioSection>,
+    pub(super) verify: Option<&'a VerifySection>,
     pub(super) msg91: Option<&'a Msg91Section>,
     pub(super) http: Option<&'a HttpSection>,
     pub(super) webhooks: Option<&'a WebhooksSection>,
@@ -132,6 +138,15 @@ impl Senders<'_> {
                 let callback = self.webhooks.and_then(WebhooksSection::status_callback);
                 section.build(callback, sources).map_err(at("[otp.twilio]"))
             }
+            SenderName::TwilioVerify => {
+                let section = self.verify.ok_or_else(|| {
+                    ConfigError::new(
+                        "[otp]: sender = \"twilio-verify\" needs a section [otp.twilio_verify] with account_sid, auth_token and \
+                         service_sid",
+                    )
+                })?;
+                section.build(sources).map_err(at("[otp.twilio_verify]"))
+            }
             SenderName::Msg91 => {
                 let section =
                     self.msg91.ok_or_else(|| missing("msg91", "authkey and template_id"))?;
@@ -149,6 +164,7 @@ impl Senders<'_> {
         let of = |per_day, soft, per_minute| Budget { per_day, soft, per_minute };
         let budget = match name {
             SenderName::Twilio => self.twilio.map(|it| of(it.per_day, it.soft, it.per_minute)),
+            SenderName::TwilioVerify => self.verify.map(VerifySection::budget),
             SenderName::Msg91 => self.msg91.map(|it| of(it.per_day, it.soft, it.per_minute)),
             SenderName::Http => self.http.map(|it| of(it.per_day, it.soft, it.per_minute)),
             SenderName::Log => None,
@@ -160,12 +176,14 @@ impl Senders<'_> {
     pub(super) fn refuse_idle(self, names: &[SenderName]) -> Result<(), ConfigError> {
         for (section, there, of) in [
             ("twilio", self.twilio.is_some(), SenderName::Twilio),
+            ("twilio_verify", self.verify.is_some(), SenderName::TwilioVerify),
             ("msg91", self.msg91.is_some(), SenderName::Msg91),
             ("http", self.http.is_some(), SenderName::Http),
         ] {
             if there && !names.contains(&of) {
+                let name = of.as_str();
                 return Err(ConfigError::new(format!(
-                    "[otp.{section}] is not used: write sender = \"{section}\", put \"{section}\" into the list, or leave \
+                    "[otp.{section}] is not used: write sender = \"{name}\", put \"{name}\" into the list, or leave \
                      the section out"
                 )));
             }
@@ -180,28 +198,12 @@ impl TwilioSection {
         callback: Option<String>,
         sources: Sources<'_>,
     ) -> Result<Arc<dyn CodeSender>, ConfigError> {
-        let key = match (&self.auth_token, &self.api_key, &self.api_secret) {
-            (Some(token), None, None) => {
-                TwilioKey::auth_token(secret(token, sources).map_err(at("auth_token"))?)
-            }
-            (None, Some(key), Some(text)) => {
-                let secret = secret(text, sources).map_err(at("api_secret"))?;
-                TwilioKey::api_key(key, secret).map_err(at("api_key"))?
-            }
-            (None, None, None) => {
-                return Err(ConfigError::new(
-                    "auth_token: it is missing, like auth_token = \"env:TWILIO_AUTH_TOKEN\"; or api_key and api_secret",
-                ));
-            }
-            (None, ..) => {
-                return Err(ConfigError::new("api_key and api_secret belong together"));
-            }
-            (Some(_), ..) => {
-                return Err(ConfigError::new(
-                    "either auth_token, or api_key and api_secret, which can be withdrawn alone",
-                ));
-            }
-        };
+        let key = verify::key(
+            self.auth_token.as_ref(),
+            self.api_key.as_deref(),
+            self.api_secret.as_ref(),
+            sources,
+        )?;
         let from = match (&self.from, &self.messaging_service_sid) {
             (Some(from), None) => TwilioFrom::sender(from).map_err(at("from"))?,
             (None, Some(service)) => {
@@ -256,7 +258,10 @@ impl HttpSection {
     }
 }
 
-fn secret(reference: &SecretRef, sources: Sources<'_>) -> Result<ApiSecret, ConfigError> {
+pub(super) fn secret(
+    reference: &SecretRef,
+    sources: Sources<'_>,
+) -> Result<ApiSecret, ConfigError> {
     ApiSecret::new(reference.read(sources)?).map_err(|error| error.within(reference))
 }
 

@@ -1,6 +1,6 @@
 //! How a code gets to its phone.
 //!
-//! With the feature `sms`: `Twilio`, `Msg91`, and `Hook`, which asks a server of yours. [`LogSender`] is for a developer's
+//! With the feature `sms`: `Twilio`, `TwilioVerify`, `Msg91`, and `Hook`, which asks a server of yours. [`LogSender`] is for a developer's
 //! machine. One of your own is a [`CodeSender`]. A [`Route`] makes one of several: with an order, by country, with breakers and budgets.
 //!
 //! | What happened | [`SendError`] | Counts for the phone | Another provider |
@@ -28,6 +28,8 @@ mod route;
 mod taken;
 #[cfg(feature = "sms")]
 mod twilio;
+#[cfg(feature = "sms")]
+mod twilio_verify;
 
 #[cfg(feature = "sms")]
 #[cfg_attr(docsrs, doc(cfg(feature = "sms")))]
@@ -36,6 +38,7 @@ pub use self::{
     hook::{Hook, HookKeys, SIGNATURE},
     msg91::Msg91,
     twilio::{Twilio, TwilioFrom, TwilioKey},
+    twilio_verify::TwilioVerify,
 };
 pub use log::LogSender;
 #[doc(inline)]

@@ -5,8 +5,6 @@ mod families;
 #[cfg(feature = "otp")]
 mod logins;
 mod marker;
-#[cfg(feature = "otp")]
-mod notes;
 mod schema;
 mod scripts;
 mod split;

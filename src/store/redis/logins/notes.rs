@@ -1,6 +1,6 @@
 //! Notes about messages on the server, each in a key of its own.
 
-use super::{Inner, Redis};
+use super::super::{Inner, Redis};
 use crate::{
     eventual::Eventual,
     key::Key,
