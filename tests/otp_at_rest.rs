@@ -88,7 +88,7 @@ impl Notes for Glass {
     }
 
     fn noted(&self, key: Key) -> Told<Option<Note>> {
-        Glass::noted(self, &key, Notes::noted(&self.store, key))
+        Self::noted(self, &key, Notes::noted(&self.store, key))
     }
 }
 

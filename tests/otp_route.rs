@@ -217,6 +217,16 @@ async fn requirement_50_a_provider_that_asks_for_a_pause_gets_it_and_the_next_on
 }
 
 #[tokio::test]
+async fn messages_that_a_provider_refuses_do_not_stop_it_for_others() {
+    let mut scene = Scene::new(|route| route);
+    scene.twilio.always(Err(SendError::Refused));
+    for _ in 0..20 {
+        assert_eq!(scene.ask().await, 202);
+    }
+    assert_eq!((scene.counts(), scene.told.acts()), ((20, 20), vec![]));
+}
+
+#[tokio::test]
 async fn wrong_credentials_are_told_once_and_messages_go_elsewhere() {
     let mut scene = Scene::new(|route| route);
     scene.twilio.always(Err(SendError::Misconfigured));

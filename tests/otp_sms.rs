@@ -88,12 +88,12 @@ async fn answers_of_twilio_mean_what_the_table_says() {
         // Said otherwise above.
         (FakeTwilio::error(400, 21614), SendError::NotSent),
         // Unknown codes go by their status.
-        (FakeTwilio::error(400, 99999), SendError::NotSent),
+        (FakeTwilio::error(400, 99999), SendError::Refused),
         (FakeTwilio::error(403, 99999), SendError::Misconfigured),
         // One that may have sent before it failed has the last word.
         (FakeTwilio::error(500, 21211), SendError::Unknown),
         (answer(400, r#"{"code":"21610"}"#), SendError::Blocked),
-        (answer(400, "<html>"), SendError::NotSent),
+        (answer(400, "<html>"), SendError::Refused),
         (answer(201, "<html>"), SendError::Unknown),
         (answer(201, "{}"), SendError::Unknown),
         (answer(201, r#"{"sid":"SM1","error_code":30006}"#), SendError::Recipient),
@@ -224,14 +224,14 @@ async fn an_error_of_msg91_is_one_though_its_status_is_200() {
         (FakeMsg91::error("IPBlocked"), SendError::Misconfigured),
         (FakeMsg91::error("Mobile no. empty or not numeric"), SendError::Recipient),
         (FakeMsg91::error("dlt mismatch"), SendError::Misconfigured),
-        (FakeMsg91::error("something new"), SendError::NotSent),
+        (FakeMsg91::error("something new"), SendError::Refused),
         (answer(200, r#"{"type":"error","code":201}"#), SendError::Misconfigured),
         (answer(401, r#"{"type":"error","message":"something new"}"#), SendError::Misconfigured),
         (answer(200, r#"{"type":"already_success"}"#), SendError::Unknown),
         (answer(200, "{}"), SendError::Unknown),
         (answer(200, "<html>"), SendError::Unknown),
         (answer(500, r#"{"type":"success"}"#), SendError::Unknown),
-        (answer(400, r#"{"type":"success"}"#), SendError::NotSent),
+        (answer(400, r#"{"type":"success"}"#), SendError::Refused),
         (Reply::CutWithinAnswer, SendError::Unknown),
         (Reply::Oversized, SendError::Unknown),
     ] {
@@ -268,7 +268,7 @@ async fn a_hook_is_signed_with_each_secret() {
         (410, SendError::Blocked),
         (422, SendError::Recipient),
         (401, SendError::Misconfigured),
-        (400, SendError::NotSent),
+        (400, SendError::Refused),
         (500, SendError::Unknown),
     ] {
         fake.reply(answer(status, ""));

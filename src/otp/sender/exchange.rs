@@ -102,7 +102,7 @@ pub(super) fn by_status(status: StatusCode) -> SendError {
     match status.as_u16() {
         429 => SendError::RateLimited { retry_after: None },
         300..400 | 401 | 403..=405 | 407 => SendError::Misconfigured,
-        400..500 => SendError::NotSent,
+        400..500 => SendError::Refused,
         _ => SendError::Unknown,
     }
 }
@@ -185,7 +185,7 @@ mod tests {
             (Reply::status("302 Found", "location: /\r\n", ""), SendError::Misconfigured),
             (Reply::status("401 No", "", ""), SendError::Misconfigured),
             (Reply::status("404 No", "", ""), SendError::Misconfigured),
-            (Reply::status("400 No", "", ""), SendError::NotSent),
+            (Reply::status("400 No", "", ""), SendError::Refused),
         ] {
             origin.reply(reply);
             assert_eq!(post(&exchange).await, Err(error));

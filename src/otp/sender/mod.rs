@@ -5,7 +5,8 @@
 //!
 //! | What happened | [`SendError`] | Counts for the phone | Another provider |
 //! |---|---|---|---|
-//! | no connection, or refused without a better reason | `NotSent` | no | yes |
+//! | no connection | `NotSent` | no | yes |
+//! | refused without a reason that is known here | `Refused` | no | yes |
 //! | no such number, or none that takes messages | `Recipient` | yes | no |
 //! | unsubscribed, a region that is off, fraud | `Blocked` | yes | no |
 //! | 429 | `RateLimited` | no | yes |
@@ -101,6 +102,9 @@ pub struct Message {
 pub enum SendError {
     /// Certainly nothing left, and another provider may do better. The send is given back and counts no more.
     NotSent,
+    /// The provider refuses this message, and why is not known here. Nothing left, another provider may take it, and the send is
+    /// given back. It says nothing about other messages.
+    Refused,
     /// Something may have left: the send counts, and is never repeated.
     Unknown,
     /// The number does not exist or takes no messages. Nothing left; the send counts, as whoever tries numbers must not
@@ -130,6 +134,7 @@ impl SendError {
         matches!(
             self,
             Self::NotSent
+                | Self::Refused
                 | Self::RateLimited { .. }
                 | Self::OverBudget { .. }
                 | Self::Misconfigured

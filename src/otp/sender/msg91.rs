@@ -166,7 +166,7 @@ fn read(errors: &ErrorTable, status: StatusCode, body: &[u8]) -> Result<Taken, S
             });
             let by_text = || message.and_then(|text| errors.meaning(text.trim()));
             let refused =
-                || if status.is_success() { SendError::NotSent } else { by_status(status) };
+                || if status.is_success() { SendError::Refused } else { by_status(status) };
             Err(by_code.or_else(by_text).unwrap_or_else(refused))
         }
         _ => Err(by_status(status)),

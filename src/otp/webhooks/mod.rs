@@ -124,16 +124,14 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let path = request.uri().path();
         let is_twilio = [Self::TWILIO_STATUS, Self::TWILIO_INBOUND].contains(&path);
-        let is_msg91 = self.msg91.as_ref().is_some_and(|msg91| msg91.is_at(path));
-        if !is_msg91 && !(is_twilio && self.twilio.is_some()) {
-            return self.refuse(&request.into_parts().0, Reason::NotFound.into());
-        }
-        if request.method() != Method::POST {
+        let twilio = self.twilio.as_mut().filter(|_| is_twilio);
+        let msg91 = self.msg91.as_ref().filter(|msg91| msg91.is_at(path));
+        if request.method() != Method::POST && (twilio.is_some() || msg91.is_some()) {
             let mut rejection = Rejection::new(Reason::MethodNotAllowed);
             rejection.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
             return self.refuse(&request.into_parts().0, rejection);
         }
-        match (self.twilio.as_mut().filter(|_| is_twilio), &self.msg91) {
+        match (twilio, msg91) {
             (Some(twilio), _) => Box::pin(twilio.call(request)),
             (None, Some(msg91)) => {
                 let (msg91, door) = (msg91.clone(), self.door.clone());

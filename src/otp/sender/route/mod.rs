@@ -13,7 +13,7 @@
 //!
 //! * **Order.** A provider that certainly sent nothing, and not because of the number, is followed by the next one with the same
 //!   code. At most two are asked about one message. What may have left is never sent again.
-//! * **Breaker.** After five failures in a row a provider is left alone for 30 seconds, after a 429 for as long as it says, and
+//! * **Breaker.** After five failures in a row, each without a connection or a whole answer, a provider is left alone for 30 seconds, after a 429 for as long as it says, and
 //!   after it refused us for five minutes. Then one message finds out whether it is back; the pause doubles up to five
 //!   minutes while it is not.
 //! * **Receipts.** After three messages in a row that did not arrive in a country, a provider is asked last there for ten minutes, or
