@@ -26,7 +26,7 @@ use portcullis::{
     metrics::{ALL, describe},
     otp::{
         CodeSender, Settings,
-        sender::{Message, SendError},
+        sender::{self, Message, Provider, Route, SendError},
     },
     store::{Asks, Block, Redis, Resilient},
 };
@@ -222,7 +222,7 @@ async fn steps_of_a_login_and_messages_are_counted() {
 struct Fails(SendError);
 
 impl CodeSender for Fails {
-    fn send(&self, _: Message) -> BoxFuture<'static, Result<(), SendError>> {
+    fn send(&self, _: Message) -> BoxFuture<'static, Result<sender::Taken, SendError>> {
         let error = self.0;
         Box::pin(async move { Err(error) })
     }
@@ -231,6 +231,15 @@ impl CodeSender for Fails {
 async fn fail_to_send(error: SendError) {
     let (login, courier) =
         Login::sending(Settings::new(Profile::Dev), |builder| builder, Fails(error));
+    login::spawn(courier);
+    assert_eq!(login.request().await.status, 202);
+    login.sent.settled().await;
+}
+
+async fn pause_a_provider() {
+    let provider = Provider::new("fails", Fails(SendError::Misconfigured)).unwrap();
+    let sender = Route::new([provider]).unwrap().over(Memory::new());
+    let (login, courier) = Login::sending(Settings::new(Profile::Dev), |builder| builder, sender);
     login::spawn(courier);
     assert_eq!(login.request().await.status, 202);
     login.sent.settled().await;
@@ -331,6 +340,7 @@ async fn the_table_is_all_that_is_counted_and_each_of_it_moves() {
     let _on = recorded.listen();
     describe();
     let _ = (Login::new().login().await, fail_to_send(SendError::NotSent).await, fill().await);
+    pause_a_provider().await;
     pass_a_bad_token(tokens::verifier()).await;
     forward_from_nobody().await;
     let mut shared = Shared::new();

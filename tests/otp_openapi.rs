@@ -18,7 +18,10 @@ use portcullis::{
     block::AddressRules,
     client::Encrypted,
     jwt::Dpop,
-    otp::{Origins, Settings},
+    otp::{
+        Origins, Settings,
+        sender::{Provider, Route},
+    },
     store::Block,
     token::{Cookies, JwksService},
 };
@@ -75,6 +78,12 @@ impl Scene {
             }
             "/v1/otp/resend" => json!({ "challenge_id": self.challenge }),
             "/v1/otp/verify" => json!({ "challenge_id": self.challenge, "code": self.code }),
+            "/v1/otp/{challenge_id}" => {
+                return (
+                    Ask::get(&format!("/v1/otp/{}", self.challenge)).device(login::DEVICE),
+                    None,
+                );
+            }
             "/v1/token/refresh" | "/v1/logout" => {
                 json!({ "refresh_token": token("refresh_token") })
             }
@@ -220,6 +229,10 @@ async fn codes(document: &mut Document) {
     let other = Ask::verify(&scene.challenge, &scene.code).device("another-device-altogether");
     document.check(verify, "post", None, &ask(other).await);
     document.check(resend, "post", None, &ask(Ask::resend("x")).await);
+    let state = Ask::get(&format!("/v1/otp/{}", scene.challenge));
+    let other = state.clone().device("another-device-altogether");
+    document.check("/v1/otp/{challenge_id}", "get", None, &ask(state).await);
+    document.check("/v1/otp/{challenge_id}", "get", None, &ask(other).await);
     document.check(resend, "post", None, &ask(Ask::resend(&scene.challenge)).await);
     for (path, again) in [(request, Ask::code(PHONE)), (resend, Ask::resend(&scene.challenge))] {
         let answer = ask(again).await;
@@ -260,6 +273,19 @@ async fn codes(document: &mut Document) {
     let answer = scene.ask(Ask::resend(&first.str("challenge_id"))).await;
     assert_eq!(answer.slug(), "sms-unavailable", "{answer:?}");
     document.check(resend, "post", None, &answer);
+
+    // A provider whose budget is one message; the second found out that it is spent.
+    let paid = Provider::new("paid", login::Sent::default()).unwrap().per_day(1).unwrap();
+    let sender = Route::new([paid]).unwrap().over(Memory::new());
+    let (scene, courier) = Login::sending(dev(), |builder| builder, sender);
+    login::spawn(courier);
+    for number in 0..2 {
+        assert_eq!(scene.ask(Ask::code(&login::phone(number))).await.status, 202);
+        scene.sent.settled().await;
+    }
+    let refused = scene.ask(Ask::code(&login::phone(2))).await;
+    assert_eq!(refused.slug(), "sms-budget", "{refused:?}");
+    document.check(request, "post", None, &refused);
 }
 
 async fn tokens(document: &mut Document) {
@@ -357,10 +383,12 @@ async fn the_document_has_the_routes_that_are_served() {
     for path in ["/v1/sessions/{id}", "/v1/devices/{id}", JwksService::PATH] {
         assert!(plain.remove(path));
     }
+    // The folder of those with a name in the path.
+    assert!(plain.remove("/v1/otp/{challenge_id}") && plain.insert("/v1/otp".to_owned()));
     assert_eq!(plain, literals);
 
     for (path, methods) in &paths {
-        let real = path.replace("{id}", &"A".repeat(22));
+        let real = path.replace("{id}", &"A".repeat(22)).replace("{challenge_id}", "x");
         for method in ["get", "post", "put", "patch", "delete", "options"] {
             let scene = Scene::new(dev(), |service| service).await;
             let verb = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();

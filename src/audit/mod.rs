@@ -7,8 +7,10 @@
 //! With the feature `tracing` and no sink of your own, events are tracing events under the target
 //! `portcullis::audit`. With the feature `metrics` they are counted, whatever the sink.
 
+mod provider;
 mod step;
 
+pub use provider::ProviderChange;
 pub use step::Step;
 
 use crate::{identity::Identity, key::Key, limit::Name, meter, rejection::Reason, store::Started};
@@ -135,6 +137,13 @@ pub enum Act {
         /// The number of the attempt at a code, from one.
         attempt: Option<u8>,
     },
+    /// Something changed about a provider of messages.
+    Provider {
+        /// Its name in the configuration.
+        provider: Name,
+        /// What changed.
+        change: ProviderChange,
+    },
     /// A peer from a private network sent forwarding headers, but no proxy is trusted.
     UntrustedProxy,
     /// A trusted proxy sent a request without the forwarding header, so the proxy counts as the client.
@@ -154,6 +163,7 @@ impl Act {
             Self::StoreBack => "store-back",
             Self::StoreEmptied => "store-emptied",
             Self::Login { step, .. } => step.name(),
+            Self::Provider { change, .. } => change.name(),
             Self::UntrustedProxy => "untrusted-proxy",
             Self::ProxySilent => "proxy-silent",
         }
@@ -214,6 +224,12 @@ impl Sink for Tracing {
             }
             Act::Login { key, attempt, .. } => {
                 tracing::info!(target: TARGET, act, client, caller, %key, attempt);
+            }
+            Act::Provider { provider, change: ProviderChange::Resumed } => {
+                tracing::info!(target: TARGET, act, provider = provider.as_str());
+            }
+            Act::Provider { provider, .. } => {
+                tracing::warn!(target: TARGET, act, provider = provider.as_str());
             }
             Act::StoreLost => tracing::error!(target: TARGET, act, "the store does not answer"),
             Act::StoreBack => tracing::warn!(target: TARGET, act, "the store answers again"),

@@ -10,9 +10,17 @@ pub enum Step {
     CodeSent,
     /// The provider did not take the message, or it is not known whether it did. Of the phone.
     CodeNotSent,
+    /// The provider says that the message arrived. Of the phone.
+    CodeDelivered,
+    /// The provider says that the message did not arrive. Of the phone.
+    CodeUndelivered,
     /// The provider refuses us: credentials or configuration are wrong, and no code leaves until somebody looks. Of the
     /// phone.
     SenderRefused,
+    /// The owner wants no more messages. Of the phone.
+    OptedOut,
+    /// The owner wants messages again. Of the phone.
+    OptedIn,
     /// A code was right. Of the phone.
     CodeRight,
     /// A code was wrong. Of the phone.
@@ -41,12 +49,16 @@ pub enum Step {
 
 impl Step {
     /// One of each.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::CodeRequested,
         Self::CodeResent,
         Self::CodeSent,
         Self::CodeNotSent,
+        Self::CodeDelivered,
+        Self::CodeUndelivered,
         Self::SenderRefused,
+        Self::OptedOut,
+        Self::OptedIn,
         Self::CodeRight,
         Self::CodeWrong,
         Self::DeviceMismatch,
@@ -68,7 +80,11 @@ impl Step {
             Self::CodeResent => "code-resent",
             Self::CodeSent => "code-sent",
             Self::CodeNotSent => "code-not-sent",
+            Self::CodeDelivered => "code-delivered",
+            Self::CodeUndelivered => "code-undelivered",
             Self::SenderRefused => "sender-refused",
+            Self::OptedOut => "opted-out",
+            Self::OptedIn => "opted-in",
             Self::CodeRight => "code-right",
             Self::CodeWrong => "code-wrong",
             Self::DeviceMismatch => "device-mismatch",

@@ -20,6 +20,9 @@ pub(crate) fn event(event: &Event) {
         Act::StoreBack => one(table::STORE_CHANGES, &["returned"]),
         Act::StoreEmptied => one(table::STORE_CHANGES, &["emptied"]),
         Act::Login { step, .. } => one(table::LOGIN_STEPS, &[step.name()]),
+        Act::Provider { provider, change } => {
+            one(table::PROVIDER_CHANGES, &[provider.as_str(), change.name()]);
+        }
         Act::UntrustedProxy | Act::ProxySilent => one(table::PROXY_FAULTS, &[event.act.name()]),
     }
 }

@@ -138,6 +138,11 @@ pub(crate) const MESSAGE_SECONDS: Metric = Metric::histogram_of(
     &["outcome"],
     "Time until the provider took or refused a message.",
 );
+pub(crate) const PROVIDER_CHANGES: Metric = Metric::counter_of(
+    "portcullis_provider_changes_total",
+    &["provider", "change"],
+    "What changed about providers of messages.",
+);
 pub(crate) const STORE_SECONDS: Metric = Metric::histogram_of(
     "portcullis_store_seconds",
     &["outcome"],
@@ -176,7 +181,7 @@ pub(crate) const PROXY_FAULTS: Metric = Metric::counter_of(
 );
 
 /// All metrics, in the order of the [table](super).
-pub const ALL: [Metric; 17] = [
+pub const ALL: [Metric; 18] = [
     ADMITTED,
     REFUSALS,
     SHADOW_REFUSALS,
@@ -187,6 +192,7 @@ pub const ALL: [Metric; 17] = [
     BLOCKS_LIFTED,
     LOGIN_STEPS,
     MESSAGE_SECONDS,
+    PROVIDER_CHANGES,
     STORE_SECONDS,
     STORE_CHANGES,
     STORE_UP,

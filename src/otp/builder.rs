@@ -1,11 +1,12 @@
 use super::{
-    ClaimsFor, CodeSender, Courier, LoginStore, Otp, Secrets, Settings, SharedLoginStore, Subjects,
-    TestNumbers, Texts,
-    courier::{self, OnOutcome},
+    ClaimsFor, CodeSender, Courier, LoginStore, OptOuts, Otp, Secrets, Settings, SharedLoginStore,
+    Subjects, TestNumbers, Texts,
+    courier::{self, Ended, OnEnd},
     ledger::Ledger,
     login::Inner,
     number,
-    sender::SendError,
+    receipts::Tracker,
+    sender::{Reported, SendError},
     windows::Windows,
 };
 use crate::{
@@ -31,6 +32,7 @@ pub struct OtpBuilder {
     subjects: Option<Arc<dyn Subjects>>,
     claims: Option<Arc<dyn ClaimsFor>>,
     withheld: Option<Withheld>,
+    opt_outs: Option<Arc<dyn OptOuts>>,
     test_numbers: TestNumbers,
     dpop: Option<Dpop>,
     sink: Option<Arc<dyn Sink>>,
@@ -49,6 +51,7 @@ impl OtpBuilder {
             subjects: None,
             claims: None,
             withheld: None,
+            opt_outs: None,
             test_numbers: TestNumbers::new(),
             dpop: None,
             sink: None,
@@ -78,6 +81,13 @@ impl OtpBuilder {
     /// a code gets the answer that everybody gets.
     pub fn withhold(mut self, from: impl Fn(&Phone) -> bool + Send + Sync + 'static) -> Self {
         self.withheld = Some(Arc::new(from));
+        self
+    }
+
+    /// Who keeps which owners want no messages: they get none, and who asks for a code gets the answer that everybody gets.
+    /// [`Otp::heed`] tells it what they want.
+    pub fn opt_outs(mut self, opt_outs: impl OptOuts + 'static) -> Self {
+        self.opt_outs = Some(Arc::new(opt_outs));
         self
     }
 
@@ -153,10 +163,13 @@ impl OtpBuilder {
         let windows = Windows::new(&settings.rules, Headers::default());
         number::warm_up();
         let verifier = Verifier::new([issuer.trusted()])?.clock(Arc::clone(issuer.time()));
-        let tell = outcomes(self.sink.clone());
-        let (desk, courier) = courier::queue(self.waiting, sender, store.clone(), tell);
-        let records = self.records.unwrap_or_else(|| Arc::new(MemoryRecords::new()));
         let time = Arc::clone(issuer.time());
+        let tracker = Tracker::new(store.clone(), Arc::clone(&time), !settings.known_only);
+        let tracker = Arc::new(tracker);
+        let tell = follow(Arc::clone(&tracker), Arc::clone(&sender), self.sink.clone());
+        let (desk, courier) =
+            courier::queue(self.waiting, Arc::clone(&sender), store.clone(), tell);
+        let records = self.records.unwrap_or_else(|| Arc::new(MemoryRecords::new()));
         let ledger = Ledger::new(records, self.secrets.clone(), time);
         let subjects = self.subjects.unwrap_or_else(|| Arc::new(ledger.clone()));
         let dpop = self.dpop.map(|rules| rules.over(store.clone()));
@@ -171,9 +184,12 @@ impl OtpBuilder {
             subjects,
             claims: self.claims,
             withheld: self.withheld,
+            opt_outs: self.opt_outs,
             test_numbers: self.test_numbers,
             dpop,
             sink: self.sink,
+            sender,
+            tracker,
             desk,
             windows,
         }));
@@ -181,16 +197,36 @@ impl OtpBuilder {
     }
 }
 
-/// Tells how messages ended.
-fn outcomes(sink: Option<Arc<dyn Sink>>) -> OnOutcome {
-    Box::new(move |_, sent, outcome| {
-        let step = match outcome {
-            Ok(()) => Step::CodeSent,
-            Err(SendError::Misconfigured) => Step::SenderRefused,
-            Err(_) => Step::CodeNotSent,
-        };
-        let act = Act::Login { step, key: sent.phone, attempt: None };
-        audit::record(sink.as_deref(), Event::new(act));
+/// Writes down and tells how messages ended.
+fn follow(
+    tracker: Arc<Tracker>,
+    sender: Arc<dyn CodeSender>,
+    sink: Option<Arc<dyn Sink>>,
+) -> OnEnd {
+    Box::new(move |Ended { message, errand, outcome }| {
+        let (tracker, sender, sink) = (Arc::clone(&tracker), Arc::clone(&sender), sink.clone());
+        Box::pin(async move {
+            let Some(message) = message else {
+                return tracker.feigned(&errand, outcome.is_err()).await;
+            };
+            let reported = tracker.ended(&errand, &outcome).await;
+            let tell = |step| {
+                let act = Act::Login { step, key: errand.sent.phone, attempt: None };
+                audit::record(sink.as_deref(), Event::new(act));
+            };
+            tell(match outcome {
+                Ok(_) => Step::CodeSent,
+                Err(SendError::Misconfigured) => Step::SenderRefused,
+                Err(_) => Step::CodeNotSent,
+            });
+            // A report can come before the answer it is about.
+            if let (Some(arrived), Ok(taken)) = (reported, outcome) {
+                tell(if arrived { Step::CodeDelivered } else { Step::CodeUndelivered });
+                if let (Some(via), true) = (taken.via, arrived) {
+                    sender.reported(&Reported { via, to: message.to, arrived });
+                }
+            }
+        })
     })
 }
 

@@ -2,13 +2,20 @@
 
 use super::{
     Caller, Challenge, Code, Dispatch, Dispatched, Issue, Purpose, Resend, Sealed, Sent,
-    answer::Standings, courier::Place, login::Inner, number, record::Record, refusal,
-    secrets::Handle, sender::Message,
+    answer::Standings,
+    courier::Place,
+    login::Inner,
+    number,
+    receipts::Errand,
+    record::Record,
+    refusal,
+    secrets::Handle,
+    sender::{Message, SendError},
 };
 use crate::{
     audit::Step,
     clock::Clock,
-    key::phone_key,
+    key::{Key, phone_key},
     phone::Phone,
     rejection::{Reason, Rejection},
 };
@@ -23,9 +30,6 @@ struct Allowed {
     standings: Standings,
 }
 
-/// How long a client should wait while no message can be taken on.
-const QUEUE_WAIT: Duration = Duration::from_secs(5);
-
 impl Inner {
     pub(super) async fn issue(
         &self,
@@ -38,6 +42,7 @@ impl Inner {
         }
         // Before anything is stored: a code that cannot be sent must not cost a send.
         let place = self.place()?;
+        self.sender.ready(phone).map_err(refusal::unsendable)?;
         let is_decoy = self.is_withheld(phone, purpose).await?;
         let pepper = self.store.pepper();
         let challenge = self.secrets.draw_challenge(is_decoy).ok_or(Reason::StoreUnavailable)?;
@@ -59,7 +64,7 @@ impl Inner {
         };
         let allowed = self.allowed(caller, self.store.issue(issue).await?)?;
         self.tell(Some(caller), Step::CodeRequested, handle.phone, None);
-        self.post(place, &handle, &allowed, message, is_decoy || is_fixed);
+        self.post(place, (&handle, device), &allowed, message, is_decoy || is_fixed);
         self.told(&handle, *phone, &allowed)
     }
 
@@ -88,25 +93,35 @@ impl Inner {
         self.tell(Some(caller), Step::CodeResent, handle.phone, None);
         let language = caller.language.as_deref().unwrap_or(&record.language);
         let message = self.write(record.phone, handle.purpose, Some(language), code);
-        // Since the first message the number may have opted out.
-        let is_decoy = is_decoy || self.withheld.as_ref().is_some_and(|it| it(&record.phone));
-        self.post(place, &handle, &allowed, message, is_decoy || is_fixed);
+        // Since the first message the number may have opted out. The code is stored: where that cannot be told none leaves.
+        let is_out = self.is_silenced(&record.phone).await.unwrap_or(true);
+        let is_decoy = is_decoy || is_out;
+        self.post(place, (&handle, device), &allowed, message, is_decoy || is_fixed);
         self.told(&handle, record.phone, &allowed)
     }
 
     fn place(&self) -> Result<Place, Rejection> {
-        let full = || Rejection::new(Reason::SmsUnavailable).retry_after(QUEUE_WAIT);
-        self.desk.reserve().ok_or_else(full)
+        self.desk.reserve().ok_or_else(|| refusal::unsendable(SendError::NotSent))
     }
 
     /// Whether nothing may be sent to a number. Asks about every number in the same way.
     async fn is_withheld(&self, phone: &Phone, purpose: Purpose) -> Result<bool, Rejection> {
-        let withheld = self.withheld.as_ref().is_some_and(|withheld| withheld(phone));
+        let withheld = self.is_silenced(phone).await?;
         // A number that a user changes to is not known yet.
         if self.settings.known_only && purpose == Purpose::Login {
             return Ok(self.subjects.find(phone).await?.is_none() || withheld);
         }
         Ok(withheld)
+    }
+
+    /// Whether a number gets no messages, known or not.
+    async fn is_silenced(&self, phone: &Phone) -> Result<bool, Rejection> {
+        let withheld = self.withheld.as_ref().is_some_and(|withheld| withheld(phone));
+        let is_out = match &self.opt_outs {
+            Some(opt_outs) => opt_outs.is_out(phone).await?,
+            None => false,
+        };
+        Ok(withheld || is_out)
     }
 
     /// The code of the next message, and whether it is the fixed one of a test number.
@@ -128,14 +143,15 @@ impl Inner {
     fn post(
         &self,
         place: Place,
-        handle: &Handle,
+        (handle, device): (&Handle, Key),
         allowed: &Allowed,
         message: Message,
         is_feigned: bool,
     ) {
         let Handle { challenge, phone, .. } = *handle;
         let sent = Sent { phone, challenge, number: allowed.number };
-        if is_feigned { place.feign(sent) } else { place.post(message, sent) }
+        let errand = Errand { sent, device, posted_at: self.issuer.time().wall() };
+        if is_feigned { place.feign(errand) } else { place.post(message, errand) }
     }
 
     fn allowed(&self, caller: &Caller, dispatch: Dispatch) -> Result<Allowed, Rejection> {

@@ -1,7 +1,8 @@
 use super::{
-    Attempt, Caller, Challenge, ClaimsFor, Code, Login, OtpBuilder, Proof, Purpose, Secrets,
-    Settings, SharedLoginStore, Subjects, TestNumbers, Texts, Verdict, bound, builder::Withheld,
-    courier::Desk, ledger::Ledger, record::Record, refusal, windows::Windows,
+    Attempt, Caller, Challenge, ClaimsFor, Code, CodeSender, Login, OptOuts, OtpBuilder, Proof,
+    Purpose, Secrets, Settings, SharedLoginStore, Subjects, TestNumbers, Texts, Verdict, bound,
+    builder::Withheld, courier::Desk, ledger::Ledger, receipts::Tracker, record::Record, refusal,
+    windows::Windows,
 };
 use crate::{
     audit::{self, Act, Event, Sink, Step},
@@ -34,9 +35,12 @@ pub(super) struct Inner {
     pub(super) subjects: Arc<dyn Subjects>,
     pub(super) claims: Option<Arc<dyn ClaimsFor>>,
     pub(super) withheld: Option<Withheld>,
+    pub(super) opt_outs: Option<Arc<dyn OptOuts>>,
     pub(super) test_numbers: TestNumbers,
     pub(super) dpop: Option<Dpop>,
     pub(super) sink: Option<Arc<dyn Sink>>,
+    pub(super) sender: Arc<dyn CodeSender>,
+    pub(super) tracker: Arc<Tracker>,
     pub(super) desk: Desk,
     pub(super) windows: Windows,
 }
@@ -62,7 +66,7 @@ impl Otp {
     ///
     /// # Errors
     ///
-    /// `phone-invalid`, `blocked`, `rate-limited`, `cooldown`, `sms-unavailable`, `store-unavailable`.
+    /// `phone-invalid`, `blocked`, `rate-limited`, `cooldown`, `sms-unavailable`, `sms-budget`, `store-unavailable`.
     pub async fn request(
         &self,
         caller: &Caller,

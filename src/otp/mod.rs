@@ -53,6 +53,7 @@
 //! |---|---|---|
 //! | `POST /v1/otp/request` | `phone` | 202 `challenge_id`, `expires_in`, `resend_after`, `code_length`, `phone_masked`, `channel` |
 //! | `POST /v1/otp/resend` | `challenge_id` | the same |
+//! | `GET /v1/otp/{challenge_id}` | | 200 `state`: `queued`, `sent`, `delivered` or `failed`, see [`receipts`] |
 //! | `POST /v1/otp/verify` | `challenge_id`, `code` | 200 `access_token`, `token_type`, `expires_in`, `refresh_token`, `refresh_expires_in`, `session_id`, `subject`, `is_new` |
 //! | `POST /v1/token/refresh` | `refresh_token`, or the cookie | 200, as verify but for `is_new` |
 //! | `POST /v1/logout` | bearer token, `refresh_token`, or a cookie | 204, also if it was over |
@@ -133,11 +134,14 @@ mod dispatch;
 #[cfg(all(feature = "sms", feature = "test-util"))]
 #[cfg_attr(docsrs, doc(cfg(all(feature = "sms", feature = "test-util"))))]
 pub mod fake;
+mod follow_up;
 mod ledger;
 mod login;
 pub mod message;
 mod number;
+mod opt_outs;
 mod origins;
+pub mod receipts;
 mod record;
 mod refusal;
 mod secrets;
@@ -149,6 +153,9 @@ mod standing;
 mod store;
 mod subjects;
 mod test_numbers;
+#[cfg(all(feature = "sms", feature = "webhook"))]
+#[cfg_attr(docsrs, doc(cfg(all(feature = "sms", feature = "webhook"))))]
+pub mod webhooks;
 mod windows;
 
 #[doc = include_str!("contract.md")]
@@ -169,6 +176,7 @@ pub(crate) use cross_site::same_origin;
 pub use device::DeviceId;
 pub use login::Otp;
 pub use message::Texts;
+pub use opt_outs::{MemoryOptOuts, OptOuts, Wish};
 pub use origins::Origins;
 pub(crate) use secrets::constant_time_eq;
 pub use secrets::{Purpose, Sealed, Secrets};

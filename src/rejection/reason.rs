@@ -59,6 +59,8 @@ pub enum Reason {
     Cooldown,
     /// No message can be taken on: 503.
     SmsUnavailable,
+    /// What may be spent on messages is spent: 503.
+    SmsBudget,
     /// Another site made the browser send the request: 403.
     CrossSite,
     /// The connection is not encrypted: 403.
@@ -106,6 +108,7 @@ impl Reason {
         Self::ResendsSpent,
         Self::Cooldown,
         Self::SmsUnavailable,
+        Self::SmsBudget,
         Self::CrossSite,
         Self::EncryptionRequired,
         Self::RequestTimeout,
@@ -137,9 +140,10 @@ impl Reason {
             | Self::DeviceInvalid => StatusCode::BAD_REQUEST,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::MediaTypeUnsupported => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::StoreUnavailable | Self::KeysUnavailable | Self::SmsUnavailable => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::StoreUnavailable
+            | Self::KeysUnavailable
+            | Self::SmsUnavailable
+            | Self::SmsBudget => StatusCode::SERVICE_UNAVAILABLE,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
@@ -175,6 +179,7 @@ impl Reason {
             Self::ResendsSpent => "otp-exhausted",
             Self::Cooldown => "cooldown",
             Self::SmsUnavailable => "sms-unavailable",
+            Self::SmsBudget => "sms-budget",
             Self::CrossSite => "csrf",
             Self::EncryptionRequired => "tls-required",
             Self::RequestTimeout => "request-timeout",
@@ -210,6 +215,7 @@ impl Reason {
             Self::ResendsSpent => "This code cannot be sent again",
             Self::Cooldown => "A code was sent a moment ago",
             Self::SmsUnavailable => "Codes cannot be sent at the moment",
+            Self::SmsBudget => "No more codes can be sent for now",
             Self::CrossSite => "The request comes from another site",
             Self::EncryptionRequired => "This needs an encrypted connection",
             Self::RequestTimeout => "The request took too long to arrive",

@@ -4,7 +4,10 @@ use super::{Near, Resilient, StoreError};
 use crate::{
     eventual::Eventual,
     key::Key,
-    otp::{Attempt, Challenges, Dispatch, Issue, Resend, Sent, SharedLoginStore, Verified},
+    otp::{
+        Attempt, Challenges, Dispatch, Issue, Resend, Sent, SharedLoginStore, Verified,
+        receipts::{Note, Noted, Notes},
+    },
     store::Store,
     token::{Opened, Opening, Rotated, Rotation, Session, SessionId, Sessions},
 };
@@ -124,7 +127,28 @@ impl<S: Store + Sessions + Clone + 'static> Sessions for Resilient<S> {
     }
 }
 
-impl<S: Store + Challenges + Sessions + 'static> From<Near<S>> for SharedLoginStore {
+impl<S: Notes + 'static> Notes for Near<S> {
+    fn note(&self, key: Key, note: Note) -> Answer<Noted> {
+        self.store().note(key, note)
+    }
+
+    fn noted(&self, key: Key) -> Answer<Option<Note>> {
+        self.store().noted(key)
+    }
+}
+
+/// Nor is it guessed what became of a message.
+impl<S: Store + Notes + Clone + 'static> Notes for Resilient<S> {
+    fn note(&self, key: Key, note: Note) -> Answer<Noted> {
+        self.ask(move |store| store.note(key, note))
+    }
+
+    fn noted(&self, key: Key) -> Answer<Option<Note>> {
+        self.ask(move |store| store.noted(key))
+    }
+}
+
+impl<S: Store + Challenges + Notes + Sessions + 'static> From<Near<S>> for SharedLoginStore {
     fn from(near: Near<S>) -> Self {
         Arc::new(near)
     }

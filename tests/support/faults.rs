@@ -3,7 +3,10 @@
 
 use portcullis::{
     Eventual, Key, Memory, Pepper,
-    otp::{Attempt, Challenges, Dispatch, Issue, Resend, Sent, Verified},
+    otp::{
+        Attempt, Challenges, Dispatch, Issue, Resend, Sent, Verified,
+        receipts::{Note, Noted, Notes},
+    },
     store::{Adjustment, Answer, Asks, Block, Blocked, Standing, Store, StoreError, Take},
     token::{Opened, Opening, Rotated, Rotation, Session, SessionId, Sessions},
 };
@@ -24,7 +27,7 @@ struct State {
 }
 
 /// All that can fail.
-pub(crate) const ALL: [&str; 16] = [
+pub(crate) const ALL: [&str; 18] = [
     "admit",
     "block",
     "unblock",
@@ -41,6 +44,8 @@ pub(crate) const ALL: [&str; 16] = [
     "session",
     "end",
     "sessions",
+    "note",
+    "noted",
 ];
 
 impl Faulty {
@@ -133,6 +138,16 @@ impl Challenges for Faulty {
 
     fn forget(&self, phone: Key, device: Option<Key>) -> Eventual<Result<(), StoreError>> {
         self.call("forget", move |memory| memory.forget(phone, device))
+    }
+}
+
+impl Notes for Faulty {
+    fn note(&self, key: Key, note: Note) -> Eventual<Result<Noted, StoreError>> {
+        self.call("note", move |memory| memory.note(key, note))
+    }
+
+    fn noted(&self, key: Key) -> Eventual<Result<Option<Note>, StoreError>> {
+        self.call("noted", move |memory| memory.noted(key))
     }
 }
 

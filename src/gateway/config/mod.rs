@@ -13,10 +13,13 @@ mod resource;
 mod routes;
 mod sections;
 mod senders;
+mod sending;
 mod signing;
 mod store;
 mod text;
 mod token;
+mod verify;
+mod webhooks;
 
 pub use env_file::EnvFile;
 pub use sections::parse_duration;
@@ -137,6 +140,7 @@ impl Config {
             limits: &limits,
             serves_keys: issuer.is_some(),
             serves_login: login.is_some(),
+            serves_webhooks: login.as_ref().is_some_and(|login| login.webhooks.is_some()),
             serves_resource: resource.is_some(),
             dpop: dpop.as_ref(),
             only_cookies: file.issuer.is_empty()

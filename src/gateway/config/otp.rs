@@ -4,29 +4,35 @@ use super::{
     keys::{SecretRef, Sources},
     records::RecordsSection,
     sections::{DurationText, WindowText},
-    senders::{HttpSection, Msg91Section, SenderName, Senders, TwilioSection},
+    senders::{HttpSection, Msg91Section, Senders, TwilioSection},
+    sending::{self, RouteSection, SenderNames},
     token::TokenSection,
+    verify::VerifySection,
+    webhooks::{WebhooksConfig, WebhooksSection},
 };
 use crate::{
     clock::{Clock, SystemClock, UnixTime},
     error::ConfigError,
-    otp::{Code, CodeSender, Origins, Purpose, Secrets, Settings, TestNumbers, Texts},
+    otp::{Code, Origins, Purpose, Secrets, Settings, TestNumbers, Texts, sender::Route},
     phone::Phone,
     profile::Profile,
     records::Records,
     token::Cookies,
 };
 use serde::Deserialize;
-use std::sync::Arc;
 use toml::value::Datetime;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct OtpSection {
-    sender: SenderName,
+    sender: SenderNames,
+    #[serde(default)]
+    route: RouteSection,
     twilio: Option<TwilioSection>,
+    twilio_verify: Option<VerifySection>,
     msg91: Option<Msg91Section>,
     http: Option<HttpSection>,
+    webhooks: Option<WebhooksSection>,
     app: String,
     host: Option<String>,
     app_hash: Option<String>,
@@ -79,7 +85,8 @@ pub(in crate::gateway) struct LoginConfig {
     pub(in crate::gateway) records: Arc<dyn Records>,
     pub(in crate::gateway) texts: Texts,
     pub(in crate::gateway) test_numbers: TestNumbers,
-    pub(in crate::gateway) sender: Arc<dyn CodeSender>,
+    pub(in crate::gateway) route: Route,
+    pub(in crate::gateway) webhooks: Option<WebhooksConfig>,
     pub(in crate::gateway) cookies: Option<(Cookies, Origins)>,
 }
 
@@ -100,6 +107,8 @@ impl OtpSection {
         let settings = token.sessions(settings).map_err(at("[token]"))?;
         // All else was checked before: what is left is about sessions.
         settings.check().map_err(at("[token]"))?;
+        let senders = self.senders();
+        let webhooks = self.webhooks.as_ref().map(|it| it.build(senders, profile, sources));
         Ok(LoginConfig {
             cookies: token.cookies().map_err(at("[token]"))?,
             secrets: self.secrets(token, profile, sources)?,
@@ -109,14 +118,20 @@ impl OtpSection {
                 .map_err(at("[records]"))?,
             texts: self.texts().map_err(at("[otp]"))?,
             test_numbers: self.test_numbers(&settings, sources)?,
-            sender: self.senders().build(self.sender, profile, sources)?,
+            route: sending::route(senders, &self.sender, &self.route, profile, sources)?,
+            webhooks: webhooks.transpose().map_err(at("[otp.webhooks]"))?,
             settings,
         })
     }
 
     fn senders(&self) -> Senders<'_> {
-        let Self { twilio, msg91, http, .. } = self;
-        Senders { twilio: twilio.as_ref(), msg91: msg91.as_ref(), http: http.as_ref() }
+        Senders {
+            twilio: self.twilio.as_ref(),
+            verify: self.twilio_verify.as_ref(),
+            msg91: self.msg91.as_ref(),
+            http: self.http.as_ref(),
+            webhooks: self.webhooks.as_ref(),
+        }
     }
 
     fn settings(&self, profile: Profile) -> Result<Settings, ConfigError> {

@@ -1,10 +1,11 @@
 use super::desk::Parcel;
 use crate::{
+    eventual::BoxFuture,
     meter::{Stopwatch, Times},
     otp::{
         Challenges, CodeSender,
-        challenges::Sent,
-        sender::{Message, SendError},
+        receipts::Errand,
+        sender::{Message, SendError, Taken},
     },
 };
 use futures_util::FutureExt;
@@ -16,15 +17,22 @@ use std::{
     },
 };
 
-/// What is told about each message: it, which it was, and how it ended. Called between two messages, so it must not
-/// block.
-pub(crate) type OnOutcome = Box<dyn Fn(&Message, Sent, Result<(), SendError>) + Send + Sync>;
+/// What follows each message, before its place is free again.
+pub(crate) type OnEnd = Box<dyn Fn(Ended) -> BoxFuture<'static, ()> + Send + Sync>;
+
+/// How a message ended, or one that was only feigned.
+pub(crate) struct Ended {
+    /// `None` where nothing was sent and nobody must find out.
+    pub(crate) message: Option<Message>,
+    pub(crate) errand: Errand,
+    pub(crate) outcome: Result<Taken, SendError>,
+}
 
 /// What happens to one message.
 pub(super) struct Delivery {
     pub(super) sender: Arc<dyn CodeSender>,
     pub(super) challenges: Arc<dyn Challenges>,
-    pub(super) on_outcome: OnOutcome,
+    pub(super) on_end: OnEnd,
     /// Whether the last message did not leave.
     pub(super) last_failed: AtomicBool,
     pub(super) times: SendTimes,
@@ -38,26 +46,29 @@ pub(super) struct SendTimes {
 }
 
 impl Delivery {
-    pub(super) async fn deliver(self: Arc<Self>, Parcel { message, sent }: Parcel) {
-        let Some(message) = message else {
+    pub(super) async fn deliver(self: Arc<Self>, Parcel { message, errand }: Parcel) {
+        let outcome = match &message {
+            Some(message) => self.send(message).await,
             // While messages fail, a number that gets none must not be the only one whose cooldown goes on.
-            if self.last_failed.load(Ordering::Relaxed) {
-                let _ = self.challenges.give_back(sent).await;
-            }
-            return;
+            None if self.last_failed.load(Ordering::Relaxed) => Err(SendError::NotSent),
+            None => Ok(Taken::new()),
         };
+        if outcome.as_ref().is_err_and(|error| error.is_given_back()) {
+            // A store that does not answer now counts a send too many, which is the safe side.
+            let _ = self.challenges.give_back(errand.sent).await;
+        }
+        (self.on_end)(Ended { message, errand, outcome }).await;
+    }
+
+    async fn send(&self, message: &Message) -> Result<Taken, SendError> {
         let since = Stopwatch::start();
         let sending = async { self.sender.send(message.clone()).await };
         let sending = AssertUnwindSafe(sending).catch_unwind();
         let outcome = sending.await.unwrap_or(Err(SendError::Unknown));
-        self.times.of(outcome).record(&since);
-        let failed = outcome.is_err_and(SendError::is_given_back);
+        self.times.of(&outcome).record(&since);
+        let failed = outcome.as_ref().is_err_and(|error| error.is_given_back());
         self.last_failed.store(failed, Ordering::Relaxed);
-        if failed {
-            // A store that does not answer now counts a send too many, which is the safe side.
-            let _ = self.challenges.give_back(sent).await;
-        }
-        (self.on_outcome)(&message, sent, outcome);
+        outcome
     }
 }
 
@@ -70,9 +81,9 @@ impl SendTimes {
         }
     }
 
-    fn of(&self, outcome: Result<(), SendError>) -> &Times {
+    fn of(&self, outcome: &Result<Taken, SendError>) -> &Times {
         match outcome {
-            Ok(()) => &self.sent,
+            Ok(_) => &self.sent,
             Err(SendError::Unknown) => &self.unknown,
             Err(_) => &self.not_sent,
         }
@@ -83,9 +94,9 @@ impl SendTimes {
 pub(super) mod tests {
     use super::{super::desk::tests::parcel, *};
     use crate::{
-        eventual::{BoxFuture, Eventual},
+        eventual::Eventual,
         key::Key,
-        otp::{Attempt, Dispatch, Issue, Resend, Verified},
+        otp::{Attempt, Dispatch, Issue, Resend, Sent, Verified},
         store::StoreError,
     };
     use std::sync::Mutex;
@@ -122,11 +133,11 @@ pub(super) mod tests {
     struct Provider;
 
     impl CodeSender for Provider {
-        fn send(&self, message: Message) -> BoxFuture<'static, Result<(), SendError>> {
+        fn send(&self, message: Message) -> BoxFuture<'static, Result<Taken, SendError>> {
             assert_ne!(message.text.as_str(), "3", "a sender with a bug");
             Box::pin(async move {
                 match message.text.as_str() {
-                    "0" => Ok(()),
+                    "0" => Ok(Taken::new()),
                     "1" => Err(SendError::NotSent),
                     "2" => Err(SendError::Unknown),
                     "5" => Err(SendError::Recipient),
@@ -146,9 +157,13 @@ pub(super) mod tests {
         let delivery = Arc::new(Delivery {
             sender: Arc::new(Provider),
             challenges: returned.clone(),
-            on_outcome: Box::new(move |message, sent, outcome| {
-                assert_eq!(message.to.as_e164(), "+919876543210");
-                tell.lock().unwrap().push((sent.number, outcome));
+            on_end: Box::new(move |ended| {
+                let Ended { message, errand, outcome } = ended;
+                if let Some(message) = message {
+                    assert_eq!(message.to.as_e164(), "+919876543210");
+                    tell.lock().unwrap().push((errand.sent.number, outcome.map(drop)));
+                }
+                Box::pin(std::future::ready(()))
             }),
             last_failed: AtomicBool::new(false),
             times: SendTimes::new(),

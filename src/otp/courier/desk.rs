@@ -1,4 +1,4 @@
-use crate::otp::{challenges::Sent, sender::Message};
+use crate::otp::{receipts::Errand, sender::Message};
 use std::{fmt, num::NonZeroU16};
 use tokio::sync::mpsc;
 
@@ -12,7 +12,7 @@ pub(crate) struct Place(mpsc::OwnedPermit<Parcel>);
 pub(super) struct Parcel {
     /// `None` where nothing is to be sent and nobody must find out.
     pub(super) message: Option<Message>,
-    pub(super) sent: Sent,
+    pub(super) errand: Errand,
 }
 
 impl Desk {
@@ -30,13 +30,13 @@ impl Desk {
 
 impl Place {
     /// Hands the message in.
-    pub(crate) fn post(self, message: Message, sent: Sent) {
-        self.0.send(Parcel { message: Some(message), sent });
+    pub(crate) fn post(self, message: Message, errand: Errand) {
+        self.0.send(Parcel { message: Some(message), errand });
     }
 
     /// Does as if: the send ends as the last real one did, and what its client can see of that is the same.
-    pub(crate) fn feign(self, sent: Sent) {
-        self.0.send(Parcel { message: None, sent });
+    pub(crate) fn feign(self, errand: Errand) {
+        self.0.send(Parcel { message: None, errand });
     }
 }
 
@@ -56,8 +56,9 @@ impl fmt::Debug for Place {
 pub(super) mod tests {
     use super::*;
     use crate::{
+        clock::UnixTime,
         key::{Key, KeyKind},
-        otp::{ChallengeId, Code, Purpose},
+        otp::{ChallengeId, Code, Purpose, Sent},
     };
     use zeroize::Zeroizing;
 
@@ -71,15 +72,15 @@ pub(super) mod tests {
             language: "en".into(),
         };
         let phone = Key::tag(KeyKind::Phone, [7; 16]);
-        Parcel {
-            message: Some(message),
-            sent: Sent { phone, challenge: ChallengeId([9; 16]), number },
-        }
+        let sent = Sent { phone, challenge: ChallengeId([9; 16]), number };
+        let device = Key::tag(KeyKind::Device, [8; 16]);
+        let errand = Errand { sent, device, posted_at: UnixTime::default() };
+        Parcel { message: Some(message), errand }
     }
 
     pub(in super::super) fn post(desk: &Desk, number: u8) -> Option<()> {
-        let Parcel { message, sent } = parcel(number);
-        desk.reserve().zip(message).map(|(place, message)| place.post(message, sent))
+        let Parcel { message, errand } = parcel(number);
+        desk.reserve().zip(message).map(|(place, message)| place.post(message, errand))
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use crate::{
     clock::seconds_up,
     jwt::NextNonce,
-    otp::{Challenge, Login, OwnDevice, OwnSession, Tokens},
+    otp::{Challenge, Login, OwnDevice, OwnSession, Tokens, receipts::MessageState},
 };
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
@@ -17,6 +17,11 @@ struct ChallengeBody<'a> {
     code_length: u8,
     phone_masked: String,
     channel: &'static str,
+}
+
+#[derive(Serialize)]
+struct StateBody {
+    state: &'static str,
 }
 
 #[derive(Serialize)]
@@ -75,6 +80,10 @@ pub(super) fn challenge(challenge: &Challenge) -> Response<Bytes> {
         channel: "sms",
     };
     json(StatusCode::ACCEPTED, &body)
+}
+
+pub(super) fn state(state: MessageState) -> Response<Bytes> {
+    json(StatusCode::OK, &StateBody { state: state.name() })
 }
 
 /// The tokens in the body, unless cookies carry them.

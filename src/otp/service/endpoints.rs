@@ -85,6 +85,10 @@ impl Endpoints {
             Route::Request => self.request(self.caller(parts, client)?, parts, body).await,
             Route::Resend => self.resend(self.caller(parts, client)?, parts, body).await,
             Route::Verify => self.verify(self.caller(parts, client)?, parts, body).await,
+            Route::State(id) => {
+                let state = self.otp.message_state(&self.caller(parts, client)?, id).await?;
+                Ok(answer::state(state))
+            }
             Route::Refresh => self.refresh(client, parts, body).await,
             Route::Logout => self.logout(parts, body).await,
             Route::LogoutAll => {

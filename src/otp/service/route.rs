@@ -7,6 +7,7 @@ pub(super) enum Route<'a> {
     Request,
     Resend,
     Verify,
+    State(&'a str),
     Refresh,
     Logout,
     LogoutAll,
@@ -31,10 +32,11 @@ impl<'a> Route<'a> {
             SESSIONS => (Self::Sessions, GET),
             DEVICES => (Self::Devices, GET),
             "/v1/openapi.json" => (Self::OpenApi, GET),
-            path => match (below(SESSIONS, path), below(DEVICES, path)) {
-                (Some(id), _) => (Self::EndSession(id), "DELETE"),
-                (_, Some(id)) => (Self::RevokeDevice(id), "DELETE"),
-                (None, None) => return Err(Reason::NotFound.into()),
+            path => match (below(SESSIONS, path), below(DEVICES, path), below(CHALLENGES, path)) {
+                (Some(id), ..) => (Self::EndSession(id), "DELETE"),
+                (_, Some(id), _) => (Self::RevokeDevice(id), "DELETE"),
+                (.., Some(id)) => (Self::State(id), GET),
+                (None, None, None) => return Err(Reason::NotFound.into()),
             },
         };
         let method = if request.method == Method::HEAD { "GET" } else { request.method.as_str() };
@@ -56,6 +58,8 @@ pub(super) fn needs_token(path: &str) -> bool {
 
 const SESSIONS: &str = "/v1/sessions";
 const DEVICES: &str = "/v1/devices";
+
+const CHALLENGES: &str = "/v1/otp";
 
 /// The id of one of a list.
 fn below<'a>(list: &str, path: &'a str) -> Option<&'a str> {

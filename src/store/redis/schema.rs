@@ -83,6 +83,12 @@ impl Schema {
         of::FINGERPRINT_WINDOW.name(&[&self.key(key)])
     }
 
+    /// A note about a message.
+    #[cfg(feature = "otp")]
+    pub(super) fn message(self, key: Key) -> String {
+        of::MESSAGE.name(&[&self.tag(key)])
+    }
+
     /// A session, and the generation of its refresh token.
     #[cfg(feature = "otp")]
     pub(super) fn session(self, id: &[u8; 16]) -> String {
@@ -116,6 +122,7 @@ impl Schema {
                 self.devices(phone),
                 self.client_window(ip),
                 self.fingerprint_window(tag(KeyKind::Fingerprint)),
+                self.message(tag(KeyKind::Own)),
                 self.session(&[0; 16]),
                 self.sessions(tag(KeyKind::Subject)),
             ],
