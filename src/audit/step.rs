@@ -49,7 +49,7 @@ pub enum Step {
 
 impl Step {
     /// One of each.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::CodeRequested,
         Self::CodeResent,
         Self::CodeSent,

@@ -82,7 +82,7 @@ pub enum Reason {
 
 impl Reason {
     /// One of each, but for reasons of your own.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::RateLimited,
         Self::Blocked,
         Self::Denied,
