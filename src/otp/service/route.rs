@@ -59,8 +59,10 @@ fn session(path: &str) -> Option<&str> {
     below(SESSIONS, path)
 }
 
+/// What can be a challenge: 50 characters of base64url.
 fn challenge(path: &str) -> Option<&str> {
-    below(CHALLENGES, path)
+    let in_ids = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    below(CHALLENGES, path).filter(|id| id.len() == 50 && id.bytes().all(in_ids))
 }
 
 fn below<'a>(folder: &str, path: &'a str) -> Option<&'a str> {
