@@ -388,7 +388,7 @@ async fn the_document_has_the_routes_that_are_served() {
     assert_eq!(plain, literals);
 
     for (path, methods) in &paths {
-        let real = path.replace("{id}", &"A".repeat(22)).replace("{challenge_id}", "x");
+        let real = path.replace("{id}", &"A".repeat(22)).replace("{challenge_id}", &"A".repeat(50));
         for method in ["get", "post", "put", "patch", "delete", "options"] {
             let scene = Scene::new(dev(), |service| service).await;
             let verb = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();

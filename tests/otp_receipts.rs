@@ -127,7 +127,8 @@ async fn a_message_is_queued_then_sent_then_delivered_and_told_to_its_device_alo
     assert_eq!(scene.login.told.acts(), ["code-delivered"]);
     // Nobody else is told, and no other challenge.
     scene.login.ask(of(&challenge).device(&device(1))).await.assert(401, "otp-invalid");
-    scene.login.ask(of("x")).await.assert(401, "otp-invalid");
+    scene.login.ask(of(&"A".repeat(50))).await.assert(401, "otp-invalid");
+    scene.login.ask(of("x")).await.assert(404, "not-found");
     scene.login.ask(of(&challenge).without("x-device-id")).await.assert(400, "device-invalid");
     scene
         .login

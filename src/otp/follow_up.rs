@@ -27,7 +27,7 @@ impl Otp {
     ) -> Result<MessageState, Rejection> {
         let inner = &*self.0;
         let handle = inner.secrets.read_handle(challenge).ok_or_else(refusal::no_such_challenge)?;
-        let device = caller.device.key(inner.store.pepper());
+        let device = inner.device(caller)?;
         let state = inner.tracker.state(handle.phone, handle.challenge, device).await?;
         state.ok_or_else(refusal::no_such_challenge)
     }

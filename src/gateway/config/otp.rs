@@ -20,6 +20,7 @@ use crate::{
     token::Cookies,
 };
 use serde::Deserialize;
+use std::sync::Arc;
 use toml::value::Datetime;
 
 #[derive(Debug, Deserialize)]

@@ -32,7 +32,7 @@ impl<'a> Route<'a> {
             SESSIONS => (Self::Sessions, GET),
             DEVICES => (Self::Devices, GET),
             "/v1/openapi.json" => (Self::OpenApi, GET),
-            path => match (below(SESSIONS, path), below(DEVICES, path), below(CHALLENGES, path)) {
+            path => match (below(SESSIONS, path), below(DEVICES, path), challenge(path)) {
                 (Some(id), ..) => (Self::EndSession(id), "DELETE"),
                 (_, Some(id), _) => (Self::RevokeDevice(id), "DELETE"),
                 (.., Some(id)) => (Self::State(id), GET),
@@ -60,6 +60,12 @@ const SESSIONS: &str = "/v1/sessions";
 const DEVICES: &str = "/v1/devices";
 
 const CHALLENGES: &str = "/v1/otp";
+
+/// What can be a challenge: 50 characters of base64url.
+fn challenge(path: &str) -> Option<&str> {
+    let in_ids = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    below(CHALLENGES, path).filter(|id| id.len() == 50 && id.bytes().all(in_ids))
+}
 
 /// The id of one of a list.
 fn below<'a>(list: &str, path: &'a str) -> Option<&'a str> {

@@ -1,28 +1,3 @@
-//! Several providers as one sender: in an order, by country, each with a breaker and a budget.
-//!
-//! ```
-//! use portcullis::{CodeSender, ConfigError, Memory};
-//! use portcullis::otp::sender::{Failover, Provider, Route};
-//!
-//! fn sender(twilio: impl CodeSender + 'static, msg91: impl CodeSender + 'static) -> Result<Failover, ConfigError> {
-//!     let twilio = Provider::new("twilio", twilio)?.per_day(20_000)?.soft(15_000)?;
-//!     let msg91 = Provider::new("msg91", msg91)?;
-//!     Ok(Route::new([twilio, msg91])?.country("+91", &["msg91", "twilio"])?.over(Memory::new()))
-//! }
-//! ```
-//!
-//! * **Order.** A provider that certainly sent nothing, and not because of the number, is followed by the next one with the same
-//!   code. At most two are asked about one message. What may have left is never sent again.
-//! * **Breaker.** After five failures in a row, each without a connection or a whole answer, a provider is left alone for 30 seconds, after a 429 for as long as it says, and
-//!   after it refused us for five minutes. Then one message finds out whether it is back; the pause doubles up to five
-//!   minutes while it is not.
-//! * **Receipts.** After three messages in a row that did not arrive in a country, a provider is asked last there for ten minutes, or
-//!   until one arrives.
-//! * **Budget.** A message is counted before it is sent, over all instances that share the store, and given back where nothing was
-//!   sent. While the store does not answer nothing is sent on a budget.
-//! * **Answers.** Where no provider could take a message, and this instance knows it, a request for a code is refused before
-//!   anything is stored: `sms-budget` for want of money, else `sms-unavailable`.
-
 mod arrivals;
 mod breaker;
 mod budget;
@@ -34,7 +9,30 @@ pub use self::{failover::Failover, provider::Provider};
 
 use crate::{error::ConfigError, phone::Phone, store::SharedStore};
 
-/// Which providers are asked, and in which order. See the [module docs](self).
+/// Several providers as one sender: in an order, by country, each with a breaker and a budget.
+///
+/// ```
+/// use portcullis::{CodeSender, ConfigError, Memory};
+/// use portcullis::otp::sender::{Failover, Provider, Route};
+///
+/// fn sender(twilio: impl CodeSender + 'static, msg91: impl CodeSender + 'static) -> Result<Failover, ConfigError> {
+///     let twilio = Provider::new("twilio", twilio)?.per_day(20_000)?.soft(15_000)?;
+///     let msg91 = Provider::new("msg91", msg91)?;
+///     Ok(Route::new([twilio, msg91])?.country("+91", &["msg91", "twilio"])?.over(Memory::new()))
+/// }
+/// ```
+///
+/// * **Order.** A provider that certainly sent nothing, and not because of the number, is followed by the next one with the same
+///   code. At most two are asked about one message. What may have left is never sent again.
+/// * **Breaker.** After five failures in a row, each without a connection or a whole answer, a provider is left alone for 30
+///   seconds, after a 429 for as long as it says, and after it refused us for five minutes. Then one message finds out whether it is back; the pause doubles up to five
+///   minutes while it is not.
+/// * **Receipts.** After three messages in a row that did not arrive in a country, a provider is asked last there for ten minutes, or
+///   until one arrives.
+/// * **Budget.** A message is counted before it is sent, over all instances that share the store, and given back where nothing was
+///   sent. While the store does not answer nothing is sent on a budget.
+/// * **Answers.** Where no provider could take a message, and this instance knows it, a request for a code is refused before
+///   anything is stored: `sms-budget` for want of money, else `sms-unavailable`.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Route {
