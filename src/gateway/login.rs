@@ -2,6 +2,7 @@
 
 use super::config::{Config, LoginConfig};
 use crate::{
+    audit::Sink,
     body::ResponseBody,
     error::ConfigError,
     gate::Door,
@@ -23,6 +24,7 @@ pub(super) fn build(
     config: &Config,
     login: &LoginConfig,
     store: SharedLoginStore,
+    sink: Option<&Arc<dyn Sink>>,
 ) -> Result<(Otp, OtpService, Courier), ConfigError> {
     let (settings, secrets, texts) =
         (login.settings.clone(), login.secrets.clone(), login.texts.clone());
@@ -31,6 +33,9 @@ pub(super) fn build(
         .test_numbers(login.test_numbers.clone());
     if let Some(rules) = config.dpop.as_ref().and_then(|dpop| dpop.login.clone()) {
         builder = builder.dpop(rules);
+    }
+    if let Some(sink) = sink {
+        builder = builder.audit(Arc::clone(sink));
     }
     let (otp, courier) =
         builder.build_shared(store, config.issuer()?.clone(), Arc::clone(&login.sender))?;
