@@ -66,6 +66,7 @@ mod key_watch;
 mod listeners;
 mod login;
 mod page;
+mod parts;
 mod path;
 mod places;
 mod readiness;

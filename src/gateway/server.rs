@@ -12,7 +12,6 @@ use super::{
     routes::Routes,
 };
 use crate::{
-    audit::{alerts::Herald, chain::Writer},
     client::Clients,
     error::ConfigError,
     gate::{GateLayer, Verdict, gate_fn},
@@ -31,7 +30,6 @@ use hyper::body::Incoming;
 use std::{
     convert::Infallible,
     future::{Future, pending},
-    mem,
     pin::pin,
     time::Duration,
 };
@@ -52,16 +50,16 @@ pub struct Gateway {
     /// Whose pages may use the cookies, where tokens are in cookies.
     origins: Option<Origins>,
     otp: Option<Otp>,
-    courier: Option<Courier>,
-    key_watch: Option<KeyWatch>,
+    pub(super) courier: Option<Courier>,
+    pub(super) key_watch: Option<KeyWatch>,
     warnings: Vec<String>,
-    key_refreshes: Vec<KeyRefresh>,
+    pub(super) key_refreshes: Vec<KeyRefresh>,
     store: StoreConfig,
     readiness: Readiness,
     drain: Duration,
     /// Where there is a listener for operators.
     exporter: Option<Exporter>,
-    ears: Ears,
+    pub(super) ears: Ears,
 }
 
 const MAX_CONNECTIONS: usize = 10_000;
@@ -154,32 +152,6 @@ impl Gateway {
         otp.open_records().await.map_err(unopened)?;
         let failed = |_| ConfigError::new("the records or the store do not answer: try it again");
         otp.erase(subject).await.map_err(failed)
-    }
-
-    /// What sends the codes of a login, to be spawned by a server of your own; [`serve`](Self::serve) does that by itself.
-    pub fn courier(&mut self) -> Option<Courier> {
-        self.courier.take()
-    }
-
-    /// What follows the file of the signing keys, to be spawned by a server of your own; [`serve`](Self::serve) does that by
-    /// itself.
-    pub fn key_watch(&mut self) -> Option<KeyWatch> {
-        self.key_watch.take()
-    }
-
-    /// What fetches the keys of issuers, to be spawned by a server of your own; [`serve`](Self::serve) does that by itself.
-    pub fn key_refreshes(&mut self) -> Vec<KeyRefresh> {
-        mem::take(&mut self.key_refreshes)
-    }
-
-    /// What writes the audit log, to be spawned by a server of your own; [`serve`](Self::serve) does that by itself.
-    pub fn audit_writer(&mut self) -> Option<Writer> {
-        self.ears.writer.take()
-    }
-
-    /// What posts alerts, to be spawned by a server of your own; [`serve`](Self::serve) does that by itself.
-    pub fn herald(&mut self) -> Option<Herald> {
-        self.ears.herald.take()
     }
 
     /// Serves until `shutdown` is ready, and for `drain` of `[listen]` after that, in which `/readyz` sends requests elsewhere.
