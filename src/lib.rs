@@ -45,7 +45,8 @@
 //!
 //! `memory` (default): the in-memory store. `redis`: the store that instances share. `jwt`: tokens, links OpenSSL. `otp`: the
 //! login. `records`: its users in SQLite or PostgreSQL. `sms`: its messages by real providers. `jwks`: keys that are fetched from their issuer. `axum`, `tonic`: their
-//! connect info, extractors, service names. `webhook`: signatures of webhooks. `tracing`: audit events. `metrics`: counters
+//! connect info, extractors, service names. `webhook`: signatures of webhooks. `audit-log`: a log of events that tells whether it
+//! was changed. `tracing`: audit events. `metrics`: counters
 //! of all that happens. `gateway`: the program. `full`: all of these. `fips`: HMACs through OpenSSL's providers.
 //! `vendored-openssl`: OpenSSL from source. `test-util`: a manual clock, the conformance suite, fake providers of messages.
 #![cfg_attr(docsrs, feature(doc_cfg))]

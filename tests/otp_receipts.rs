@@ -326,9 +326,10 @@ async fn a_decoy_looks_like_the_messages_before_it() {
 async fn where_only_known_numbers_get_messages_states_do_not_tell_which() {
     let sender = Scripted::default();
     let settings = Settings::new(Profile::Dev).known_only();
-    let known = portcullis::otp::MemorySubjects::new();
-    portcullis::otp::Subjects::find_or_create(&known, &PHONE.parse().unwrap()).await.unwrap();
-    let build = |it: portcullis::otp::OtpBuilder| it.subjects(known);
+    let records = portcullis::records::MemoryRecords::new();
+    let before = Login::built(Settings::new(Profile::Dev), |it| it.records(records.clone()));
+    assert_eq!(before.login().await.status, 200);
+    let build = |it: portcullis::otp::OtpBuilder| it.records(records);
     let (login, courier) = Login::sending(settings, build, sender.clone());
     spawn(courier);
     for (outcome, becomes) in [

@@ -2,6 +2,7 @@
 
 use super::config::{Config, LoginConfig};
 use crate::{
+    audit::Sink,
     body::ResponseBody,
     error::ConfigError,
     gate::Door,
@@ -31,6 +32,7 @@ pub(super) fn build(
     config: &Config,
     login: &LoginConfig,
     store: SharedLoginStore,
+    sink: Option<&Arc<dyn Sink>>,
 ) -> Result<(Otp, Login, Courier), ConfigError> {
     let (settings, secrets, texts) =
         (login.settings.clone(), login.secrets.clone(), login.texts.clone());
@@ -41,6 +43,9 @@ pub(super) fn build(
         .opt_outs(MemoryOptOuts::new());
     if let Some(rules) = config.dpop.as_ref().and_then(|dpop| dpop.login.clone()) {
         builder = builder.dpop(rules);
+    }
+    if let Some(sink) = sink {
+        builder = builder.audit(Arc::clone(sink));
     }
     let (otp, courier) = builder.build_shared(store, config.issuer()?.clone(), sender)?;
     let webhooks =

@@ -2,6 +2,7 @@ use super::{
     accept::accept,
     admin::Admin,
     config::{Config, StoreConfig, Trust},
+    ears::Ears,
     exporter::Exporter,
     key_watch::KeyWatch,
     listeners::Listeners,
@@ -14,6 +15,7 @@ use crate::{
     client::Clients,
     error::ConfigError,
     gate::{GateLayer, Verdict, gate_fn},
+    guarded::Guarded,
     jwt::KeyRefresh,
     otp::{Courier, Origins, Otp, Subject, same_origin},
     records::Unopened,
@@ -28,7 +30,6 @@ use hyper::body::Incoming;
 use std::{
     convert::Infallible,
     future::{Future, pending},
-    mem,
     pin::pin,
     time::Duration,
 };
@@ -49,15 +50,16 @@ pub struct Gateway {
     /// Whose pages may use the cookies, where tokens are in cookies.
     origins: Option<Origins>,
     otp: Option<Otp>,
-    courier: Option<Courier>,
-    key_watch: Option<KeyWatch>,
+    pub(super) courier: Option<Courier>,
+    pub(super) key_watch: Option<KeyWatch>,
     warnings: Vec<String>,
-    key_refreshes: Vec<KeyRefresh>,
+    pub(super) key_refreshes: Vec<KeyRefresh>,
     store: StoreConfig,
     readiness: Readiness,
     drain: Duration,
     /// Where there is a listener for operators.
     exporter: Option<Exporter>,
+    pub(super) ears: Ears,
 }
 
 const MAX_CONNECTIONS: usize = 10_000;
@@ -78,7 +80,9 @@ impl Gateway {
     pub fn new(config: &Config) -> Result<Self, ConfigError> {
         let exporter = config.admin().map(|_| Exporter::install()).transpose();
         let exporter = exporter.map_err(|error| error.within("[listen] admin"))?;
-        let store = config.store.open();
+        let ears = Ears::open(config)?;
+        let shared = config.store.told_to(ears.sink());
+        let store = shared.open();
         let (verifier, keys, key_refreshes) = match &config.trust {
             Some(trust) => {
                 let Trust { verifier, keys, refreshes } = trust.open()?;
@@ -86,9 +90,9 @@ impl Gateway {
             }
             None => (None, Vec::new(), Vec::new()),
         };
-        let readiness = Readiness::new(config.store.clone(), keys);
+        let readiness = Readiness::new(shared.clone(), keys);
         let (otp, login, courier) = match &config.login {
-            Some(login) => login::build(config, login, store.clone())
+            Some(login) => login::build(config, login, store.clone(), ears.sink())
                 .map(|(otp, login, courier)| (Some(otp), Some(login), Some(courier)))?,
             None => (None, None, None),
         };
@@ -108,10 +112,11 @@ impl Gateway {
             key_watch: config.key_watch.clone(),
             warnings: config.warnings.clone(),
             key_refreshes,
-            store: config.store.clone(),
+            store: shared,
             readiness,
             drain: config.drain,
             exporter,
+            ears,
         })
     }
 
@@ -149,22 +154,6 @@ impl Gateway {
         otp.erase(subject).await.map_err(failed)
     }
 
-    /// What sends the codes of a login, to be spawned by a server of your own; [`serve`](Self::serve) does that by itself.
-    pub fn courier(&mut self) -> Option<Courier> {
-        self.courier.take()
-    }
-
-    /// What follows the file of the signing keys, to be spawned by a server of your own; [`serve`](Self::serve) does that by
-    /// itself.
-    pub fn key_watch(&mut self) -> Option<KeyWatch> {
-        self.key_watch.take()
-    }
-
-    /// What fetches the keys of issuers, to be spawned by a server of your own; [`serve`](Self::serve) does that by itself.
-    pub fn key_refreshes(&mut self) -> Vec<KeyRefresh> {
-        mem::take(&mut self.key_refreshes)
-    }
-
     /// Serves until `shutdown` is ready, and for `drain` of `[listen]` after that, in which `/readyz` sends requests elsewhere.
     /// Then lets requests under way end, for ten seconds at most.
     pub async fn serve(
@@ -175,10 +164,14 @@ impl Gateway {
         let Listeners { public, admin } = listeners.into();
         let (stop, stopped) = watch::channel(());
         let courier = self.courier().map(|courier| tokio::spawn(courier.run()));
+        let writer = self.audit_writer().map(|writer| tokio::spawn(writer.run()));
         // Ends with this function, or with who gives it up: nobody waits for keys any more then.
         let mut keys: JoinSet<()> = self.key_refreshes().into_iter().map(KeyRefresh::run).collect();
         if let Some(watch) = self.key_watch() {
             keys.spawn(watch.run());
+        }
+        if let Some(herald) = self.herald() {
+            keys.spawn(herald.run());
         }
         {
             let places = Places::new(MAX_CONNECTIONS, MAX_OF_PEER);
@@ -214,6 +207,10 @@ impl Gateway {
             if let Some(courier) = courier {
                 let _ = courier.await;
             }
+            // Which ends when nobody is left to tell it anything.
+            if let Some(writer) = writer {
+                let _ = writer.await;
+            }
         })
         .await;
     }
@@ -245,10 +242,13 @@ impl Gateway {
     > + Clone
     + Send
     + use<B> {
-        let clients = self.clients.clone();
+        let (clients, sink) = (self.clients.clone(), self.ears.sink().cloned());
         // Finds the client once for all; the layer inside refuses where there is none, so that this
         // answer has the headers too.
         let found = gate_fn(move |mut request: Parts| {
+            if sink.is_some() {
+                Guarded::of(&mut request).sink.clone_from(&sink);
+            }
             let _ = clients.of(&mut request);
             Verdict::admit(request, ())
         });

@@ -179,9 +179,21 @@ pub(crate) const PROXY_FAULTS: Metric = Metric::counter_of(
     &["fault"],
     "Signs that the trusted proxies are not configured right.",
 );
+pub(crate) const LOG_LOST: Metric = Metric::counter_of(
+    "portcullis_audit_lost_total",
+    &[],
+    "Events for which the audit log had no room.",
+);
+pub(crate) const LOG_CHANGES: Metric = Metric::counter_of(
+    "portcullis_audit_changes_total",
+    &["change"],
+    "Overflows and failures of the audit log.",
+);
+pub(crate) const ALERTS: Metric =
+    Metric::counter_of("portcullis_alerts_total", &["alert"], "Alerts that were raised.");
 
 /// All metrics, in the order of the [table](super).
-pub const ALL: [Metric; 18] = [
+pub const ALL: [Metric; 21] = [
     ADMITTED,
     REFUSALS,
     SHADOW_REFUSALS,
@@ -200,4 +212,7 @@ pub const ALL: [Metric; 18] = [
     MEMORY_OVERFLOW,
     MEMORY_LOST,
     PROXY_FAULTS,
+    LOG_LOST,
+    LOG_CHANGES,
+    ALERTS,
 ];

@@ -13,7 +13,7 @@ use crate::{
     records::Unopened,
     rejection::{Reason, Rejection},
     store::Started,
-    token::Issuer,
+    token::{Issuer, Session},
 };
 use std::{fmt, sync::Arc};
 
@@ -205,10 +205,12 @@ impl Inner {
         started.iter().for_each(|started| self.record(Some(caller), started.into()));
     }
 
-    /// What happened to somebody of whom no more than the address is known.
-    pub(super) fn tell_of(&self, client: Client, step: Step, key: Key) {
-        let act = Act::Login { step, key, attempt: None };
-        audit::record(self.sink.as_deref(), Event::new(act).client(Some(client.address())));
+    /// What happened to a session, and whose it is; of who asks there is no more than the address.
+    pub(super) fn tell_session(&self, client: Option<&Client>, step: Step, session: &Session) {
+        let act = Act::Login { step, key: self.session_key(session.id), attempt: None };
+        let event = Event::new(act).client(client.map(Client::address));
+        let subject = self.subject_key(&session.subject);
+        audit::record(self.sink.as_deref(), event.subject(Some(subject)));
     }
 
     fn record(&self, caller: Option<&Caller>, act: Act) {

@@ -1,5 +1,6 @@
 //! The gateway program: the layers of the crate, wired by a configuration file.
 
+mod audit;
 mod keys;
 mod subjects;
 
@@ -53,6 +54,8 @@ enum Command {
     Keys(keys::Keys),
     /// Forgets users.
     Subjects(subjects::Subjects),
+    /// Verifies and exports the audit log, and forgets whom it is about.
+    Audit(audit::Audit),
 }
 
 #[derive(Args)]
@@ -82,6 +85,7 @@ async fn main() -> ExitCode {
         Some(Command::Token(token)) => mint(token),
         Some(Command::Keys(keys)) => keys.run(),
         Some(Command::Subjects(subjects)) => subjects.run().await,
+        Some(Command::Audit(audit)) => return audit.run(),
         None => serve(cli.serve).await,
     };
     match done {

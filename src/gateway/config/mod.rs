@@ -1,5 +1,7 @@
 //! The configuration file, parsed once into the parts it names.
 
+mod alerts;
+mod audit;
 mod certificates;
 mod dpop;
 mod env_file;
@@ -16,6 +18,8 @@ mod senders;
 mod sending;
 mod signing;
 mod store;
+mod tags;
+mod test_numbers;
 mod text;
 mod token;
 mod verify;
@@ -24,6 +28,8 @@ mod webhooks;
 pub use env_file::EnvFile;
 pub use sections::parse_duration;
 
+pub(super) use alerts::AlertsConfig;
+pub(super) use audit::AuditConfig;
 pub(super) use dpop::DpopConfig;
 pub(super) use issuers::{Trust, TrustConfig};
 pub(super) use otp::LoginConfig;
@@ -64,6 +70,8 @@ pub struct Config {
     /// What is allowed by this profile alone.
     pub(super) warnings: Vec<String>,
     pub(super) login: Option<LoginConfig>,
+    pub(super) audit: Option<AuditConfig>,
+    pub(super) alerts: Option<AlertsConfig>,
     pub(super) resource: Option<ResourceMetadata>,
     pub(super) dpop: Option<DpopConfig>,
     pub(super) certificates: Option<Certificates>,
@@ -125,6 +133,8 @@ impl Config {
             };
         let login = login(&file, sources)?;
         warnings.extend(login.as_ref().and_then(|_| file.lonely_records()));
+        let audit = file.audit.as_ref().map(|audit| audit.build(profile, sources)).transpose()?;
+        let alerts = alerts::build(file.alerts.as_ref(), &file.alert, sources)?;
         let trust = TrustConfig::build(&file.issuer, issuer.as_ref(), sources)?;
         let resource = resource(&file, trust.is_some()).map_err(|e| e.within("[resource]"))?;
         let dpop = dpop(&file, trust.is_some()).map_err(|error| error.within("[dpop]"))?;
@@ -161,6 +171,8 @@ impl Config {
             key_watch,
             warnings,
             login,
+            audit,
+            alerts,
             resource,
             dpop,
             certificates,

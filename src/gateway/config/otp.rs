@@ -6,22 +6,20 @@ use super::{
     sections::{DurationText, WindowText},
     senders::{HttpSection, Msg91Section, Senders, TwilioSection},
     sending::{self, RouteSection, SenderNames},
+    test_numbers::{self, TestNumberSection},
     token::TokenSection,
     verify::VerifySection,
     webhooks::{WebhooksConfig, WebhooksSection},
 };
 use crate::{
-    clock::{Clock, SystemClock, UnixTime},
     error::ConfigError,
-    otp::{Code, Origins, Purpose, Secrets, Settings, TestNumbers, Texts, sender::Route},
-    phone::Phone,
+    otp::{Origins, Purpose, Secrets, Settings, TestNumbers, Texts, sender::Route},
     profile::Profile,
     records::Records,
     token::Cookies,
 };
 use serde::Deserialize;
 use std::sync::Arc;
-use toml::value::Datetime;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -70,14 +68,6 @@ struct TextSection {
     text: String,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct TestNumberSection {
-    phone: String,
-    code: SecretRef,
-    until: Option<Datetime>,
-}
-
 /// A login that was checked: what is left to it is a store.
 #[derive(Clone, Debug)]
 pub(in crate::gateway) struct LoginConfig {
@@ -118,7 +108,7 @@ impl OtpSection {
                 .build(profile, self.pepper.is_some(), sources)
                 .map_err(at("[records]"))?,
             texts: self.texts().map_err(at("[otp]"))?,
-            test_numbers: self.test_numbers(&settings, sources)?,
+            test_numbers: test_numbers::build(&self.test_number, &settings, sources)?,
             route: sending::route(senders, &self.sender, &self.route, profile, sources)?,
             webhooks: webhooks.transpose().map_err(at("[otp.webhooks]"))?,
             settings,
@@ -241,71 +231,8 @@ impl OtpSection {
         }
         Ok(texts)
     }
-
-    fn test_numbers(
-        &self,
-        settings: &Settings,
-        sources: Sources<'_>,
-    ) -> Result<TestNumbers, ConfigError> {
-        let mut numbers = TestNumbers::new();
-        for section in &self.test_number {
-            let phone: Phone =
-                section.phone.parse().map_err(|e: ConfigError| e.within("[[otp.test_number]]"))?;
-            let place =
-                |error: ConfigError| error.within(format_args!("[[otp.test_number]] {phone}"));
-            let wrong = |what: &'static str| place(ConfigError::new(what));
-            let digits = section.code.read(sources).map_err(place)?;
-            let code = std::str::from_utf8(&digits)
-                .ok()
-                .and_then(|digits| Code::parse(digits, digits.len().try_into().ok()?));
-            let code = code.ok_or_else(|| wrong("its code is not made of digits"))?;
-            if section.until.is_none() && settings.profile() != Profile::Dev {
-                return Err(wrong(
-                    "until: an end is needed outside profile \"dev\", like 2027-01-31",
-                ));
-            }
-            let until = section
-                .until
-                .map(|date| end_of(date).ok_or_else(|| wrong("until: a date, like 2027-01-31")))
-                .transpose()?;
-            numbers = numbers.number(phone, code, until);
-        }
-        let now = SystemClock::new().wall();
-        let checked = numbers.check(settings.profile(), settings.code_length(), now);
-        checked.map(|()| numbers).map_err(at("[otp]"))
-    }
 }
 
 fn at(place: &'static str) -> impl FnOnce(ConfigError) -> ConfigError {
     move |error| error.within(place)
-}
-
-/// The end of a day in UTC; `None` for what is more or less than a date, or before 1970.
-fn end_of(date: Datetime) -> Option<UnixTime> {
-    let (Some(date), None, None) = (date.date, date.time, date.offset) else {
-        return None;
-    };
-    // Days since 1970-03-01 of years that begin in March, so that the leap day is the last of its year.
-    let (year, month) = (u64::from(date.year), u64::from(date.month));
-    let (year, month) =
-        if month > 2 { (year, month - 3) } else { (year.checked_sub(1)?, month + 9) };
-    let leaps = year / 4 - year / 100 + year / 400;
-    let day = 365 * year + leaps + (153 * month + 2) / 5 + u64::from(date.day);
-    Some(UnixTime::from_secs(day.checked_sub(719_468)? * 86_400))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_day_ends_where_the_next_one_begins() {
-        let end = |text: &str| end_of(text.parse().unwrap()).map(UnixTime::as_secs);
-        assert_eq!(end("1970-01-01"), Some(86_400));
-        assert_eq!(end("2026-12-31"), Some(1_798_761_600));
-        assert_eq!(end("2028-02-29"), Some(1_835_481_600));
-        assert_eq!(end("2000-03-01"), Some(951_955_200));
-        assert_eq!(end("1969-12-30"), None);
-        assert_eq!(end("2026-12-31T10:00:00Z"), None);
-    }
 }

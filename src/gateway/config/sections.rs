@@ -1,9 +1,19 @@
 //! The sections of the file, as they are written.
 
 use super::{
-    certificates::CertificateSection, dpop::DpopSection, issuers::IssuerSection,
-    limits::LimitSection, listen::ListenSection, otp::OtpSection, records::RecordsSection,
-    resource::ResourceSection, routes::RouteSection, store::StoreSection, token::TokenSection,
+    alerts::{AlertSection, AlertsSection},
+    audit::AuditSection,
+    certificates::CertificateSection,
+    dpop::DpopSection,
+    issuers::IssuerSection,
+    limits::LimitSection,
+    listen::ListenSection,
+    otp::OtpSection,
+    records::RecordsSection,
+    resource::ResourceSection,
+    routes::RouteSection,
+    store::StoreSection,
+    token::TokenSection,
 };
 use crate::{
     client::{Clients, Forwarding},
@@ -34,6 +44,10 @@ pub(super) struct File {
     pub(super) token: Option<TokenSection>,
     pub(super) otp: Option<OtpSection>,
     pub(super) records: Option<RecordsSection>,
+    pub(super) audit: Option<AuditSection>,
+    pub(super) alerts: Option<AlertsSection>,
+    #[serde(default)]
+    pub(super) alert: Vec<AlertSection>,
     pub(super) resource: Option<ResourceSection>,
     pub(super) dpop: Option<DpopSection>,
     pub(super) mtls: Option<CertificateSection>,

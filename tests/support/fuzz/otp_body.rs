@@ -21,7 +21,7 @@ use std::{
 };
 use tower_service::Service;
 
-const PATHS: [&str; 9] = [
+const PATHS: [&str; 10] = [
     "/v1/otp/request",
     "/v1/otp/resend",
     "/v1/otp/verify",
