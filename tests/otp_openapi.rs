@@ -18,7 +18,10 @@ use portcullis::{
     block::AddressRules,
     client::Encrypted,
     jwt::Dpop,
-    otp::{Origins, Settings},
+    otp::{
+        Origins, Settings,
+        fraud::{Destinations, Mode},
+    },
     store::Block,
     token::{Cookies, JwksService},
 };
@@ -222,6 +225,12 @@ async fn codes(document: &mut Document) {
     let spent = scene.send(Ask::resend(&scene.challenge).request()).await;
     assert_eq!(spent.slug(), "otp-exhausted", "{spent:?}");
     document.check(resend, "post", None, &spent);
+
+    let elsewhere = Destinations::new(Profile::Dev).deny(["US"]).unwrap().region_mode(Mode::Deny);
+    let scene = Scene::new(dev().destinations(elsewhere), |service| service).await;
+    let answer = scene.send(Ask::code("+14155552671").request()).await;
+    assert_eq!(answer.slug(), "region-not-supported", "{answer:?}");
+    document.check(request, "post", None, &answer);
 
     // The windows of the login itself, besides limits.
     let scene =

@@ -7,8 +7,10 @@
 //! With the feature `tracing` and no sink of your own, events are tracing events under the target
 //! `portcullis::audit`. With the feature `metrics` they are counted, whatever the sink.
 
+mod fraud;
 mod step;
 
+pub use fraud::{FraudRule, FraudVerdict};
 pub use step::Step;
 
 use crate::{identity::Identity, key::Key, limit::Name, meter, rejection::Reason, store::Started};
@@ -135,6 +137,15 @@ pub enum Act {
         /// The number of the attempt at a code, from one.
         attempt: Option<u8>,
     },
+    /// A request for a code looked like fraud.
+    Fraud {
+        /// Which rule found it.
+        rule: FraudRule,
+        /// What came of it.
+        verdict: FraudVerdict,
+        /// Whom it is about: a phone.
+        key: Key,
+    },
     /// A peer from a private network sent forwarding headers, but no proxy is trusted.
     UntrustedProxy,
     /// A trusted proxy sent a request without the forwarding header, so the proxy counts as the client.
@@ -154,6 +165,7 @@ impl Act {
             Self::StoreBack => "store-back",
             Self::StoreEmptied => "store-emptied",
             Self::Login { step, .. } => step.name(),
+            Self::Fraud { .. } => "sms-fraud",
             Self::UntrustedProxy => "untrusted-proxy",
             Self::ProxySilent => "proxy-silent",
         }
@@ -215,6 +227,9 @@ impl Sink for Tracing {
             Act::Login { key, attempt, .. } => {
                 tracing::info!(target: TARGET, act, client, caller, %key, attempt);
             }
+            Act::Fraud { rule, verdict, key } => tracing::info!(
+                target: TARGET, act, client, caller, %key, rule = rule.name(), verdict = verdict.name()
+            ),
             Act::StoreLost => tracing::error!(target: TARGET, act, "the store does not answer"),
             Act::StoreBack => tracing::warn!(target: TARGET, act, "the store answers again"),
             Act::StoreEmptied => tracing::error!(

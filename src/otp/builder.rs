@@ -102,7 +102,7 @@ impl OtpBuilder {
     /// # Errors
     ///
     /// When the profile is not `dev` and the sender reveals codes, the secrets were made up, or a test number has no end
-    /// within 366 days; when a test number cannot be assigned; and when test numbers or settings contradict each other.
+    /// within 366 days; when it is `banking` and no countries are [allowed](crate::otp::fraud::Destinations::allow); when a test number cannot be assigned; and when test numbers or settings contradict each other.
     pub fn build(
         self,
         store: impl LoginStore + 'static,
@@ -125,6 +125,7 @@ impl OtpBuilder {
     ) -> Result<(Otp, Courier), ConfigError> {
         let Self { settings, secrets, .. } = &self;
         settings.check()?;
+        settings.check_fraud()?;
         let profile = settings.profile();
         if profile != Profile::Dev {
             let name = profile.name();

@@ -33,15 +33,15 @@ impl Inner {
         phone: &Phone,
         purpose: Purpose,
     ) -> Result<Challenge, Rejection> {
-        if !number::is_assignable(phone) {
-            return Err(Reason::PhoneInvalid.into());
-        }
+        let number = number::read(phone).ok_or(Reason::PhoneInvalid)?;
         // Before anything is stored: a code that cannot be sent must not cost a send.
         let place = self.place()?;
-        let is_decoy = self.is_withheld(phone, purpose).await?;
         let pepper = self.store.pepper();
+        let tag = phone_key(pepper, phone);
+        let is_silent = self.screen(caller, &number, tag)?;
+        let is_decoy = self.is_withheld(phone, purpose).await? || is_silent;
         let challenge = self.secrets.draw_challenge(is_decoy).ok_or(Reason::StoreUnavailable)?;
-        let handle = Handle { purpose, challenge, phone: phone_key(pepper, phone) };
+        let handle = Handle { purpose, challenge, phone: tag };
         let device = caller.device.key(pepper);
         let (code, is_fixed) = self.draw(&handle)?;
         // A decoy takes the same work, so that time does not tell.

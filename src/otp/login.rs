@@ -184,7 +184,7 @@ impl Inner {
         audit::record(self.sink.as_deref(), Event::new(act).client(Some(client.address())));
     }
 
-    fn record(&self, caller: Option<&Caller>, act: Act) {
+    pub(super) fn record(&self, caller: Option<&Caller>, act: Act) {
         let client = caller.map(|caller| caller.client.address());
         audit::record(self.sink.as_deref(), Event::new(act).client(client));
     }

@@ -130,6 +130,7 @@ mod dispatch;
 #[cfg(all(feature = "sms", feature = "test-util"))]
 #[cfg_attr(docsrs, doc(cfg(all(feature = "sms", feature = "test-util"))))]
 pub mod fake;
+pub mod fraud;
 mod login;
 pub mod message;
 mod number;

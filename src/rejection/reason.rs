@@ -55,6 +55,8 @@ pub enum Reason {
     DeviceMismatch,
     /// The code of a challenge was sent again as often as it may be: 429.
     ResendsSpent,
+    /// No code goes to numbers like this one: 403.
+    RegionNotSupported,
     /// A code was sent to this phone a moment ago: 429.
     Cooldown,
     /// No message can be taken on: 503.
@@ -80,7 +82,7 @@ pub enum Reason {
 
 impl Reason {
     /// One of each, but for reasons of your own.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::RateLimited,
         Self::Blocked,
         Self::Denied,
@@ -104,6 +106,7 @@ impl Reason {
         Self::CodeInvalid,
         Self::DeviceMismatch,
         Self::ResendsSpent,
+        Self::RegionNotSupported,
         Self::Cooldown,
         Self::SmsUnavailable,
         Self::CrossSite,
@@ -122,6 +125,7 @@ impl Reason {
             | Self::ScopeMissing
             | Self::ClaimMissing
             | Self::DeviceMismatch
+            | Self::RegionNotSupported
             | Self::CrossSite
             | Self::EncryptionRequired
             | Self::SignatureInvalid => StatusCode::FORBIDDEN,
@@ -173,6 +177,7 @@ impl Reason {
             Self::CodeInvalid => "otp-invalid",
             Self::DeviceMismatch => "device-mismatch",
             Self::ResendsSpent => "otp-exhausted",
+            Self::RegionNotSupported => "region-not-supported",
             Self::Cooldown => "cooldown",
             Self::SmsUnavailable => "sms-unavailable",
             Self::CrossSite => "csrf",
@@ -208,6 +213,7 @@ impl Reason {
             Self::CodeInvalid => "The code is not valid",
             Self::DeviceMismatch => "The code was requested from another device",
             Self::ResendsSpent => "This code cannot be sent again",
+            Self::RegionNotSupported => "No codes are sent to this number",
             Self::Cooldown => "A code was sent a moment ago",
             Self::SmsUnavailable => "Codes cannot be sent at the moment",
             Self::CrossSite => "The request comes from another site",

@@ -1,6 +1,7 @@
 //! The configuration file, parsed once into the parts it names.
 
 mod certificates;
+mod destinations;
 mod dpop;
 mod env_file;
 mod issuers;

@@ -1,6 +1,7 @@
 //! The section `[otp]`: login by a code sent to a phone.
 
 use super::{
+    destinations::DestinationsSection,
     keys::{SecretRef, Sources},
     sections::{DurationText, WindowText},
     senders::{HttpSection, Msg91Section, SenderName, Senders, TwilioSection},
@@ -48,6 +49,7 @@ pub(super) struct OtpSection {
     phone_per_day: Option<u8>,
     device: Option<WindowText>,
     block: Option<DurationText>,
+    destinations: Option<DestinationsSection>,
     #[serde(default)]
     test_number: Vec<TestNumberSection>,
 }
@@ -95,14 +97,15 @@ impl OtpSection {
         let settings = token.sessions(settings).map_err(at("[token]"))?;
         // All else was checked before: what is left is about sessions.
         settings.check().map_err(at("[token]"))?;
-        Ok(LoginConfig {
+        let login = LoginConfig {
             cookies: token.cookies().map_err(at("[token]"))?,
             secrets: self.secrets(token, profile, sources)?,
             texts: self.texts().map_err(at("[otp]"))?,
             test_numbers: self.test_numbers(&settings, sources)?,
             sender: self.senders().build(self.sender, profile, sources)?,
             settings,
-        })
+        };
+        login.settings.check_fraud().map_err(at("[otp]")).map(|()| login)
     }
 
     fn senders(&self) -> Senders<'_> {
@@ -147,6 +150,10 @@ impl OtpSection {
         }
         if let Some(DurationText(block)) = self.block {
             settings = settings.block(block)?;
+        }
+        if let Some(section) = &self.destinations {
+            let destinations = section.build(settings.profile()).map_err(at("destinations"))?;
+            settings = settings.destinations(destinations);
         }
         settings.check().map(|()| settings)
     }

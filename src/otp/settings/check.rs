@@ -39,6 +39,13 @@ impl Settings {
     }
 }
 
+impl Settings {
+    /// Refuses what a profile does not let codes be sent to.
+    pub(crate) fn check_fraud(&self) -> Result<(), ConfigError> {
+        self.destinations.check(self.profile).map_err(|error| error.within("destinations"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

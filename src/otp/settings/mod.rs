@@ -3,7 +3,10 @@ mod check;
 mod windows;
 
 use self::bounds::{counted, within};
-use super::challenges::{Rules, Window};
+use super::{
+    challenges::{Rules, Window},
+    fraud::Destinations,
+};
 use crate::{block::Ladder, error::ConfigError, profile::Profile};
 use std::time::Duration;
 
@@ -46,6 +49,7 @@ pub struct Settings {
     pub(super) longest_session: Duration,
     pub(super) grace: Duration,
     pub(super) known_only: bool,
+    pub(super) destinations: Destinations,
 }
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -88,6 +92,7 @@ impl Settings {
             longest_session: 30 * DAY,
             grace: Duration::from_secs(10),
             known_only: false,
+            destinations: Destinations::new(profile),
         }
     }
 
@@ -215,6 +220,12 @@ impl Settings {
     /// and no message.
     pub fn known_only(mut self) -> Self {
         self.known_only = true;
+        self
+    }
+
+    /// Where codes may go. Where the login is made, the profile `banking` needs countries that are allowed.
+    pub fn destinations(mut self, destinations: Destinations) -> Self {
+        self.destinations = destinations;
         self
     }
 
