@@ -181,7 +181,7 @@ fn requirement_46_banking_needs_countries_that_are_allowed() {
         (places("deny = [\"US\"]"), "allow = [\"IN\"], for example"),
         (
             places("allow = [\"IN\"]\nregion_mode = \"observe\""),
-            "does not only observe where codes go",
+            "sends codes nowhere else: region_mode silent or deny",
         ),
     ]);
     let text = served(&places("allow = [\"IN\"]"));

@@ -143,7 +143,7 @@ pub enum Act {
         rule: FraudRule,
         /// What came of it.
         verdict: FraudVerdict,
-        /// Whom it is about: a phone.
+        /// Whom it is about: a phone, or everyone.
         key: Key,
     },
     /// A peer from a private network sent forwarding headers, but no proxy is trusted.
@@ -227,6 +227,10 @@ impl Sink for Tracing {
             Act::Login { key, attempt, .. } => {
                 tracing::info!(target: TARGET, act, client, caller, %key, attempt);
             }
+            Act::Fraud { rule: FraudRule::Budget, verdict, .. } => tracing::warn!(
+                target: TARGET, act, rule = FraudRule::Budget.name(), verdict = verdict.name(),
+                "messages of this day have cost what they may, or nearly"
+            ),
             Act::Fraud { rule, verdict, key } => tracing::info!(
                 target: TARGET, act, client, caller, %key, rule = rule.name(), verdict = verdict.name()
             ),

@@ -1,7 +1,12 @@
 use super::{
     Attempt, Caller, Challenge, ClaimsFor, Code, Login, OtpBuilder, Proof, Purpose, Secrets,
-    Settings, SharedLoginStore, Subjects, TestNumbers, Texts, Verdict, bound, builder::Withheld,
-    courier::Desk, record::Record, refusal, windows::Windows,
+    Settings, SharedLoginStore, Subjects, TestNumbers, Texts, Verdict, bound,
+    builder::Withheld,
+    courier::Desk,
+    fraud::{Challenger, Limits},
+    record::Record,
+    refusal,
+    windows::Windows,
 };
 use crate::{
     audit::{self, Act, Event, Sink, Step},
@@ -37,6 +42,9 @@ pub(super) struct Inner {
     pub(super) sink: Option<Arc<dyn Sink>>,
     pub(super) desk: Desk,
     pub(super) windows: Windows,
+    /// What the store decides about fraud; `None` if nothing.
+    pub(super) limits: Option<Limits>,
+    pub(super) challenger: Option<Arc<dyn Challenger>>,
 }
 
 impl Otp {
@@ -50,7 +58,8 @@ impl Otp {
     ///
     /// # Errors
     ///
-    /// `phone-invalid`, `blocked`, `rate-limited`, `cooldown`, `sms-unavailable`, `store-unavailable`.
+    /// `phone-invalid`, `region-not-supported`, `challenge-required`, `blocked`, `rate-limited`, `cooldown`, `sms-budget`,
+    /// `sms-unavailable`, `store-unavailable`.
     pub async fn request(
         &self,
         caller: &Caller,
@@ -147,8 +156,10 @@ impl Otp {
         inner.tell_blocks(caller, &verified.started);
         let tell = |step, attempt| inner.tell(Some(caller), step, handle.phone, Some(attempt));
         match verified.outcome {
-            Verdict::Right { attempt, sealed, new_device } => {
+            Verdict::Right { attempt, sealed, new_device, messages } => {
                 let record = Record::open(&inner.secrets, handle.challenge, &sealed)?;
+                let client = record.client.unwrap_or_else(|| caller.client.key());
+                inner.convert(&record.phone, client, messages).await;
                 tell(Step::CodeRight, attempt);
                 if new_device {
                     tell(Step::DeviceNew, attempt);

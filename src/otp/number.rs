@@ -33,7 +33,8 @@ pub(crate) fn is_known_area(text: &str) -> bool {
     match text.strip_prefix('+') {
         Some(code) => {
             let known = |code| PHONE_NUMBER_UTIL.get_region_for_country_code(code).is_some();
-            !code.starts_with('0') && code.parse().is_ok_and(known)
+            let digits = code.bytes().all(|byte| byte.is_ascii_digit());
+            digits && !code.starts_with('0') && code.parse().is_ok_and(known)
         }
         None => {
             let upper = text.bytes().all(|byte| byte.is_ascii_uppercase());
@@ -41,6 +42,14 @@ pub(crate) fn is_known_area(text: &str) -> bool {
             region.is_some_and(|it| PHONE_NUMBER_UTIL.get_country_code_for_region(it).is_some())
         }
     }
+}
+
+/// All countries that there are numbers of.
+pub(crate) fn countries() -> impl Iterator<Item = Country> {
+    let regions = PHONE_NUMBER_UTIL.get_supported_regions().filter(|it| *it != Region::World);
+    let regions = regions.map(|region| Country::from_text(&region.as_region_str()));
+    let others = PHONE_NUMBER_UTIL.get_supported_global_network_calling_codes();
+    regions.chain(others.map(|code| Country::from_text(&code.to_string())))
 }
 
 /// Reads the numbering plans, so that the first request does not wait for it.
@@ -181,21 +190,23 @@ mod tests {
             ("+919876543210", "IN", LineType::Mobile),
             ("+14155552671", "US", LineType::FixedLineOrMobile),
             ("+16135550123", "CA", LineType::FixedLineOrMobile),
-            ("+447911123456", "GB", LineType::Mobile),
+            ("+447400123456", "GB", LineType::Mobile),
+            ("+447911123456", "GG", LineType::Mobile),
             ("+390612345678", "IT", LineType::FixedLine),
             ("+19002345678", "US", LineType::PremiumRate),
             ("+18002345678", "US", LineType::TollFree),
             ("+443012345678", "GB", LineType::Uan),
             ("+77012345678", "KZ", LineType::Mobile),
-            ("+870773111632", "870", LineType::Satellite),
-            ("+881612345678", "881", LineType::Satellite),
-            ("+882131234567", "882", LineType::Satellite),
-            ("+883510012345", "883", LineType::Satellite),
-            ("+979123456789", "979", LineType::PremiumRate),
         ] {
             let read = read(&number.parse().unwrap());
             let told = read.map(|read| (read.country.to_string(), read.line));
             assert_eq!(told, Some((country.to_owned(), line)), "{number}");
+        }
+        for code in [870, 881, 882, 883, 979] {
+            let example = PHONE_NUMBER_UTIL.get_example_number_for_non_geo_entity(code).unwrap();
+            let read = read(&example.to_string().parse().unwrap()).unwrap();
+            let line = if code == 979 { LineType::PremiumRate } else { LineType::Satellite };
+            assert_eq!((read.country.to_string(), read.line), (code.to_string(), line));
         }
     }
 }

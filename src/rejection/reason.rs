@@ -57,6 +57,10 @@ pub enum Reason {
     ResendsSpent,
     /// No code goes to numbers like this one: 403.
     RegionNotSupported,
+    /// A person must respond to a challenge first: 403.
+    ChallengeRequired,
+    /// The messages of this day have cost what they may: 503.
+    BudgetSpent,
     /// A code was sent to this phone a moment ago: 429.
     Cooldown,
     /// No message can be taken on: 503.
@@ -82,7 +86,7 @@ pub enum Reason {
 
 impl Reason {
     /// One of each, but for reasons of your own.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 32] = [
         Self::RateLimited,
         Self::Blocked,
         Self::Denied,
@@ -107,6 +111,8 @@ impl Reason {
         Self::DeviceMismatch,
         Self::ResendsSpent,
         Self::RegionNotSupported,
+        Self::ChallengeRequired,
+        Self::BudgetSpent,
         Self::Cooldown,
         Self::SmsUnavailable,
         Self::CrossSite,
@@ -126,6 +132,7 @@ impl Reason {
             | Self::ClaimMissing
             | Self::DeviceMismatch
             | Self::RegionNotSupported
+            | Self::ChallengeRequired
             | Self::CrossSite
             | Self::EncryptionRequired
             | Self::SignatureInvalid => StatusCode::FORBIDDEN,
@@ -141,9 +148,10 @@ impl Reason {
             | Self::DeviceInvalid => StatusCode::BAD_REQUEST,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::MediaTypeUnsupported => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::StoreUnavailable | Self::KeysUnavailable | Self::SmsUnavailable => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::StoreUnavailable
+            | Self::KeysUnavailable
+            | Self::SmsUnavailable
+            | Self::BudgetSpent => StatusCode::SERVICE_UNAVAILABLE,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
@@ -178,6 +186,8 @@ impl Reason {
             Self::DeviceMismatch => "device-mismatch",
             Self::ResendsSpent => "otp-exhausted",
             Self::RegionNotSupported => "region-not-supported",
+            Self::ChallengeRequired => "challenge-required",
+            Self::BudgetSpent => "sms-budget",
             Self::Cooldown => "cooldown",
             Self::SmsUnavailable => "sms-unavailable",
             Self::CrossSite => "csrf",
@@ -214,6 +224,8 @@ impl Reason {
             Self::DeviceMismatch => "The code was requested from another device",
             Self::ResendsSpent => "This code cannot be sent again",
             Self::RegionNotSupported => "No codes are sent to this number",
+            Self::ChallengeRequired => "A challenge must be passed first",
+            Self::BudgetSpent => "No more codes are sent today",
             Self::Cooldown => "A code was sent a moment ago",
             Self::SmsUnavailable => "Codes cannot be sent at the moment",
             Self::CrossSite => "The request comes from another site",

@@ -4,6 +4,7 @@ mod certificates;
 mod destinations;
 mod dpop;
 mod env_file;
+mod fraud;
 mod issuers;
 mod keys;
 mod limits;

@@ -2,6 +2,7 @@
 
 use super::{
     destinations::DestinationsSection,
+    fraud::{self, FraudSection, SpendingSection},
     keys::{SecretRef, Sources},
     sections::{DurationText, WindowText},
     senders::{HttpSection, Msg91Section, SenderName, Senders, TwilioSection},
@@ -50,6 +51,8 @@ pub(super) struct OtpSection {
     device: Option<WindowText>,
     block: Option<DurationText>,
     destinations: Option<DestinationsSection>,
+    fraud: Option<FraudSection>,
+    spending: Option<SpendingSection>,
     #[serde(default)]
     test_number: Vec<TestNumberSection>,
 }
@@ -105,7 +108,9 @@ impl OtpSection {
             sender: self.senders().build(self.sender, profile, sources)?,
             settings,
         };
-        login.settings.check_fraud().map_err(at("[otp]")).map(|()| login)
+        let checked = login.settings.check_fraud();
+        let checked = checked.and_then(|()| login.settings.check_challenger(false));
+        checked.map_err(at("[otp]")).map(|()| login)
     }
 
     fn senders(&self) -> Senders<'_> {
@@ -151,10 +156,9 @@ impl OtpSection {
         if let Some(DurationText(block)) = self.block {
             settings = settings.block(block)?;
         }
-        if let Some(section) = &self.destinations {
-            let destinations = section.build(settings.profile()).map_err(at("destinations"))?;
-            settings = settings.destinations(destinations);
-        }
+        let Self { destinations, fraud, spending, .. } = self;
+        settings =
+            fraud::apply(settings, destinations.as_ref(), fraud.as_ref(), spending.as_ref())?;
         settings.check().map(|()| settings)
     }
 

@@ -4,6 +4,7 @@ use crate::{
     otp::{
         Challenges, CodeSender,
         challenges::Sent,
+        fraud::Bill,
         sender::{Message, SendError},
     },
 };
@@ -38,11 +39,11 @@ pub(super) struct SendTimes {
 }
 
 impl Delivery {
-    pub(super) async fn deliver(self: Arc<Self>, Parcel { message, sent }: Parcel) {
+    pub(super) async fn deliver(self: Arc<Self>, Parcel { message, sent, bill }: Parcel) {
         let Some(message) = message else {
             // While messages fail, a number that gets none must not be the only one whose cooldown goes on.
             if self.last_failed.load(Ordering::Relaxed) {
-                let _ = self.challenges.give_back(sent).await;
+                self.give_back(sent, bill).await;
             }
             return;
         };
@@ -54,10 +55,17 @@ impl Delivery {
         let failed = outcome.is_err_and(SendError::is_given_back);
         self.last_failed.store(failed, Ordering::Relaxed);
         if failed {
-            // A store that does not answer now counts a send too many, which is the safe side.
-            let _ = self.challenges.give_back(sent).await;
+            self.give_back(sent, bill).await;
         }
         (self.on_outcome)(&message, sent, outcome);
+    }
+
+    async fn give_back(&self, sent: Sent, bill: Option<Bill>) {
+        // A store that does not answer now counts a send too many, which is the safe side.
+        let _ = self.challenges.give_back(sent).await;
+        if let Some(bill) = bill {
+            bill.void().await;
+        }
     }
 }
 

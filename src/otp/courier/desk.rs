@@ -1,4 +1,4 @@
-use crate::otp::{challenges::Sent, sender::Message};
+use crate::otp::{challenges::Sent, fraud::Bill, sender::Message};
 use std::{fmt, num::NonZeroU16};
 use tokio::sync::mpsc;
 
@@ -13,6 +13,8 @@ pub(super) struct Parcel {
     /// `None` where nothing is to be sent and nobody must find out.
     pub(super) message: Option<Message>,
     pub(super) sent: Sent,
+    /// To be told if it did not leave.
+    pub(super) bill: Option<Bill>,
 }
 
 impl Desk {
@@ -29,14 +31,10 @@ impl Desk {
 }
 
 impl Place {
-    /// Hands the message in.
-    pub(crate) fn post(self, message: Message, sent: Sent) {
-        self.0.send(Parcel { message: Some(message), sent });
-    }
-
-    /// Does as if: the send ends as the last real one did, and what its client can see of that is the same.
-    pub(crate) fn feign(self, sent: Sent) {
-        self.0.send(Parcel { message: None, sent });
+    /// Hands the message in. `None` does as if: the send ends as the last real one did, and what its client can see of that is the
+    /// same.
+    pub(crate) fn post(self, message: Option<Message>, sent: Sent, bill: Option<Bill>) {
+        self.0.send(Parcel { message, sent, bill });
     }
 }
 
@@ -74,12 +72,13 @@ pub(super) mod tests {
         Parcel {
             message: Some(message),
             sent: Sent { phone, challenge: ChallengeId([9; 16]), number },
+            bill: None,
         }
     }
 
     pub(in super::super) fn post(desk: &Desk, number: u8) -> Option<()> {
-        let Parcel { message, sent } = parcel(number);
-        desk.reserve().zip(message).map(|(place, message)| place.post(message, sent))
+        let Parcel { message, sent, bill } = parcel(number);
+        desk.reserve().map(|place| place.post(message, sent, bill))
     }
 
     #[test]

@@ -98,12 +98,17 @@ impl Destinations {
                 "profile \"banking\" sends codes to countries that are named alone: allow = [\"IN\"], for example",
             ));
         }
-        if self.region_mode == Mode::Observe {
+        if self.region_mode < Mode::Deny {
             return Err(ConfigError::new(
-                "profile \"banking\" does not only observe where codes go: mode silent or deny",
+                "profile \"banking\" sends codes nowhere else: region_mode silent or deny",
             ));
         }
         Ok(())
+    }
+
+    /// Whether a rule has this mode.
+    pub(in crate::otp) fn has(&self, mode: Mode) -> bool {
+        self.region_mode == mode || self.line_mode == mode
     }
 
     /// What is wrong with a number, and what to do about it.

@@ -7,6 +7,8 @@ use std::str::FromStr;
 pub enum Mode {
     /// Tells of it in an event and a metric, and sends.
     Observe,
+    /// Asks a [`Challenger`](super::Challenger) whether the client passes, and refuses it with 403 `challenge-required` if not.
+    Challenge,
     /// Refuses, in words that a client can tell.
     Deny,
     /// Sends nothing and answers as if: the same status, headers, body and work, and a challenge that no code answers.
@@ -14,12 +16,13 @@ pub enum Mode {
 }
 
 impl Mode {
-    const ALL: [Self; 3] = [Self::Observe, Self::Deny, Self::Silent];
+    const ALL: [Self; 4] = [Self::Observe, Self::Challenge, Self::Deny, Self::Silent];
 
     /// The name in a configuration.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Observe => "observe",
+            Self::Challenge => "challenge",
             Self::Deny => "deny",
             Self::Silent => "silent",
         }
@@ -28,6 +31,7 @@ impl Mode {
     pub(super) const fn verdict(self) -> FraudVerdict {
         match self {
             Self::Observe => FraudVerdict::Observed,
+            Self::Challenge => FraudVerdict::Challenged,
             Self::Deny => FraudVerdict::Denied,
             Self::Silent => FraudVerdict::Silenced,
         }

@@ -42,6 +42,7 @@ pub(super) struct Endpoints {
 }
 
 const DEVICE_ID: &str = "x-device-id";
+const CHALLENGE_RESPONSE: &str = "x-challenge-response";
 
 impl Endpoints {
     pub(super) fn new(otp: Otp) -> Self {
@@ -203,6 +204,12 @@ impl Endpoints {
         let languages = parts.headers.get(header::ACCEPT_LANGUAGE);
         if let Some(Ok(languages)) = languages.map(HeaderValue::to_str) {
             caller = caller.language(languages);
+        }
+        let mut responses = parts.headers.get_all(CHALLENGE_RESPONSE).iter();
+        if let (Some(Ok(response)), None) =
+            (responses.next().map(HeaderValue::to_str), responses.next())
+        {
+            caller = caller.challenge_response(response);
         }
         if self.addresses.standing(client.address()) == AddressStanding::Allowed {
             caller = caller.never_struck();

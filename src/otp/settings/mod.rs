@@ -5,7 +5,7 @@ mod windows;
 use self::bounds::{counted, within};
 use super::{
     challenges::{Rules, Window},
-    fraud::Destinations,
+    fraud::{Destinations, Spending, TrafficRules},
 };
 use crate::{block::Ladder, error::ConfigError, profile::Profile};
 use std::time::Duration;
@@ -50,6 +50,8 @@ pub struct Settings {
     pub(super) grace: Duration,
     pub(super) known_only: bool,
     pub(super) destinations: Destinations,
+    pub(super) traffic: TrafficRules,
+    pub(super) spending: Option<Spending>,
 }
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -93,6 +95,8 @@ impl Settings {
             grace: Duration::from_secs(10),
             known_only: false,
             destinations: Destinations::new(profile),
+            traffic: TrafficRules::new(profile),
+            spending: None,
         }
     }
 
@@ -226,6 +230,18 @@ impl Settings {
     /// Where codes may go. Where the login is made, the profile `banking` needs countries that are allowed.
     pub fn destinations(mut self, destinations: Destinations) -> Self {
         self.destinations = destinations;
+        self
+    }
+
+    /// What the messages of all phones together must look like.
+    pub fn traffic(mut self, rules: TrafficRules) -> Self {
+        self.traffic = rules;
+        self
+    }
+
+    /// What messages may cost in a day.
+    pub fn spending(mut self, spending: Spending) -> Self {
+        self.spending = Some(spending);
         self
     }
 
