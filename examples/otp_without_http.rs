@@ -17,7 +17,7 @@ use portcullis::{
     eventual::BoxFuture,
     otp::{
         Caller, Purpose, Secrets, Settings, Texts,
-        sender::{Message, SendError},
+        sender::{Message, SendError, Taken},
     },
     token::Issuer,
 };
@@ -28,9 +28,9 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 struct ToOurselves(UnboundedSender<Message>);
 
 impl CodeSender for ToOurselves {
-    fn send(&self, message: Message) -> BoxFuture<'static, Result<(), SendError>> {
+    fn send(&self, message: Message) -> BoxFuture<'static, Result<Taken, SendError>> {
         let sent = self.0.send(message).map_err(|_| SendError::NotSent);
-        Box::pin(async move { sent })
+        Box::pin(async move { sent.map(|()| Taken::new()) })
     }
 }
 

@@ -1,7 +1,8 @@
 //! The one request extension: what the layers found out.
 
-use crate::{client::Client, identity::Identity, limit::Decision};
+use crate::{audit::Sink, client::Client, identity::Identity, limit::Decision};
 use http::request::Parts;
+use std::sync::Arc;
 
 /// What the layers outside a handler found out: client, identity and limits.
 ///
@@ -19,6 +20,8 @@ pub struct Guarded {
     pub(crate) client: Option<Client>,
     pub(crate) identity: Identity,
     pub(crate) decision: Option<Decision>,
+    /// Who is told of what happens to this request, where a layer has no sink of its own.
+    pub(crate) sink: Option<Arc<dyn Sink>>,
 }
 
 impl Guarded {

@@ -44,8 +44,9 @@
 //! # Features
 //!
 //! `memory` (default): the in-memory store. `redis`: the store that instances share. `jwt`: tokens, links OpenSSL. `otp`: the
-//! login. `sms`: its messages by real providers. `jwks`: keys that are fetched from their issuer. `axum`, `tonic`: their
-//! connect info, extractors, service names. `webhook`: signatures of webhooks. `tracing`: audit events. `metrics`: counters
+//! login. `records`: its users in SQLite or PostgreSQL. `sms`: its messages by real providers. `jwks`: keys that are fetched from their issuer. `axum`, `tonic`: their
+//! connect info, extractors, service names. `webhook`: signatures of webhooks. `audit-log`: a log of events that tells whether it
+//! was changed. `tracing`: audit events. `metrics`: counters
 //! of all that happens. `gateway`: the program. `full`: all of these. `fips`: HMACs through OpenSSL's providers.
 //! `vendored-openssl`: OpenSSL from source. `test-util`: a manual clock, the conformance suite, fake providers of messages.
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -86,6 +87,9 @@ pub mod otp;
 mod outbound;
 mod phone;
 mod profile;
+#[cfg(feature = "otp")]
+#[cfg_attr(docsrs, doc(cfg(feature = "otp")))]
+pub mod records;
 pub mod rejection;
 pub mod render;
 pub mod security_headers;

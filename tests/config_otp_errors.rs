@@ -32,7 +32,7 @@ fn unknown_keys_of_a_login_are_named_with_the_nearest_known_one() {
         (dev("[otp]\nsender = \"log\""), "missing field `app`"),
         (
             dev("[otp]\nsender = \"carrier-pigeon\"\napp = \"Acme\""),
-            "expected one of `twilio`, `msg91`, `http`, `log`",
+            "expected one of `twilio`, `twilio-verify`, `msg91`, `http`, `log`",
         ),
     ]);
 }

@@ -58,6 +58,7 @@ fn a_login_and_its_tokens_belong_together() {
         built_in("/v1/token"),
         built_in("/v1/logout/all"),
         built_in("/v1/sessions"),
+        built_in("/v1/devices"),
         built_in("/v1/openapi.json"),
         (
             format!("{}\n[listen]\naddress = \"192.0.2.1:80\"", dev(&login("", ""))),

@@ -24,6 +24,8 @@ use tower::ServiceExt;
 
 const TWILIO: &str = "account_sid = \"AC00112233445566778899aabbccddeeff\"\nauth_token = \"file:twilio.token\"\n\
                       from = \"+12025550123\"\n";
+const VERIFY: &str = "[otp.twilio_verify]\naccount_sid = \"AC00112233445566778899aabbccddeeff\"\n\
+                      auth_token = \"file:twilio.token\"\nservice_sid = \"VA00112233445566778899aabbccddeeff\"\n";
 const MSG91: &str =
     "authkey = \"file:msg91.authkey\"\ntemplate_id = \"65f2a1c0d6fc0512ab34cd56\"\n";
 const HTTP: &str = "url = \"https://sms.example/send\"\nsecret = \"file:good.secret\"\n";
@@ -36,6 +38,17 @@ fn sending(sender: &str, sections: &str) -> String {
 /// With one section, of the sender's own name.
 fn with(sender: &str, lines: &str) -> String {
     sending(sender, &format!("[otp.{sender}]\n{lines}"))
+}
+
+/// Twilio among others, or in another way.
+fn several(names: &str, sections: &str) -> String {
+    let text = with("twilio", TWILIO).replace("sender = \"twilio\"", &format!("sender = {names}"));
+    format!("{text}{sections}")
+}
+
+/// Twilio, which reports to `url`.
+fn reporting(url: &str, more: &str) -> String {
+    with("twilio", &format!("{TWILIO}{more}\n[otp.webhooks]\nurl = \"{url}\"\n"))
 }
 
 #[test]
@@ -70,15 +83,105 @@ fn requirement_48_wrong_senders_are_refused_with_what_to_write() {
             sending("twilio", ""),
             "sender = \"twilio\" needs a section [otp.twilio] with account_sid",
         ),
+        (
+            sending("twilio-verify", ""),
+            "sender = \"twilio-verify\" needs a section [otp.twilio_verify] with account_sid, auth_token and",
+        ),
+        (
+            dev(&sending("log", VERIFY)),
+            "[otp.twilio_verify] is not used: write sender = \"twilio-verify\", put",
+        ),
+        (
+            sending("twilio-verify", &VERIFY.replace("VA0011", "hunter2")),
+            "[otp.twilio_verify]: Verify service SID: it is VA and 32 hexadecimal digits",
+        ),
+        (
+            sending("twilio-verify", &VERIFY.replace("auth_token", "api_secret")),
+            "[otp.twilio_verify]: api_key and api_secret belong together",
+        ),
+        (
+            sending("twilio-verify", &format!("{VERIFY}per_day = 0")),
+            "[otp.twilio_verify]: per_day: messages in a day",
+        ),
         (sending("msg91", ""), "sender = \"msg91\" needs a section [otp.msg91] with authkey and"),
         (sending("http", ""), "sender = \"http\" needs a section [otp.http] with url and secret"),
         (
             dev(&sending("log", &format!("[otp.twilio]\n{TWILIO}"))),
-            "[otp.twilio] is not used: write sender = \"twilio\", or leave the section out",
+            "[otp.twilio] is not used: write sender = \"twilio\", put \"twilio\" into the list, or leave",
         ),
         (
             sending("twilio", &format!("[otp.twilio]\n{TWILIO}[otp.msg91]\n{MSG91}")),
             "[otp.msg91] is not used",
+        ),
+        (several("[\"twilio\", \"twilio\"]", ""), "[otp]: sender: `twilio` is there twice"),
+        (several("[]", ""), "[otp.twilio] is not used"),
+        (
+            several("[\"twilio\", \"smoke\"]", ""),
+            "unknown variant `smoke`, expected one of `twilio`",
+        ),
+        (several("7", ""), "the name of a sender or a list of names is needed here"),
+        (
+            several("[\"twilio\"]", "[otp.route]\n\"91\" = [\"twilio\"]\n"),
+            "[otp.route]: a country is `+` and 1 to 7 digits, like +91",
+        ),
+        (
+            several("[\"twilio\"]", "[otp.route]\n\"+91\" = \"msg91\"\n"),
+            "[otp.route]: +91: `msg91` is no provider",
+        ),
+        (also("per_day = 0"), "[otp.twilio]: per_day: messages in a day: 1 to"),
+        (also("soft = 5"), "[otp.twilio]: soft: it warns of the end of per_day: add per_day"),
+        (
+            also("per_day = 5\nsoft = 5"),
+            "[otp.twilio]: soft: messages at which to warn: 1 to 4, not 5",
+        ),
+        (also("per_minute = 0"), "[otp.twilio]: per_minute: a quota must let at least one"),
+        (
+            with("msg91", &format!("{MSG91}per_dai = 5")),
+            "unknown key `per_dai`; did you mean `per_day`?",
+        ),
+        (
+            reporting("http://login.example", ""),
+            "[otp.webhooks]: url: the URL of a webhook must begin with https",
+        ),
+        (reporting("login.example", ""), "[otp.webhooks]: url: not a URL"),
+        (
+            with("http", &format!("{HTTP}[otp.webhooks]\nurl = \"https://login.example\"\n")),
+            "[otp.webhooks]: nobody reports: it is for the sender \"twilio\", and for \"msg91\" with",
+        ),
+        (
+            with(
+                "msg91",
+                &format!(
+                    "{MSG91}webhook_secret = \"file:short.secret\"\n[otp.webhooks]\nurl = \"https://a.example\""
+                ),
+            ),
+            "[otp.webhooks]: [otp.msg91]: webhook_secret: file:short.secret: a secret for",
+        ),
+        (
+            with(
+                "msg91",
+                &format!(
+                    "{MSG91}webhook_secret = \"file:pepper.secret\"\n[otp.webhooks]\nurl = \"https://a.example\""
+                ),
+            ),
+            "webhook_secret: file:pepper.secret: the secret of a path has 32 to 128 letters",
+        ),
+        (
+            reporting("https://login.example", "webhook_tokens = [\"file:missing\"]"),
+            "[otp.webhooks]: missing: cannot be read",
+        ),
+        (
+            twilio(token, &format!("{key}{secret}[otp.webhooks]\nurl = \"https://a.example\"\n"))
+                .replace(from, "")
+                .replace("[otp.webhooks]", &format!("{from}[otp.webhooks]")),
+            "webhook_tokens: Twilio signs with the auth token of the account, also where an api_key",
+        ),
+        (
+            format!(
+                "{}\n[[route]]\npath = \"/webhooks/x\"\nrespond = \"hello\"\nauth = \"none\"\n",
+                reporting("https://a.example", "")
+            ),
+            "it is built in",
         ),
         (sending("twillio", ""), "unknown variant `twillio`, expected one of `twilio`"),
         (twilio(token, ""), "[otp.twilio]: auth_token: it is missing, like auth_token = \"env:"),
@@ -202,6 +305,27 @@ async fn every_key_reaches_the_provider() {
     let basic = received.header("authorization").unwrap();
     assert!(basic.starts_with("Basic U0swMDEx"), "{basic}");
 
+    let fake = FakeTwilio::start().unwrap();
+    let base = format!("base_url = \"{}\"\ntimeout = \"5s\"\nper_day = 9\n", fake.url());
+    let received = sent(&sending("twilio-verify", &format!("{VERIFY}{base}")), &fake).await;
+    assert!(received.path.starts_with("/v2/Services/VA0011"), "{received:?}");
+    assert_eq!(received.field("CustomCode").unwrap().len(), 6);
+
+    // In India the other one comes first, and is spent after one message.
+    let (first, second) = (FakeTwilio::start().unwrap(), FakeMsg91::start().unwrap());
+    let sections = format!(
+        "[otp.route]\n\"+91\" = [\"msg91\", \"twilio\"]\n[otp.msg91]\n{MSG91}base_url = \"{}\"\n\
+         per_day = 100\nsoft = 90\nper_minute = 600\n",
+        second.url()
+    );
+    let text = several("[\"twilio\", \"msg91\"]", &sections);
+    let text =
+        text.replace("from = ", &format!("base_url = \"{}\"\nper_day = 1\nfrom = ", first.url()));
+    second.reply(FakeMsg91::error("IPBlocked"));
+    let received = sent(&text, &first).await;
+    assert_eq!(received.field("To").as_deref(), Some("+919876543210"));
+    assert_eq!(second.received().len(), 1);
+
     let fake = FakeMsg91::start().unwrap();
     let base = format!("base_url = \"{}\"\ntimeout = \"5s\"\nvariable = \"var1\"\n", fake.url());
     let received = sent(&with("msg91", &format!("{MSG91}{base}")), &fake).await;
@@ -216,4 +340,54 @@ async fn every_key_reaches_the_provider() {
     let signature = received.header("portcullis-signature").unwrap();
     assert!(keys.verify(signature, &received.body, SystemClock::new().wall()));
     assert_eq!(signature.matches("v1=").count(), 2);
+}
+
+#[tokio::test]
+async fn what_providers_report_reaches_the_one_who_waits() {
+    let fake = FakeTwilio::start().unwrap();
+    let text = reporting("https://login.example/base", &format!("base_url = \"{}\"", fake.url()));
+    let text = text.replace("file:twilio.token", "file:fake.token");
+    let folder = Folder::new();
+    fs::write(folder.0.join("fake.token"), FakeTwilio::AUTH_TOKEN).unwrap();
+    let config = folder.parse(&dev(&served(&text))).unwrap();
+    let mut gateway = Gateway::new(&config).unwrap();
+    tokio::spawn(gateway.courier().unwrap().run());
+    let ask = async |mut request: Request<Full<bytes::Bytes>>| {
+        request.extensions_mut().insert(PeerAddr("127.0.0.1:40000".parse().unwrap()));
+        let answer = gateway.service().oneshot(request).await.unwrap();
+        let status = answer.status().as_u16();
+        let body = answer.into_body().collect().await.unwrap().to_bytes();
+        (status, serde_json::from_slice::<Value>(&body).unwrap_or_default())
+    };
+    let body = json!({ "phone": "+919876543210" }).to_string();
+    let request = Request::post("/v1/otp/request")
+        .header(header::CONTENT_TYPE, "application/json")
+        .header("x-device-id", "a-device-of-the-owner");
+    let (status, challenge) = ask(request.body(Full::from(body)).unwrap()).await;
+    assert_eq!(status, 202, "{challenge}");
+    let received = fake.wait_for(1).await.remove(0);
+    let url = "https://login.example/base/webhooks/twilio/status";
+    assert_eq!(received.field("StatusCallback").as_deref(), Some(url));
+    let path = format!("/v1/otp/{}", challenge["challenge_id"].as_str().unwrap());
+    let state = async || {
+        let request = Request::get(&path).header("x-device-id", "a-device-of-the-owner");
+        ask(request.body(Full::default()).unwrap()).await
+    };
+    let fields = [("MessageSid", &*FakeTwilio::sid(&received)), ("MessageStatus", "delivered")];
+    let report = || {
+        let mut call = FakeTwilio::call(url, &fields).map(Full::new);
+        *call.uri_mut() = "/webhooks/twilio/status".parse().unwrap();
+        call
+    };
+    let mut forged = report();
+    forged.headers_mut().remove("x-twilio-signature");
+    assert_eq!(ask(forged).await.0, 403);
+    assert_eq!(ask(report()).await.0, 204);
+    let arrived = async {
+        while state().await != (200, json!({ "state": "delivered" })) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    timeout(Duration::from_secs(20), arrived).await.unwrap();
+    assert_eq!(ask(Request::get("/webhooks/none").body(Full::default()).unwrap()).await.0, 404);
 }

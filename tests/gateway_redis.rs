@@ -62,6 +62,8 @@ fn configured(server: &RedisServer, more: &str, key: &[u8]) -> Folder {
             audience = "https://api.example"
             keys = "file:signing.pem"
             refresh_secret = "file:refresh"
+            [records]
+            backend = "memory"
             [otp]
             sender = "log"
             app = "Acme"

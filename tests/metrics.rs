@@ -2,6 +2,8 @@
 #![cfg(all(feature = "full", feature = "test-util"))]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
+#[path = "support/folder.rs"]
+mod folder;
 #[path = "support/login.rs"]
 mod login;
 #[path = "support/recorded.rs"]
@@ -19,6 +21,11 @@ use login::{Ask, Login, wrong};
 use portcullis::{
     BlockLayer, Blocklist, Clients, JwtLayer, Key, Limit, Memory, Pepper, Portcullis, Profile,
     RateLimitLayer, Store, Verifier,
+    audit::{
+        Act, Event, Sink,
+        alerts::{Alert, Alerts},
+        chain::{self, Chain},
+    },
     block::Ladder,
     clock::ManualClock,
     eventual::BoxFuture,
@@ -27,7 +34,7 @@ use portcullis::{
     otp::{
         CodeSender, Settings,
         fraud::{self, Destinations},
-        sender::{Message, SendError},
+        sender::{self, Message, Provider, Route, SendError},
     },
     store::{Asks, Block, Redis, Resilient},
 };
@@ -242,7 +249,7 @@ async fn ask_for_elsewhere() {
 struct Fails(SendError);
 
 impl CodeSender for Fails {
-    fn send(&self, _: Message) -> BoxFuture<'static, Result<(), SendError>> {
+    fn send(&self, _: Message) -> BoxFuture<'static, Result<sender::Taken, SendError>> {
         let error = self.0;
         Box::pin(async move { Err(error) })
     }
@@ -251,6 +258,15 @@ impl CodeSender for Fails {
 async fn fail_to_send(error: SendError) {
     let (login, courier) =
         Login::sending(Settings::new(Profile::Dev), |builder| builder, Fails(error));
+    login::spawn(courier);
+    assert_eq!(login.request().await.status, 202);
+    login.sent.settled().await;
+}
+
+async fn pause_a_provider() {
+    let provider = Provider::new("fails", Fails(SendError::Misconfigured)).unwrap();
+    let sender = Route::new([provider]).unwrap().over(Memory::new());
+    let (login, courier) = Login::sending(Settings::new(Profile::Dev), |builder| builder, sender);
     login::spawn(courier);
     assert_eq!(login.request().await.status, 202);
     login.sent.settled().await;
@@ -345,6 +361,31 @@ async fn a_trip_beyond_the_deadline_is_late_and_a_lost_store_is_down() {
     assert!(!moved.contains_key("store_changes_total{change=returned}"));
 }
 
+/// A log that nobody writes, which is alarming.
+fn lose_an_event() {
+    let place = folder::Folder::new("metrics");
+    let alerts = Alerts::new(Alert::defaults()).unwrap().tell(Told::default());
+    let ledger = chain::Folder::open(place.path("audit")).unwrap();
+    let (chain, writer) = Chain::to(ledger).alarm(alerts).build();
+    drop(writer);
+    for _ in 0..3 {
+        chain.record(Event::new(Act::StoreLost));
+    }
+}
+
+#[test]
+fn events_for_which_the_audit_log_has_no_room_are_counted_and_raise_one_alarm() {
+    let recorded = Recorded::default();
+    let _on = recorded.listen();
+    lose_an_event();
+    let expected = [
+        ("audit_lost_total", 3),
+        ("audit_changes_total{change=overflowed}", 1),
+        ("alerts_total{alert=audit-log-lost}", 1),
+    ];
+    assert_eq!(recorded.moved(), shown(&expected));
+}
+
 #[tokio::test]
 async fn the_table_is_all_that_is_counted_and_each_of_it_moves() {
     let recorded = Recorded::default();
@@ -352,6 +393,7 @@ async fn the_table_is_all_that_is_counted_and_each_of_it_moves() {
     describe();
     ask_for_elsewhere().await;
     let _ = (Login::new().login().await, fail_to_send(SendError::NotSent).await, fill().await);
+    pause_a_provider().await;
     pass_a_bad_token(tokens::verifier()).await;
     forward_from_nobody().await;
     let mut shared = Shared::new();
@@ -362,6 +404,7 @@ async fn the_table_is_all_that_is_counted_and_each_of_it_moves() {
     let guard = Portcullis::new(Memory::new()).limit(Limit::per_hour(1).shadow());
     statuses(&guard.layer(house()), ADA, &[], 2).await;
     statuses(&RequireAuth::new().layer(house()), ADA, &[], 1).await;
+    lose_an_event();
 
     let mut seen = BTreeSet::new();
     for Taken { key, count, help } in recorded.taken() {

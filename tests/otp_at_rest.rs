@@ -12,6 +12,7 @@ use portcullis::{
     otp::{
         Attempt, Challenges, Code, Dispatch, Issue, Resend, Secrets, Sent, Settings, TestNumbers,
         Texts, Verified,
+        receipts::{Note, Noted, Notes},
     },
     store::{Adjustment, Answer, Asks, Block, Blocked, Standing, StoreError, Take},
     token::{Opened, Opening, Rotated, Rotation, Session, SessionId, Sessions},
@@ -78,6 +79,20 @@ impl Challenges for Glass {
 
     fn give_back(&self, sent: Sent) -> Told<()> {
         self.noted(&sent, self.store.give_back(sent))
+    }
+
+    fn forget(&self, phone: Key, device: Option<Key>) -> Told<()> {
+        self.noted(&(phone, device), self.store.forget(phone, device))
+    }
+}
+
+impl Notes for Glass {
+    fn note(&self, key: Key, note: Note) -> Told<Noted> {
+        self.noted(&(key, note.clone()), Notes::note(&self.store, key, note))
+    }
+
+    fn noted(&self, key: Key) -> Told<Option<Note>> {
+        Self::noted(self, &key, Notes::noted(&self.store, key))
     }
 }
 

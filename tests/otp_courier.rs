@@ -11,7 +11,7 @@ use portcullis::{
     eventual::BoxFuture,
     otp::{
         Settings,
-        sender::{Message, SendError},
+        sender::{Message, SendError, Taken},
     },
 };
 use std::{
@@ -30,7 +30,7 @@ struct Provider {
 }
 
 impl CodeSender for Provider {
-    fn send(&self, _: Message) -> BoxFuture<'static, Result<(), SendError>> {
+    fn send(&self, _: Message) -> BoxFuture<'static, Result<Taken, SendError>> {
         self.taken.fetch_add(1, Ordering::SeqCst);
         match self.end {
             Some(error) => Box::pin(async move { Err(error) }),

@@ -575,6 +575,7 @@ async fn wrong_methods_and_paths_are_told_what_is_right() {
     let login = Login::new();
     let token = login.login().await.str("access_token");
     let sessions = format!("/v1/sessions/{}", "A".repeat(22));
+    let devices = format!("/v1/devices/{}", "A".repeat(22));
     for (path, good, allow) in [
         (REQUEST, &["POST"][..], "POST"),
         (RESEND, &["POST"], "POST"),
@@ -584,6 +585,8 @@ async fn wrong_methods_and_paths_are_told_what_is_right() {
         ("/v1/logout/all", &["POST"], "POST"),
         ("/v1/sessions", &["GET", "HEAD"], "GET, HEAD"),
         (&sessions, &["DELETE"], "DELETE"),
+        ("/v1/devices", &["GET", "HEAD"], "GET, HEAD"),
+        (&devices, &["DELETE"], "DELETE"),
         ("/v1/openapi.json", &["GET", "HEAD"], "GET, HEAD"),
     ] {
         for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"]
@@ -640,8 +643,11 @@ async fn wrong_methods_and_paths_are_told_what_is_right() {
     let answer = login.ask(Ask::get("/v1/openapi.json?a=b")).await;
     assert_eq!(answer.status, 200);
     for id in ["A", "..", "%00", "*", "{}", &"A".repeat(23), &"!".repeat(22)] {
-        let path = format!("/v1/sessions/{}", id.replace(['{', '}'], "%7B"));
-        let answer = login.ask(Ask::new(Method::DELETE, &path).bearer(&token)).await;
-        assert_eq!((answer.status.as_u16(), answer.slug().as_str()), (404, "not-found"), "{id}");
+        for list in ["sessions", "devices"] {
+            let path = format!("/v1/{list}/{}", id.replace(['{', '}'], "%7B"));
+            let answer = login.ask(Ask::new(Method::DELETE, &path).bearer(&token)).await;
+            let told = (answer.status.as_u16(), answer.slug());
+            assert_eq!(told, (404, "not-found".to_owned()), "{list} {id}");
+        }
     }
 }

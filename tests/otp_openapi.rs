@@ -23,6 +23,7 @@ use portcullis::{
     otp::{
         Origins, Settings,
         fraud::{Challenger, Destinations, Mode, Spending, Suspect, TrafficRules},
+        sender::{Provider, Route},
     },
     store::Block,
     token::{Cookies, JwksService},
@@ -41,6 +42,7 @@ struct Scene {
     store: Faulty,
     service: OtpService,
     tokens: Value,
+    device: String,
     challenge: String,
     code: String,
 }
@@ -58,12 +60,15 @@ impl Scene {
         let challenge = ask(Ask::code(PHONE)).await.str("challenge_id");
         let code = login.sent.code(0).await;
         let tokens = ask(Ask::verify(&challenge, &code)).await.json();
+        let listed = Ask::get("/v1/devices").bearer(tokens["access_token"].as_str().unwrap());
+        let listed = ask(listed).await.json();
+        let device = listed["devices"][0]["device_id"].as_str().unwrap().to_owned();
         login.pass(60);
         let challenge = ask(Ask::code(PHONE)).await.str("challenge_id");
         let code = login.sent.code(1).await;
         login.pass(120);
         let service = edit(login.service.clone());
-        Self { store: kept.into_inner().unwrap(), login, service, tokens, challenge, code }
+        Self { store: kept.into_inner().unwrap(), login, service, tokens, device, challenge, code }
     }
 
     /// A call of an operation that would succeed.
@@ -76,6 +81,12 @@ impl Scene {
             }
             "/v1/otp/resend" => json!({ "challenge_id": self.challenge }),
             "/v1/otp/verify" => json!({ "challenge_id": self.challenge, "code": self.code }),
+            "/v1/otp/{challenge_id}" => {
+                return (
+                    Ask::get(&format!("/v1/otp/{}", self.challenge)).device(login::DEVICE),
+                    None,
+                );
+            }
             "/v1/token/refresh" | "/v1/logout" => {
                 json!({ "refresh_token": token("refresh_token") })
             }
@@ -83,6 +94,11 @@ impl Scene {
             "/v1/sessions" => return (Ask::get(path).bearer(&access), None),
             "/v1/sessions/{id}" => {
                 let path = path.replace("{id}", &token("session_id"));
+                return (Ask::new(Method::DELETE, &path).bearer(&access), None);
+            }
+            "/v1/devices" => return (Ask::get(path).bearer(&access), None),
+            "/v1/devices/{id}" => {
+                let path = path.replace("{id}", &self.device);
                 return (Ask::new(Method::DELETE, &path).bearer(&access), None);
             }
             "/v1/openapi.json" | JwksService::PATH => return (Ask::get(path), None),
@@ -216,6 +232,10 @@ async fn codes(document: &mut Document) {
     let other = Ask::verify(&scene.challenge, &scene.code).device("another-device-altogether");
     document.check(verify, "post", None, &ask(other).await);
     document.check(resend, "post", None, &ask(Ask::resend("x")).await);
+    let state = Ask::get(&format!("/v1/otp/{}", scene.challenge));
+    let other = state.clone().device("another-device-altogether");
+    document.check("/v1/otp/{challenge_id}", "get", None, &ask(state).await);
+    document.check("/v1/otp/{challenge_id}", "get", None, &ask(other).await);
     document.check(resend, "post", None, &ask(Ask::resend(&scene.challenge)).await);
     for (path, again) in [(request, Ask::code(PHONE)), (resend, Ask::resend(&scene.challenge))] {
         let answer = ask(again).await;
@@ -258,6 +278,19 @@ async fn codes(document: &mut Document) {
     let answer = scene.ask(Ask::resend(&first.str("challenge_id"))).await;
     assert_eq!(answer.slug(), "sms-unavailable", "{answer:?}");
     document.check(resend, "post", None, &answer);
+
+    // A provider whose budget is one message; the second found out that it is spent.
+    let paid = Provider::new("paid", login::Sent::default()).unwrap().per_day(1).unwrap();
+    let sender = Route::new([paid]).unwrap().over(Memory::new());
+    let (scene, courier) = Login::sending(dev(), |builder| builder, sender);
+    login::spawn(courier);
+    for number in 0..2 {
+        assert_eq!(scene.ask(Ask::code(&login::phone(number))).await.status, 202);
+        scene.sent.settled().await;
+    }
+    let refused = scene.ask(Ask::code(&login::phone(2))).await;
+    assert_eq!(refused.slug(), "sms-budget", "{refused:?}");
+    document.check(request, "post", None, &refused);
 }
 
 /// What the rules against fraud refuse: a request at once, a message that is sent again when it is its turn.
@@ -321,6 +354,8 @@ async fn tokens(document: &mut Document) {
         ("/v1/logout/all", "post"),
         ("/v1/sessions", "get"),
         ("/v1/sessions/{id}", "delete"),
+        ("/v1/devices", "get"),
+        ("/v1/devices/{id}", "delete"),
     ] {
         let real = path.replace("{id}", scene.tokens["session_id"].as_str().unwrap());
         let verb = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
@@ -337,9 +372,12 @@ async fn tokens(document: &mut Document) {
         let service = scene.login.service.clone().cookies(Cookies::new(), Origins::none());
         document.check(path, method, None, &login::answer(service, twice).await);
     }
-    let unknown = Ask::new(Method::DELETE, &format!("/v1/sessions/{}", "A".repeat(22)));
-    let unknown = unknown.bearer(scene.tokens["access_token"].as_str().unwrap());
-    document.check("/v1/sessions/{id}", "delete", None, &scene.send(unknown.request()).await);
+    for list in ["/v1/sessions", "/v1/devices"] {
+        let unknown = Ask::new(Method::DELETE, &format!("{list}/{}", "A".repeat(22)));
+        let unknown = unknown.bearer(scene.tokens["access_token"].as_str().unwrap());
+        let path = format!("{list}/{{id}}");
+        document.check(&path, "delete", None, &scene.send(unknown.request()).await);
+    }
 
     // Proofs, where they are taken.
     let rules = Dpop::if_bound("https://login.example", Memory::new()).unwrap();
@@ -400,11 +438,15 @@ async fn the_document_has_the_routes_that_are_served() {
     let literals = source.split('"').filter(|text| text.starts_with("/v1/"));
     let literals: BTreeSet<_> = literals.map(str::to_owned).collect();
     let mut plain: BTreeSet<_> = paths.keys().cloned().collect();
-    assert!(plain.remove("/v1/sessions/{id}") && plain.remove(JwksService::PATH));
+    for path in ["/v1/sessions/{id}", "/v1/devices/{id}", JwksService::PATH] {
+        assert!(plain.remove(path));
+    }
+    // The folder of those with a name in the path.
+    assert!(plain.remove("/v1/otp/{challenge_id}") && plain.insert("/v1/otp".to_owned()));
     assert_eq!(plain, literals);
 
     for (path, methods) in &paths {
-        let real = path.replace("{id}", &"A".repeat(22));
+        let real = path.replace("{id}", &"A".repeat(22)).replace("{challenge_id}", &"A".repeat(50));
         for method in ["get", "post", "put", "patch", "delete", "options"] {
             let scene = Scene::new(dev(), |service| service).await;
             let verb = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();

@@ -75,6 +75,7 @@ async fn requirement_35_every_call_is_refused_while_the_store_is_down() {
             ("all", post("/v1/logout/all").bearer(&access), &["admit", "sessions"]),
             ("sessions", Ask::get("/v1/sessions").bearer(&access), &["admit", "sessions"]),
             ("end", Ask::new(Method::DELETE, &session).bearer(&access), &["admit", "session"]),
+            ("devices", Ask::get("/v1/devices").bearer(&access), &["admit", "session"]),
             ("openapi", Ask::get("/v1/openapi.json"), &["admit"]),
         ]
     };

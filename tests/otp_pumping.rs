@@ -21,10 +21,11 @@ use portcullis::{
     audit::{Act, FraudRule},
     eventual::BoxFuture,
     otp::{
-        MemorySubjects, Settings, SharedLoginStore, Subjects,
+        Settings, SharedLoginStore,
         fraud::{Challenger, Destinations, Mode, Spending, Suspect, TrafficRules},
-        sender::{Message, SendError},
+        sender::{Message, SendError, Taken},
     },
+    records::MemoryRecords,
     token::Issuer,
 };
 use std::{
@@ -224,7 +225,7 @@ async fn requirement_47_at_the_cap_of_a_day_there_are_no_more_messages_and_one_a
 struct Fails;
 
 impl CodeSender for Fails {
-    fn send(&self, _: Message) -> BoxFuture<'static, Result<(), SendError>> {
+    fn send(&self, _: Message) -> BoxFuture<'static, Result<Taken, SendError>> {
         Box::pin(async { Err(SendError::NotSent) })
     }
 }
@@ -506,12 +507,15 @@ async fn the_time_of_an_answer_does_not_tell_what_became_of_the_message() {
 
 #[tokio::test]
 async fn nor_whether_a_number_is_known() {
-    let subjects = MemorySubjects::new();
+    let records = MemoryRecords::new();
+    let before = Login::built(Settings::new(Profile::Dev), |it| it.records(records.clone()));
     for number in 0..600 {
-        subjects.find_or_create(&lone(number).parse().unwrap()).await.unwrap();
+        let from = |ask: Ask| ask.from(&address(number)).device(&device(number));
+        let (challenge, code) = before.challenge(from(Ask::code(&lone(number)))).await;
+        assert_eq!(before.ask(from(Ask::verify(&challenge, &code))).await.status, 200);
     }
     let settings = Settings::new(Profile::Dev).known_only();
-    let login = Login::built(settings, |builder| builder.subjects(subjects));
+    let login = Login::built(settings, |builder| builder.records(records));
     look_alike(&login, &[lone, withheld]).await;
     assert_eq!(login.sent.settled().await % 150, 0);
 }

@@ -12,7 +12,10 @@ use portcullis::{
     clock::{Clock, SystemClock},
     otp::{
         fake::{FakeMsg91, FakeServer, FakeTwilio, Reply},
-        sender::{ApiSecret, Hook, HookKeys, Msg91, SendError, Twilio, TwilioFrom, TwilioKey},
+        sender::{
+            ApiSecret, Hook, HookKeys, Msg91, SendError, Twilio, TwilioFrom, TwilioKey,
+            TwilioVerify,
+        },
     },
 };
 use sms::{FROM, Scene, auth_token, msg91, twilio};
@@ -85,12 +88,12 @@ async fn answers_of_twilio_mean_what_the_table_says() {
         // Said otherwise above.
         (FakeTwilio::error(400, 21614), SendError::NotSent),
         // Unknown codes go by their status.
-        (FakeTwilio::error(400, 99999), SendError::NotSent),
+        (FakeTwilio::error(400, 99999), SendError::Refused),
         (FakeTwilio::error(403, 99999), SendError::Misconfigured),
         // One that may have sent before it failed has the last word.
         (FakeTwilio::error(500, 21211), SendError::Unknown),
         (answer(400, r#"{"code":"21610"}"#), SendError::Blocked),
-        (answer(400, "<html>"), SendError::NotSent),
+        (answer(400, "<html>"), SendError::Refused),
         (answer(201, "<html>"), SendError::Unknown),
         (answer(201, "{}"), SendError::Unknown),
         (answer(201, r#"{"sid":"SM1","error_code":30006}"#), SendError::Recipient),
@@ -103,6 +106,51 @@ async fn answers_of_twilio_mean_what_the_table_says() {
     // A message is one request, however it ends.
     assert_eq!(fake.received().len(), 16);
     assert_eq!(scene.send().await, Ok(()));
+}
+
+#[tokio::test]
+async fn requirement_45_verify_sends_the_code_of_the_login_which_checks_it_itself() {
+    let fake = FakeTwilio::start().unwrap();
+    let verify = || {
+        let it = TwilioVerify::new(FakeTwilio::ACCOUNT, auth_token(), FakeTwilio::VERIFY_SERVICE);
+        it.unwrap().base_url(&fake.url()).unwrap().timeout(Duration::from_millis(400)).unwrap()
+    };
+    let mut scene = Scene::new(verify());
+    let (challenge, outcome) = scene.challenge().await;
+    assert_eq!(outcome, Ok(()));
+    let received = fake.received().remove(0);
+    let path = format!("/v2/Services/{}/Verifications", FakeTwilio::VERIFY_SERVICE);
+    assert_eq!((&*received.method, &*received.path), ("POST", &*path));
+    assert_eq!(received.field("To").as_deref(), Some("+919876400000"));
+    assert_eq!(received.field("Channel").as_deref(), Some("sms"));
+    let code = received.field("CustomCode").unwrap();
+    let ask = Ask::verify(&challenge, &code).device(&device(0)).from(&address(0));
+    assert_eq!(scene.login.ask(ask).await.status, 200);
+    assert_eq!(fake.received().len(), 1, "nobody else was asked whether it is right");
+
+    let mut scene = Scene::new(verify().error("60203", SendError::NotSent));
+    for (reply, means) in [
+        (FakeTwilio::error(400, 60200), SendError::Recipient),
+        (FakeTwilio::error(429, 60203), SendError::NotSent),
+        (FakeTwilio::error(403, 60605), SendError::Blocked),
+        (FakeTwilio::error(403, 60410), SendError::Blocked),
+        (FakeTwilio::error(400, 60204), SendError::Misconfigured),
+        (FakeTwilio::error(401, 20003), SendError::Misconfigured),
+        (FakeTwilio::error(404, 20404), SendError::Misconfigured),
+        (answer(201, r#"{"sid":"VE1","status":"canceled"}"#), SendError::Unknown),
+        (answer(201, r#"{"status":"pending"}"#), SendError::Unknown),
+        (answer(200, "<html>"), SendError::Unknown),
+        (answer(500, r#"{"code":60200}"#), SendError::Unknown),
+        (Reply::CutBeforeAnswer, SendError::Unknown),
+        (Reply::Silence, SendError::Unknown),
+    ] {
+        fake.reply(reply.clone());
+        assert_eq!(scene.send().await, Err(means), "{reply:?}");
+    }
+    assert_eq!(scene.send().await, Ok(()));
+    let bad = TwilioVerify::new(FakeTwilio::ACCOUNT, auth_token(), "hunter2").unwrap_err();
+    assert_eq!(bad.to_string(), "Verify service SID: it is VA and 32 hexadecimal digits");
+    assert!(!format!("{:?}", verify()).contains("fake-twilio"));
 }
 
 #[tokio::test]
@@ -176,14 +224,14 @@ async fn an_error_of_msg91_is_one_though_its_status_is_200() {
         (FakeMsg91::error("IPBlocked"), SendError::Misconfigured),
         (FakeMsg91::error("Mobile no. empty or not numeric"), SendError::Recipient),
         (FakeMsg91::error("dlt mismatch"), SendError::Misconfigured),
-        (FakeMsg91::error("something new"), SendError::NotSent),
+        (FakeMsg91::error("something new"), SendError::Refused),
         (answer(200, r#"{"type":"error","code":201}"#), SendError::Misconfigured),
         (answer(401, r#"{"type":"error","message":"something new"}"#), SendError::Misconfigured),
         (answer(200, r#"{"type":"already_success"}"#), SendError::Unknown),
         (answer(200, "{}"), SendError::Unknown),
         (answer(200, "<html>"), SendError::Unknown),
         (answer(500, r#"{"type":"success"}"#), SendError::Unknown),
-        (answer(400, r#"{"type":"success"}"#), SendError::NotSent),
+        (answer(400, r#"{"type":"success"}"#), SendError::Refused),
         (Reply::CutWithinAnswer, SendError::Unknown),
         (Reply::Oversized, SendError::Unknown),
     ] {
@@ -220,7 +268,7 @@ async fn a_hook_is_signed_with_each_secret() {
         (410, SendError::Blocked),
         (422, SendError::Recipient),
         (401, SendError::Misconfigured),
-        (400, SendError::NotSent),
+        (400, SendError::Refused),
         (500, SendError::Unknown),
     ] {
         fake.reply(answer(status, ""));

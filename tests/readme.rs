@@ -67,10 +67,13 @@ impl Folder {
         fs::write(path.join("jwks.json"), json!({ "keys": keys }).to_string()).unwrap();
         let _ = fs::remove_file(path.join("signing.jwks"));
         NewKey::generate(Algorithm::ES256).unwrap().write_set(path.join("signing.jwks")).unwrap();
+        let _ = fs::remove_file(path.join("audit.jwks"));
+        NewKey::generate(Algorithm::ES256).unwrap().write_set(path.join("audit.jwks")).unwrap();
         let env = "OTP_PEPPER=V0r9xTz3JmB2nKc5LdY8sHf1GaPuE4iO\n\
                    STORE_PEPPER=Hf1GaPuE4iOV0r9xTz3JmB2nKc5LdY8s\n\
                    JWT_REFRESH_SECRET=q7Vw0r9xTz3JmB2nKc5LdY8sHf1GaPuE\nREVIEW_CODE=407193\n\
-                   TWILIO_AUTH_TOKEN=8sHf1GaPuE4iOV0r9xTz3\nREDIS_PASSWORD=LdY8sHf1GaPuE4iOV0r9xTz3\n";
+                   TWILIO_AUTH_TOKEN=8sHf1GaPuE4iOV0r9xTz3\nREDIS_PASSWORD=LdY8sHf1GaPuE4iOV0r9xTz3\n\
+                   ALERT_SECRET=cKc5LdY8sHf1GaPuE4iOV0r9xTz3JmB2\n";
         fs::write(path.join(".env"), env).unwrap();
         #[cfg(unix)]
         fs::set_permissions(path.join(".env"), PermissionsExt::from_mode(0o600)).unwrap();

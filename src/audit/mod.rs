@@ -5,17 +5,27 @@
 //! number: a client is an address, everybody else is a [`Key`], which is a keyed tag.
 //!
 //! With the feature `tracing` and no sink of your own, events are tracing events under the target
-//! `portcullis::audit`. With the feature `metrics` they are counted, whatever the sink.
+//! `portcullis::audit`. With the feature `metrics` they are counted, whatever the sink. With the feature `audit-log` the
+//! module `chain` keeps them in a log that tells whether somebody changed it.
 
+pub mod alerts;
+#[cfg(feature = "audit-log")]
+#[cfg_attr(docsrs, doc(cfg(feature = "audit-log")))]
+pub mod chain;
 mod fraud;
+mod provider;
 mod step;
+#[cfg(feature = "tracing")]
+mod trace;
 
 pub use fraud::{FraudRule, FraudVerdict};
+pub use provider::ProviderChange;
 pub use step::Step;
+#[cfg(feature = "tracing")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tracing")))]
+pub use trace::Tracing;
 
 use crate::{identity::Identity, key::Key, limit::Name, meter, rejection::Reason, store::Started};
-#[cfg(feature = "tracing")]
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::{fmt::Debug, net::IpAddr, sync::Arc, time::Duration};
 
 /// Takes events.
@@ -33,6 +43,13 @@ impl<S: Sink + ?Sized> Sink for Arc<S> {
     }
 }
 
+/// Tells each of them, in this order.
+impl<S: Sink> Sink for Vec<S> {
+    fn record(&self, event: Event) {
+        self.iter().for_each(|sink| sink.record(event.clone()));
+    }
+}
+
 /// One thing that happened.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -45,18 +62,27 @@ pub struct Event {
     pub caller: Caller,
     /// The layer that a request met, by the name of its [`Door`](crate::gate::Door).
     pub layer: Option<&'static str>,
+    /// Whose it was, where a step of a login is about a session.
+    pub subject: Option<Key>,
 }
 
 impl Event {
     /// An event without a client and a caller.
     pub fn new(act: Act) -> Self {
-        Self { act, client: None, caller: Caller::Anonymous, layer: None }
+        Self { act, client: None, caller: Caller::Anonymous, layer: None, subject: None }
     }
 
     /// Names the client.
     #[must_use]
     pub fn client(mut self, client: Option<IpAddr>) -> Self {
         self.client = client;
+        self
+    }
+
+    /// Names the subject.
+    #[must_use]
+    pub fn subject(mut self, subject: Option<Key>) -> Self {
+        self.subject = subject;
         self
     }
 
@@ -146,6 +172,26 @@ pub enum Act {
         /// Whom it is about: a phone, or everyone.
         key: Key,
     },
+    /// Something changed about a provider of messages.
+    Provider {
+        /// Its name in the configuration.
+        provider: Name,
+        /// What changed.
+        change: ProviderChange,
+    },
+    /// The log of events has no room for more; what follows is lost until it has.
+    LogOverflowed,
+    /// The log of events has room again.
+    LogCaughtUp {
+        /// How many events were lost.
+        lost: u64,
+    },
+    /// The log of events cannot be written; what follows waits.
+    LogLost,
+    /// The log of events can be written again.
+    LogBack,
+    /// So much of something happened that somebody should know: the name of the alert.
+    Alarm(Name),
     /// A peer from a private network sent forwarding headers, but no proxy is trusted.
     UntrustedProxy,
     /// A trusted proxy sent a request without the forwarding header, so the proxy counts as the client.
@@ -166,6 +212,12 @@ impl Act {
             Self::StoreEmptied => "store-emptied",
             Self::Login { step, .. } => step.name(),
             Self::Fraud { .. } => "sms-fraud",
+            Self::Provider { change, .. } => change.name(),
+            Self::LogOverflowed => "log-overflowed",
+            Self::LogCaughtUp { .. } => "log-caught-up",
+            Self::LogLost => "log-lost",
+            Self::LogBack => "log-back",
+            Self::Alarm(_) => "alarm",
             Self::UntrustedProxy => "untrusted-proxy",
             Self::ProxySilent => "proxy-silent",
         }
@@ -178,78 +230,6 @@ impl From<&Started> for Act {
             key: started.key,
             lasting: Some(started.lasting),
             cause: Some(started.cause),
-        }
-    }
-}
-
-/// Writes events as tracing events under the target `portcullis::audit`.
-///
-/// What an operator should look at, such as a block that starts, is `WARN`; refusals are `INFO`, but for
-/// those of limits and blocks, of which an attack makes any number: they are `DEBUG`.
-#[cfg(feature = "tracing")]
-#[cfg_attr(docsrs, doc(cfg(feature = "tracing")))]
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Tracing;
-
-#[cfg(feature = "tracing")]
-impl Sink for Tracing {
-    fn record(&self, event: Event) {
-        const TARGET: &str = "portcullis::audit";
-        static PEER_UNKNOWN: AtomicBool = AtomicBool::new(false);
-        let act = event.act.name();
-        let client = event.client.map(tracing::field::display);
-        let caller = event.caller.name();
-        match event.act {
-            // The same for every request, so it is said once.
-            Act::Refused(Reason::PeerUnknown) if !PEER_UNKNOWN.swap(true, Ordering::Relaxed) => {
-                tracing::warn!(
-                    target: TARGET, act, reason = Reason::PeerUnknown.slug(),
-                    "no peer address: serve with connect info, insert `PeerAddr`, or set `Clients::peer`"
-                );
-            }
-            Act::Refused(reason @ (Reason::RateLimited | Reason::Blocked | Reason::Denied)) => {
-                tracing::debug!(target: TARGET, act, client, caller, reason = reason.slug());
-            }
-            Act::Refused(reason) | Act::BadToken(reason) => tracing::info!(
-                target: TARGET, act, client, caller, reason = reason.slug(), cause = reason.cause(),
-                setting = reason.setting()
-            ),
-            Act::WouldRefuse(limit) => {
-                tracing::info!(target: TARGET, act, client, caller, limit = limit.as_str());
-            }
-            Act::Blocked { key, lasting, cause } => tracing::warn!(
-                target: TARGET, act, client, caller, %key,
-                seconds = lasting.map(|time| time.as_secs()), cause = cause.map(Name::as_str)
-            ),
-            Act::Login { step, key, attempt } if step.is_alarming() => {
-                tracing::warn!(target: TARGET, act, client, caller, %key, attempt);
-            }
-            Act::Login { key, attempt, .. } => {
-                tracing::info!(target: TARGET, act, client, caller, %key, attempt);
-            }
-            Act::Fraud { rule: FraudRule::Budget, verdict, .. } => tracing::warn!(
-                target: TARGET, act, rule = FraudRule::Budget.name(), verdict = verdict.name(),
-                "messages of this day have cost what they may, or nearly"
-            ),
-            Act::Fraud { rule, verdict, key } => tracing::info!(
-                target: TARGET, act, client, caller, %key, rule = rule.name(), verdict = verdict.name()
-            ),
-            Act::StoreLost => tracing::error!(target: TARGET, act, "the store does not answer"),
-            Act::StoreBack => tracing::warn!(target: TARGET, act, "the store answers again"),
-            Act::StoreEmptied => tracing::error!(
-                target: TARGET, act,
-                "the store lost what it kept: blocks and revocations that are known here are put back, codes and \
-                 sessions are gone"
-            ),
-            Act::Unblocked(key) => tracing::info!(target: TARGET, act, %key),
-            Act::UntrustedProxy => tracing::warn!(
-                target: TARGET, act, client,
-                "forwarding headers from a private peer are ignored: name it with `Clients::behind`"
-            ),
-            Act::ProxySilent => tracing::warn!(
-                target: TARGET, act, client,
-                "a trusted proxy does not send the forwarding header: all its clients count as one"
-            ),
         }
     }
 }

@@ -10,9 +10,17 @@ pub enum Step {
     CodeSent,
     /// The provider did not take the message, or it is not known whether it did. Of the phone.
     CodeNotSent,
+    /// The provider says that the message arrived. Of the phone.
+    CodeDelivered,
+    /// The provider says that the message did not arrive. Of the phone.
+    CodeUndelivered,
     /// The provider refuses us: credentials or configuration are wrong, and no code leaves until somebody looks. Of the
     /// phone.
     SenderRefused,
+    /// The owner wants no more messages. Of the phone.
+    OptedOut,
+    /// The owner wants messages again. Of the phone.
+    OptedIn,
     /// A code was right. Of the phone.
     CodeRight,
     /// A code was wrong. Of the phone.
@@ -21,6 +29,12 @@ pub enum Step {
     DeviceMismatch,
     /// A phone logged in from a device that it is not known to have used. Of the phone.
     DeviceNew,
+    /// A subject that was there before logged in from a device that was none of its own. Of the subject.
+    DeviceJoined,
+    /// A device was taken from its subject: its sessions are over. Of the subject.
+    DeviceRevoked,
+    /// A subject was forgotten: its number, its devices and its sessions are gone. Of the subject.
+    SubjectErased,
     /// A number got its subject. Of the subject.
     SubjectCreated,
     /// A session began, and its first tokens were issued. Of the session.
@@ -35,16 +49,23 @@ pub enum Step {
 
 impl Step {
     /// One of each.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 21] = [
         Self::CodeRequested,
         Self::CodeResent,
         Self::CodeSent,
         Self::CodeNotSent,
+        Self::CodeDelivered,
+        Self::CodeUndelivered,
         Self::SenderRefused,
+        Self::OptedOut,
+        Self::OptedIn,
         Self::CodeRight,
         Self::CodeWrong,
         Self::DeviceMismatch,
         Self::DeviceNew,
+        Self::DeviceJoined,
+        Self::DeviceRevoked,
+        Self::SubjectErased,
         Self::SubjectCreated,
         Self::TokenIssued,
         Self::TokenRefreshed,
@@ -59,11 +80,18 @@ impl Step {
             Self::CodeResent => "code-resent",
             Self::CodeSent => "code-sent",
             Self::CodeNotSent => "code-not-sent",
+            Self::CodeDelivered => "code-delivered",
+            Self::CodeUndelivered => "code-undelivered",
             Self::SenderRefused => "sender-refused",
+            Self::OptedOut => "opted-out",
+            Self::OptedIn => "opted-in",
             Self::CodeRight => "code-right",
             Self::CodeWrong => "code-wrong",
             Self::DeviceMismatch => "device-mismatch",
             Self::DeviceNew => "device-new",
+            Self::DeviceJoined => "device-joined",
+            Self::DeviceRevoked => "device-revoked",
+            Self::SubjectErased => "subject-erased",
             Self::SubjectCreated => "subject-created",
             Self::TokenIssued => "token-issued",
             Self::TokenRefreshed => "token-refreshed",

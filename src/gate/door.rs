@@ -90,13 +90,15 @@ impl Door {
         Count::admitted(self.layer)
     }
 
-    /// Tells the sink what happened to `request`.
+    /// Tells the sink what happened to `request`: that of the layer, else that of the request.
     pub(crate) fn record(&self, request: &request::Parts, act: Act) {
         let mut event = Event::new(act).layer(self.layer);
+        let mut sink = self.sink.as_deref();
         if let Some(guarded) = request.extensions.get::<Guarded>() {
             event = event.client(guarded.client().map(Client::address)).caller(guarded.identity());
+            sink = sink.or(guarded.sink.as_deref());
         }
-        audit::record(self.sink.as_deref(), event);
+        audit::record(sink, event);
     }
 }
 

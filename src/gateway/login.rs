@@ -2,11 +2,13 @@
 
 use super::config::{Config, LoginConfig};
 use crate::{
+    audit::Sink,
     body::ResponseBody,
     error::ConfigError,
     gate::Door,
-    otp::{Courier, Otp, OtpService, SharedLoginStore},
+    otp::{Courier, MemoryOptOuts, Otp, OtpService, SharedLoginStore, webhooks::SmsWebhooks},
     rejection::Reason,
+    store::SharedStore,
 };
 use bytes::Bytes;
 use http::{Request, Response};
@@ -19,25 +21,41 @@ use tower::Service;
 /// For a body of at most 4 KiB to arrive, and its answer to be found.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// What a login answers: its clients, and the providers of its messages.
+#[derive(Clone, Debug)]
+pub(super) struct Login {
+    pub(super) service: OtpService,
+    pub(super) webhooks: Option<SmsWebhooks>,
+}
+
 pub(super) fn build(
     config: &Config,
     login: &LoginConfig,
     store: SharedLoginStore,
-) -> Result<(OtpService, Courier), ConfigError> {
+    sink: Option<&Arc<dyn Sink>>,
+) -> Result<(Otp, Login, Courier), ConfigError> {
     let (settings, secrets, texts) =
         (login.settings.clone(), login.secrets.clone(), login.texts.clone());
-    let mut builder =
-        Otp::builder(settings, secrets, texts).test_numbers(login.test_numbers.clone());
+    let sender = Arc::new(login.route.clone().over(Arc::clone(&store) as SharedStore));
+    let mut builder = Otp::builder(settings, secrets, texts)
+        .records(Arc::clone(&login.records))
+        .test_numbers(login.test_numbers.clone())
+        .opt_outs(MemoryOptOuts::new());
     if let Some(rules) = config.dpop.as_ref().and_then(|dpop| dpop.login.clone()) {
         builder = builder.dpop(rules);
     }
-    let (otp, courier) =
-        builder.build_shared(store, config.issuer()?.clone(), Arc::clone(&login.sender))?;
-    let mut service = OtpService::new(otp).clients(config.clients.clone());
+    if let Some(sink) = sink {
+        builder = builder.audit(Arc::clone(sink));
+    }
+    let (otp, courier) = builder.build_shared(store, config.issuer()?.clone(), sender)?;
+    let webhooks =
+        login.webhooks.as_ref().map(|webhooks| webhooks.open(otp.clone())).transpose()?;
+    let mut service = OtpService::new(otp.clone()).clients(config.clients.clone());
     if let Some((cookies, origins)) = &login.cookies {
         service = service.cookies(cookies.clone(), origins.clone());
     }
-    Ok((config.stray_limits.iter().cloned().fold(service, OtpService::limit), courier))
+    let service = config.stray_limits.iter().cloned().fold(service, OtpService::limit);
+    Ok((otp, Login { service, webhooks }, courier))
 }
 
 /// Asks the login, which has no clock to tell a body that trickles in.

@@ -39,6 +39,12 @@
 //! on loopback or a private address unless `admin_public = true` says otherwise. `/metrics` is never on the other listener.
 //! Without it nothing is counted.
 //!
+//! # The audit log
+//!
+//! With an `[audit]` section every event is a row of a log that tells whether somebody changed it ([`chain`](crate::audit::chain) is the
+//! manual), besides the line that it is in the log of the process. With `[alerts]` or `[[alert]]` so much of something raises an alarm
+//! ([`alerts`](crate::audit::alerts)).
+//!
 //! # Bounds
 //!
 //! A request head has at most 64 KiB and 100 lines and ten seconds to arrive; a connection carries at most
@@ -54,11 +60,13 @@ mod config;
 mod connection;
 mod demands;
 mod demo;
+mod ears;
 mod exporter;
 mod key_watch;
 mod listeners;
 mod login;
 mod page;
+mod parts;
 mod path;
 mod places;
 mod readiness;

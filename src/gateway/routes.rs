@@ -2,7 +2,7 @@ use super::{
     answers::Answers,
     config::{Auth, Config, HEALTH, RouteConfig, is_within},
     demands::Demands,
-    login,
+    login::{self, Login},
     readiness::Readiness,
 };
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
     gate::{Gated, ResponseFuture},
     jwt::{JwtLayer, Mode, TokenSource, Verifier},
     limit::Limit,
-    otp::OtpService,
+    otp::{OtpService, webhooks::SmsWebhooks},
     security_headers::SecurityHeadersLayer,
     stack::Portcullis,
     store::SharedStore,
@@ -37,7 +37,7 @@ struct Table {
     routes: Vec<Route>,
     fallback: Guarded,
     readiness: Readiness,
-    login: Option<OtpService>,
+    login: Option<Login>,
 }
 
 #[derive(Debug)]
@@ -58,7 +58,7 @@ impl Routes {
         store: &SharedStore,
         verifier: Option<&Verifier>,
         readiness: Readiness,
-        login: Option<OtpService>,
+        login: Option<Login>,
     ) -> Self {
         let guarded = |answers, guard: Guard| Gated::new(answers, Arc::new(guard));
         let mut routes: Vec<Route> = config
@@ -118,10 +118,15 @@ impl<B: Body<Data: Send> + Send + 'static> Service<Request<B>> for Routes {
                 Ok(readiness.answer(&head).await.map(ResponseBody::ours))
             }));
         }
-        if let Some(service) = &self.0.login
+        if let Some(Login { service, .. }) = &self.0.login
             && OtpService::PATHS.into_iter().any(|of_login| is_within(path, of_login))
         {
             return Either::Right(Box::pin(login::answer(service.clone(), request)));
+        }
+        if let Some(Login { webhooks: Some(webhooks), .. }) = &self.0.login
+            && is_within(path, SmsWebhooks::PATH)
+        {
+            return Either::Right(webhooks.clone().call(request));
         }
         let route = self.0.routes.iter().find(|route| route.fits(path));
         let service = route.map_or(&self.0.fallback, |route| &route.service);

@@ -2,6 +2,7 @@ use super::{
     accept::accept,
     admin::Admin,
     config::{Config, StoreConfig, Trust},
+    ears::Ears,
     exporter::Exporter,
     key_watch::KeyWatch,
     listeners::Listeners,
@@ -14,8 +15,10 @@ use crate::{
     client::Clients,
     error::ConfigError,
     gate::{GateLayer, Verdict, gate_fn},
+    guarded::Guarded,
     jwt::KeyRefresh,
-    otp::{Courier, Origins, same_origin},
+    otp::{Courier, Origins, Otp, Subject, same_origin},
+    records::Unopened,
     rejection::Reason,
     security_headers::SecurityHeadersLayer,
     store::SharedStore,
@@ -27,7 +30,6 @@ use hyper::body::Incoming;
 use std::{
     convert::Infallible,
     future::{Future, pending},
-    mem,
     pin::pin,
     time::Duration,
 };
@@ -47,15 +49,17 @@ pub struct Gateway {
     routes: Routes,
     /// Whose pages may use the cookies, where tokens are in cookies.
     origins: Option<Origins>,
-    courier: Option<Courier>,
-    key_watch: Option<KeyWatch>,
+    otp: Option<Otp>,
+    pub(super) courier: Option<Courier>,
+    pub(super) key_watch: Option<KeyWatch>,
     warnings: Vec<String>,
-    key_refreshes: Vec<KeyRefresh>,
+    pub(super) key_refreshes: Vec<KeyRefresh>,
     store: StoreConfig,
     readiness: Readiness,
     drain: Duration,
     /// Where there is a listener for operators.
     exporter: Option<Exporter>,
+    pub(super) ears: Ears,
 }
 
 const MAX_CONNECTIONS: usize = 10_000;
@@ -76,7 +80,9 @@ impl Gateway {
     pub fn new(config: &Config) -> Result<Self, ConfigError> {
         let exporter = config.admin().map(|_| Exporter::install()).transpose();
         let exporter = exporter.map_err(|error| error.within("[listen] admin"))?;
-        let store = config.store.open();
+        let ears = Ears::open(config)?;
+        let shared = config.store.told_to(ears.sink());
+        let store = shared.open();
         let (verifier, keys, key_refreshes) = match &config.trust {
             Some(trust) => {
                 let Trust { verifier, keys, refreshes } = trust.open()?;
@@ -84,11 +90,11 @@ impl Gateway {
             }
             None => (None, Vec::new(), Vec::new()),
         };
-        let readiness = Readiness::new(config.store.clone(), keys);
-        let (login, courier) = match &config.login {
-            Some(login) => login::build(config, login, store.clone())
-                .map(|(login, courier)| (Some(login), Some(courier)))?,
-            None => (None, None),
+        let readiness = Readiness::new(shared.clone(), keys);
+        let (otp, login, courier) = match &config.login {
+            Some(login) => login::build(config, login, store.clone(), ears.sink())
+                .map(|(otp, login, courier)| (Some(otp), Some(login), Some(courier)))?,
+            None => (None, None, None),
         };
         Ok(Self {
             clients: config.clients.clone(),
@@ -101,24 +107,27 @@ impl Gateway {
                 login,
             ),
             origins: config.login.as_ref().and_then(|login| Some(login.cookies.clone()?.1)),
+            otp,
             courier,
             key_watch: config.key_watch.clone(),
             warnings: config.warnings.clone(),
             key_refreshes,
-            store: config.store.clone(),
+            store: shared,
             readiness,
             drain: config.drain,
             exporter,
+            ears,
         })
     }
 
-    /// Looks at the store before anything is served, for two seconds at most. A store that does not answer is no reason not to
+    /// Looks at the store before anything is served, for two seconds at most, and opens the records. A store that does not answer is no reason not to
     /// start, and neither is one that may forget what it is given outside the profile `banking`: both are warnings in the log.
-    /// So is what the profile `dev` alone allows.
+    /// So is what the profile `dev` alone allows. Records that do not answer are opened when they do.
     ///
     /// # Errors
     ///
-    /// When the store answers and cannot be used, such as a server that is too old or refuses the password.
+    /// When the store answers and cannot be used, such as a server that is too old or refuses the password; and when the
+    /// records cannot, such as those of a newer version or of another pepper.
     pub async fn check(&self) -> Result<(), ConfigError> {
         for warning in &self.warnings {
             tracing::warn!("{warning}");
@@ -126,23 +135,23 @@ impl Gateway {
         if let Some(warning) = self.store.check().await.map_err(|error| error.within("[store]"))? {
             tracing::warn!("[store]: {warning}");
         }
-        Ok(())
+        match &self.otp {
+            Some(otp) => open_records(otp).await,
+            None => Ok(()),
+        }
     }
 
-    /// What sends the codes of a login, to be spawned by a server of your own; [`serve`](Self::serve) does that by itself.
-    pub fn courier(&mut self) -> Option<Courier> {
-        self.courier.take()
-    }
-
-    /// What follows the file of the signing keys, to be spawned by a server of your own; [`serve`](Self::serve) does that by
-    /// itself.
-    pub fn key_watch(&mut self) -> Option<KeyWatch> {
-        self.key_watch.take()
-    }
-
-    /// What fetches the keys of issuers, to be spawned by a server of your own; [`serve`](Self::serve) does that by itself.
-    pub fn key_refreshes(&mut self) -> Vec<KeyRefresh> {
-        mem::take(&mut self.key_refreshes)
+    /// Forgets a subject of the login; see [`Otp::erase`]. Opens the records, if nothing has yet.
+    ///
+    /// # Errors
+    ///
+    /// When there is no login, the records cannot be opened, or they or the store do not answer.
+    pub async fn erase(&self, subject: &Subject) -> Result<bool, ConfigError> {
+        let otp = self.otp.as_ref().ok_or_else(|| ConfigError::new("there is no [otp] section"))?;
+        let unopened = |error: Unopened| ConfigError::new(error.to_string()).within("[records]");
+        otp.open_records().await.map_err(unopened)?;
+        let failed = |_| ConfigError::new("the records or the store do not answer: try it again");
+        otp.erase(subject).await.map_err(failed)
     }
 
     /// Serves until `shutdown` is ready, and for `drain` of `[listen]` after that, in which `/readyz` sends requests elsewhere.
@@ -155,10 +164,14 @@ impl Gateway {
         let Listeners { public, admin } = listeners.into();
         let (stop, stopped) = watch::channel(());
         let courier = self.courier().map(|courier| tokio::spawn(courier.run()));
+        let writer = self.audit_writer().map(|writer| tokio::spawn(writer.run()));
         // Ends with this function, or with who gives it up: nobody waits for keys any more then.
         let mut keys: JoinSet<()> = self.key_refreshes().into_iter().map(KeyRefresh::run).collect();
         if let Some(watch) = self.key_watch() {
             keys.spawn(watch.run());
+        }
+        if let Some(herald) = self.herald() {
+            keys.spawn(herald.run());
         }
         {
             let places = Places::new(MAX_CONNECTIONS, MAX_OF_PEER);
@@ -194,6 +207,10 @@ impl Gateway {
             if let Some(courier) = courier {
                 let _ = courier.await;
             }
+            // Which ends when nobody is left to tell it anything.
+            if let Some(writer) = writer {
+                let _ = writer.await;
+            }
         })
         .await;
     }
@@ -225,10 +242,13 @@ impl Gateway {
     > + Clone
     + Send
     + use<B> {
-        let clients = self.clients.clone();
+        let (clients, sink) = (self.clients.clone(), self.ears.sink().cloned());
         // Finds the client once for all; the layer inside refuses where there is none, so that this
         // answer has the headers too.
         let found = gate_fn(move |mut request: Parts| {
+            if sink.is_some() {
+                Guarded::of(&mut request).sink.clone_from(&sink);
+            }
             let _ = clients.of(&mut request);
             Verdict::admit(request, ())
         });
@@ -246,6 +266,17 @@ impl Gateway {
             .layer(GateLayer::new(own_pages))
             .layer(GateLayer::new(gate_fn(one_spelling)))
             .service(self.routes.clone())
+    }
+}
+
+async fn open_records(otp: &Otp) -> Result<(), ConfigError> {
+    match otp.open_records().await {
+        Ok(()) => Ok(()),
+        Err(Unopened::Refused(error)) => Err(error.within("[records]")),
+        Err(Unopened::Unavailable(error)) => {
+            tracing::warn!("[records]: nobody can log in yet: {error}");
+            Ok(())
+        }
     }
 }
 

@@ -144,6 +144,7 @@ impl JwtLayer {
     }
 
     /// Asks the store whether the proof that was found is used for the first time.
+    #[cfg(feature = "otp")]
     pub(crate) fn spend(&self, found: Result<Found, Reason>) -> Eventual<Result<Found, Reason>> {
         match &self.dpop {
             Some(dpop) => dpop.spend(found),

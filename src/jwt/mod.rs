@@ -162,6 +162,8 @@ mod ring;
 mod secret;
 mod set;
 mod signing;
+#[cfg(feature = "audit-log")]
+pub(crate) mod statement;
 mod trusted;
 mod verifier;
 

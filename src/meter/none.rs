@@ -16,6 +16,10 @@ impl Count {
         Self
     }
 
+    pub(crate) fn unlogged() -> Self {
+        Self
+    }
+
     pub(crate) fn token(_: &'static str) -> Self {
         Self
     }

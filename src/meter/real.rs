@@ -36,6 +36,11 @@ impl Count {
         Self::of(table::MEMORY_LOST, None)
     }
 
+    /// Events for which the audit log had no room.
+    pub(crate) fn unlogged() -> Self {
+        Self::of(table::LOG_LOST, None)
+    }
+
     /// Tokens that were good.
     pub(crate) fn token(outcome: &'static str) -> Self {
         Self::of(table::TOKENS, Some(outcome))

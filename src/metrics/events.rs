@@ -21,6 +21,14 @@ pub(crate) fn event(event: &Event) {
         Act::StoreEmptied => one(table::STORE_CHANGES, &["emptied"]),
         Act::Login { step, .. } => one(table::LOGIN_STEPS, &[step.name()]),
         Act::Fraud { rule, verdict, .. } => one(table::FRAUD, &[rule.name(), verdict.name()]),
+        Act::Provider { provider, change } => {
+            one(table::PROVIDER_CHANGES, &[provider.as_str(), change.name()]);
+        }
+        Act::LogOverflowed => one(table::LOG_CHANGES, &["overflowed"]),
+        Act::LogCaughtUp { .. } => one(table::LOG_CHANGES, &["caught-up"]),
+        Act::LogLost => one(table::LOG_CHANGES, &["lost"]),
+        Act::LogBack => one(table::LOG_CHANGES, &["returned"]),
+        Act::Alarm(name) => one(table::ALERTS, &[name.as_str()]),
         Act::UntrustedProxy | Act::ProxySilent => one(table::PROXY_FAULTS, &[event.act.name()]),
     }
 }
@@ -30,11 +38,16 @@ pub(super) fn begin() {
     for change in ["lost", "returned", "emptied"] {
         drop(table::STORE_CHANGES.counter(&[change]));
     }
+    for change in ["overflowed", "caught-up", "lost", "returned"] {
+        drop(table::LOG_CHANGES.counter(&[change]));
+    }
     for step in Step::ALL {
         drop(table::LOGIN_STEPS.counter(&[step.name()]));
     }
     drop(table::BLOCKS_STARTED.counter(&["by-hand"]));
-    for metric in [table::BLOCKS_LIFTED, table::MEMORY_OVERFLOW, table::MEMORY_LOST] {
+    for metric in
+        [table::BLOCKS_LIFTED, table::MEMORY_OVERFLOW, table::MEMORY_LOST, table::LOG_LOST]
+    {
         drop(metric.counter(&[]));
     }
 }

@@ -37,6 +37,7 @@
 //! | `portcullis_login_steps_total` | counter | `step` | Steps of logins, by the [name](crate::audit::Step::name) of the step. | `code-right` under a third of `code-sent`: codes are bought, not used; any `refresh-reused` |
 //! | `portcullis_sms_fraud_total` | counter | `rule`, `verdict` | Requests for codes that looked like fraud, by the [rule](crate::audit::FraudRule::name) that found it and [what came of it](crate::audit::FraudVerdict::name). | `increase(...[15m]) > 50`: somebody pumps messages; or a new market that no rule knows of |
 //! | `portcullis_message_seconds` | histogram | `outcome` | Time until the provider took a message (`sent`), did not (`not-sent`), or neither was certain (`unknown`). | `not-sent` over a twentieth of all; 95th percentile over 5 s |
+//! | `portcullis_provider_changes_total` | counter | `provider`, `change` | What changed about a provider of messages, by the [name](crate::audit::ProviderChange::name) of the change, such as `provider-paused`; each once, with one audit event. | any `provider-refused` or `provider-budget-low`; `provider-paused` without `provider-resumed` for ten minutes |
 //! | `portcullis_store_seconds` | histogram | `outcome` | Round trips to the shared store: `answered`, `failed`, or `late` when none came within the deadline. | 99th percentile of `answered` over half of the deadline; any `late` |
 //! | `portcullis_store_changes_total` | counter | `change` | The shared store was `lost`, has `returned`, or was found `emptied`; each once, with one audit event. | any `lost`; `emptied` at once, as sessions are gone |
 //! | `portcullis_store_up` | gauge | none | 1 while the shared store is asked, 0 while it is lost; of the one that changed last if there are several. | `== 0` for a minute |
@@ -44,6 +45,9 @@
 //! | `portcullis_memory_overflow_total` | counter | none | Charges of a shared bucket, as the memory store had no room for a new key. | any: a flood of addresses, or too few `max_keys` |
 //! | `portcullis_memory_lost_total` | counter | none | Strikes and blocks for which the memory store had no room. | any |
 //! | `portcullis_proxy_faults_total` | counter | `fault` | `untrusted-proxy` or `proxy-silent`: all clients may count as one. Told once for each `Clients`. | any |
+//! | `portcullis_audit_lost_total` | counter | none | Events for which the audit log had no room. | any |
+//! | `portcullis_audit_changes_total` | counter | `change` | The audit log `overflowed` and has `caught-up`, was `lost` as it could not be written, and has `returned`. | any `overflowed` or `lost` |
+//! | `portcullis_alerts_total` | counter | `alert` | [Alerts](crate::audit::alerts) that were raised, by name: each once in its window. | any |
 //!
 //! The outcomes of messages are steps of logins, too: `code-sent`, `code-not-sent` and `sender-refused`, which says
 //! that credentials or configuration are wrong: alert on any.

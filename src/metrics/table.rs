@@ -143,6 +143,11 @@ pub(crate) const MESSAGE_SECONDS: Metric = Metric::histogram_of(
     &["outcome"],
     "Time until the provider took or refused a message.",
 );
+pub(crate) const PROVIDER_CHANGES: Metric = Metric::counter_of(
+    "portcullis_provider_changes_total",
+    &["provider", "change"],
+    "What changed about providers of messages.",
+);
 pub(crate) const STORE_SECONDS: Metric = Metric::histogram_of(
     "portcullis_store_seconds",
     &["outcome"],
@@ -179,9 +184,21 @@ pub(crate) const PROXY_FAULTS: Metric = Metric::counter_of(
     &["fault"],
     "Signs that the trusted proxies are not configured right.",
 );
+pub(crate) const LOG_LOST: Metric = Metric::counter_of(
+    "portcullis_audit_lost_total",
+    &[],
+    "Events for which the audit log had no room.",
+);
+pub(crate) const LOG_CHANGES: Metric = Metric::counter_of(
+    "portcullis_audit_changes_total",
+    &["change"],
+    "Overflows and failures of the audit log.",
+);
+pub(crate) const ALERTS: Metric =
+    Metric::counter_of("portcullis_alerts_total", &["alert"], "Alerts that were raised.");
 
 /// All metrics, in the order of the [table](super).
-pub const ALL: [Metric; 18] = [
+pub const ALL: [Metric; 22] = [
     ADMITTED,
     REFUSALS,
     SHADOW_REFUSALS,
@@ -193,6 +210,7 @@ pub const ALL: [Metric; 18] = [
     LOGIN_STEPS,
     FRAUD,
     MESSAGE_SECONDS,
+    PROVIDER_CHANGES,
     STORE_SECONDS,
     STORE_CHANGES,
     STORE_UP,
@@ -200,4 +218,7 @@ pub const ALL: [Metric; 18] = [
     MEMORY_OVERFLOW,
     MEMORY_LOST,
     PROXY_FAULTS,
+    LOG_LOST,
+    LOG_CHANGES,
+    ALERTS,
 ];

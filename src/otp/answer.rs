@@ -2,6 +2,7 @@ use super::Subject;
 use crate::{
     jwt::KeyThumbprint,
     phone::Phone,
+    records::{BindingId, Device},
     store::Standing,
     token::{RefreshToken, Session, SessionId},
 };
@@ -55,6 +56,8 @@ pub struct Login {
     pub is_new: bool,
     /// Whether the phone was not known to have used this device before.
     pub new_device: bool,
+    /// What the owner calls the device.
+    pub device: BindingId,
 }
 
 /// An access token and the refresh token that gets the next one. Shows neither.
@@ -75,6 +78,16 @@ pub struct Tokens {
     pub subject: Subject,
     /// The key that the access token is bound to.
     pub bound_to: Option<KeyThumbprint>,
+}
+
+/// A device, as its owner sees it.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct OwnDevice {
+    /// The device.
+    pub device: Device,
+    /// Whether the one who asks is using it.
+    pub current: bool,
 }
 
 /// A session, as its owner sees it.

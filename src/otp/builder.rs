@@ -1,11 +1,13 @@
 use super::{
-    ClaimsFor, CodeSender, Courier, LoginStore, MemorySubjects, Otp, Secrets, Settings,
-    SharedLoginStore, Subjects, TestNumbers, Texts,
-    courier::{self, OnOutcome},
+    ClaimsFor, CodeSender, Courier, LoginStore, OptOuts, Otp, Secrets, Settings, SharedLoginStore,
+    Subjects, TestNumbers, Texts,
+    courier::{self, Ended, OnEnd},
     fraud::{self, Challenger},
+    ledger::Ledger,
     login::Inner,
     number,
-    sender::SendError,
+    receipts::Tracker,
+    sender::{Reported, SendError},
     windows::Windows,
 };
 use crate::{
@@ -16,6 +18,7 @@ use crate::{
     limit::Headers,
     phone::Phone,
     profile::Profile,
+    records::{MemoryRecords, Records},
     token::Issuer,
 };
 use std::{fmt, num::NonZeroU16, sync::Arc};
@@ -26,9 +29,11 @@ pub struct OtpBuilder {
     settings: Settings,
     secrets: Secrets,
     texts: Texts,
+    records: Option<Arc<dyn Records>>,
     subjects: Option<Arc<dyn Subjects>>,
     claims: Option<Arc<dyn ClaimsFor>>,
     withheld: Option<Withheld>,
+    opt_outs: Option<Arc<dyn OptOuts>>,
     test_numbers: TestNumbers,
     dpop: Option<Dpop>,
     challenger: Option<Arc<dyn Challenger>>,
@@ -44,9 +49,11 @@ impl OtpBuilder {
             settings,
             secrets,
             texts,
+            records: None,
             subjects: None,
             claims: None,
             withheld: None,
+            opt_outs: None,
             test_numbers: TestNumbers::new(),
             dpop: None,
             challenger: None,
@@ -55,7 +62,13 @@ impl OtpBuilder {
         }
     }
 
-    /// Who knows whose phone it is. Without one, subjects are kept in memory and end with the process.
+    /// Where subjects and devices are kept. Without it they end with the process.
+    pub fn records(mut self, records: impl Records + 'static) -> Self {
+        self.records = Some(Arc::new(records));
+        self
+    }
+
+    /// Who knows whose phone it is, instead of the records, which keep the devices of these subjects all the same.
     pub fn subjects(mut self, subjects: impl Subjects + 'static) -> Self {
         self.subjects = Some(Arc::new(subjects));
         self
@@ -71,6 +84,13 @@ impl OtpBuilder {
     /// a code gets the answer that everybody gets.
     pub fn withhold(mut self, from: impl Fn(&Phone) -> bool + Send + Sync + 'static) -> Self {
         self.withheld = Some(Arc::new(from));
+        self
+    }
+
+    /// Who keeps which owners want no messages: they get none, and who asks for a code gets the answer that everybody gets.
+    /// [`Otp::heed`] tells it what they want.
+    pub fn opt_outs(mut self, opt_outs: impl OptOuts + 'static) -> Self {
+        self.opt_outs = Some(Arc::new(opt_outs));
         self
     }
 
@@ -158,9 +178,15 @@ impl OtpBuilder {
         let windows = Windows::new(&settings.rules, Headers::default());
         number::warm_up();
         let verifier = Verifier::new([issuer.trusted()])?.clock(Arc::clone(issuer.time()));
-        let tell = outcomes(self.sink.clone());
-        let (desk, courier) = courier::queue(self.waiting, sender, store.clone(), tell);
-        let subjects = self.subjects.unwrap_or_else(|| Arc::new(MemorySubjects::new()));
+        let time = Arc::clone(issuer.time());
+        let tracker = Tracker::new(store.clone(), Arc::clone(&time), !settings.known_only);
+        let tracker = Arc::new(tracker);
+        let tell = follow(Arc::clone(&tracker), Arc::clone(&sender), self.sink.clone());
+        let (desk, courier) =
+            courier::queue(self.waiting, Arc::clone(&sender), store.clone(), tell);
+        let records = self.records.unwrap_or_else(|| Arc::new(MemoryRecords::new()));
+        let ledger = Ledger::new(records, self.secrets.clone(), time);
+        let subjects = self.subjects.unwrap_or_else(|| Arc::new(ledger.clone()));
         let dpop = self.dpop.map(|rules| rules.over(store.clone()));
         let otp = Otp(Arc::new(Inner {
             store,
@@ -169,12 +195,16 @@ impl OtpBuilder {
             settings: self.settings,
             secrets: self.secrets,
             texts: self.texts,
+            ledger,
             subjects,
             claims: self.claims,
             withheld: self.withheld,
+            opt_outs: self.opt_outs,
             test_numbers: self.test_numbers,
             dpop,
             sink: self.sink,
+            sender,
+            tracker,
             desk,
             windows,
             limits,
@@ -184,16 +214,36 @@ impl OtpBuilder {
     }
 }
 
-/// Tells how messages ended.
-fn outcomes(sink: Option<Arc<dyn Sink>>) -> OnOutcome {
-    Box::new(move |_, sent, outcome| {
-        let step = match outcome {
-            Ok(()) => Step::CodeSent,
-            Err(SendError::Misconfigured) => Step::SenderRefused,
-            Err(_) => Step::CodeNotSent,
-        };
-        let act = Act::Login { step, key: sent.phone, attempt: None };
-        audit::record(sink.as_deref(), Event::new(act));
+/// Writes down and tells how messages ended.
+fn follow(
+    tracker: Arc<Tracker>,
+    sender: Arc<dyn CodeSender>,
+    sink: Option<Arc<dyn Sink>>,
+) -> OnEnd {
+    Box::new(move |Ended { message, errand, outcome }| {
+        let (tracker, sender, sink) = (Arc::clone(&tracker), Arc::clone(&sender), sink.clone());
+        Box::pin(async move {
+            let Some(message) = message else {
+                return tracker.feigned(&errand, outcome.is_err()).await;
+            };
+            let reported = tracker.ended(&errand, &outcome).await;
+            let tell = |step| {
+                let act = Act::Login { step, key: errand.sent.phone, attempt: None };
+                audit::record(sink.as_deref(), Event::new(act));
+            };
+            tell(match outcome {
+                Ok(_) => Step::CodeSent,
+                Err(SendError::Misconfigured) => Step::SenderRefused,
+                Err(_) => Step::CodeNotSent,
+            });
+            // A report can come before the answer it is about.
+            if let (Some(arrived), Ok(taken)) = (reported, outcome) {
+                tell(if arrived { Step::CodeDelivered } else { Step::CodeUndelivered });
+                if let (Some(via), true) = (taken.via, arrived) {
+                    sender.reported(&Reported { via, to: message.to, arrived });
+                }
+            }
+        })
     })
 }
 

@@ -29,6 +29,9 @@ pub trait Challenges: fmt::Debug + Send + Sync {
 
     /// Takes back a send that certainly did not leave: it counts no more, and the cooldown it began is over.
     fn give_back(&self, sent: Sent) -> Eventual<Result<(), StoreError>>;
+
+    /// Forgets that a device, or any device, has logged in with a phone.
+    fn forget(&self, phone: Key, device: Option<Key>) -> Eventual<Result<(), StoreError>>;
 }
 
 const DAY: Duration = Duration::from_secs(86_400);

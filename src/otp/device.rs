@@ -1,14 +1,11 @@
-use crate::{
-    error::ConfigError,
-    key::{Key, KeyKind, Pepper},
-};
+use crate::error::ConfigError;
 use std::{fmt, str::FromStr};
 
 /// What a client calls itself: 16 to 128 letters, digits, `-` and `_`, drawn at random once and kept, such as a
 /// UUID.
 ///
 /// It is a secret between the client and the server: who knows it and the phone can take the owner's place in
-/// the owner's own lane. Stores know its keyed tag only.
+/// the owner's own lane. Stores and records know an HMAC of it only.
 #[derive(Clone, Eq, PartialEq)]
 pub struct DeviceId(Box<str>);
 
@@ -16,11 +13,6 @@ impl DeviceId {
     /// The text. Do not log it.
     pub fn as_str(&self) -> &str {
         &self.0
-    }
-
-    /// The key that stores know it by.
-    pub fn key(&self, pepper: &Pepper) -> Key {
-        pepper.tag(KeyKind::Device, &[self.0.as_bytes()])
     }
 }
 

@@ -7,10 +7,11 @@ use super::{
     fraud::{Bill, Screened},
     login::Inner,
     number,
+    receipts::Errand,
     record::Record,
     refusal,
     secrets::Handle,
-    sender::Message,
+    sender::{Message, SendError},
 };
 use crate::{
     audit::Step,
@@ -30,9 +31,6 @@ struct Allowed {
     standings: Standings,
 }
 
-/// How long a client should wait while no message can be taken on.
-const QUEUE_WAIT: Duration = Duration::from_secs(5);
-
 impl Inner {
     pub(super) async fn issue(
         &self,
@@ -43,6 +41,7 @@ impl Inner {
         let number = number::read(phone).ok_or(Reason::PhoneInvalid)?;
         // Before anything is stored: a code that cannot be sent must not cost a send.
         let place = self.place()?;
+        self.sender.ready(phone).map_err(refusal::unsendable)?;
         let pepper = self.store.pepper();
         let tag = phone_key(pepper, phone);
         let is_withheld = self.is_withheld(phone, purpose).await?;
@@ -51,7 +50,7 @@ impl Inner {
         let is_decoy = is_withheld || screened.is_silent;
         let challenge = self.secrets.draw_challenge(is_decoy).ok_or(Reason::StoreUnavailable)?;
         let handle = Handle { purpose, challenge, phone: tag };
-        let device = caller.device.key(pepper);
+        let device = self.device(caller)?;
         // A decoy takes the same work, so that time does not tell.
         let message = self.write(*phone, purpose, caller.language.as_deref(), code);
         let mac = self.secrets.code(&handle, device, &message.code);
@@ -78,8 +77,8 @@ impl Inner {
                 }
             };
         self.tell(Some(caller), Step::CodeRequested, handle.phone, None);
-        let is_feigned = is_decoy || is_fixed;
-        self.post(place, &handle, &allowed, (!is_feigned).then_some(message), screened.bill);
+        let message = (!is_decoy && !is_fixed).then_some(message);
+        self.post(place, (&handle, device), &allowed, message, screened.bill);
         self.told(&handle, *phone, &allowed)
     }
 
@@ -92,7 +91,7 @@ impl Inner {
         let place = self.place()?;
         let is_decoy = self.secrets.is_decoy(handle.challenge).ok_or(Reason::StoreUnavailable)?;
         let pepper = self.store.pepper();
-        let device = caller.device.key(pepper);
+        let device = self.device(caller)?;
         let (code, is_fixed) = self.draw(handle.phone)?;
         let mac = self.secrets.code(&handle, device, &code);
         let resend = Resend {
@@ -108,13 +107,13 @@ impl Inner {
         self.tell(Some(caller), Step::CodeResent, handle.phone, None);
         let language = caller.language.as_deref().unwrap_or(&record.language);
         let message = self.write(record.phone, handle.purpose, Some(language), code);
-        // Since the first message the number may have opted out.
-        let is_decoy = is_decoy || self.withheld.as_ref().is_some_and(|it| it(&record.phone));
-        let is_feigned = is_decoy || is_fixed;
+        // Since the first message the number may have opted out. The code is stored: where that cannot be told none leaves.
+        let is_out = self.is_silenced(&record.phone).await.unwrap_or(true);
+        let is_feigned = is_decoy || is_out || is_fixed;
         let screened =
             self.screen_again(caller, &handle, &allowed, &record.phone, !is_feigned).await?;
-        let is_feigned = is_feigned || screened.is_silent;
-        self.post(place, &handle, &allowed, (!is_feigned).then_some(message), screened.bill);
+        let message = (!is_feigned && !screened.is_silent).then_some(message);
+        self.post(place, (&handle, device), &allowed, message, screened.bill);
         self.told(&handle, record.phone, &allowed)
     }
 
@@ -139,18 +138,27 @@ impl Inner {
     }
 
     fn place(&self) -> Result<Place, Rejection> {
-        let full = || Rejection::new(Reason::SmsUnavailable).retry_after(QUEUE_WAIT);
-        self.desk.reserve().ok_or_else(full)
+        self.desk.reserve().ok_or_else(|| refusal::unsendable(SendError::NotSent))
     }
 
     /// Whether nothing may be sent to a number. Asks about every number in the same way.
     async fn is_withheld(&self, phone: &Phone, purpose: Purpose) -> Result<bool, Rejection> {
-        let withheld = self.withheld.as_ref().is_some_and(|withheld| withheld(phone));
+        let withheld = self.is_silenced(phone).await?;
         // A number that a user changes to is not known yet.
         if self.settings.known_only && purpose == Purpose::Login {
             return Ok(self.subjects.find(phone).await?.is_none() || withheld);
         }
         Ok(withheld)
+    }
+
+    /// Whether a number gets no messages, known or not.
+    async fn is_silenced(&self, phone: &Phone) -> Result<bool, Rejection> {
+        let withheld = self.withheld.as_ref().is_some_and(|withheld| withheld(phone));
+        let is_out = match &self.opt_outs {
+            Some(opt_outs) => opt_outs.is_out(phone).await?,
+            None => false,
+        };
+        Ok(withheld || is_out)
     }
 
     /// The code of the next message, and whether it is the fixed one of a test number.
@@ -172,14 +180,15 @@ impl Inner {
     fn post(
         &self,
         place: Place,
-        handle: &Handle,
+        (handle, device): (&Handle, Key),
         allowed: &Allowed,
         message: Option<Message>,
         bill: Option<Bill>,
     ) {
         let Handle { challenge, phone, .. } = *handle;
         let sent = Sent { phone, challenge, number: allowed.number };
-        place.post(message, sent, bill);
+        let errand = Errand { sent, device, posted_at: self.issuer.time().wall() };
+        place.post(message, errand, bill);
     }
 
     fn allowed(&self, caller: &Caller, dispatch: Dispatch) -> Result<Allowed, Rejection> {

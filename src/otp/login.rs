@@ -1,9 +1,11 @@
 use super::{
-    Attempt, Caller, Challenge, ClaimsFor, Code, Login, OtpBuilder, Proof, Purpose, Secrets,
-    Settings, SharedLoginStore, Subjects, TestNumbers, Texts, Verdict, bound,
+    Attempt, Caller, Challenge, ClaimsFor, Code, CodeSender, Login, OptOuts, OtpBuilder, Proof,
+    Purpose, Secrets, Settings, SharedLoginStore, Subjects, TestNumbers, Texts, Verdict, bound,
     builder::Withheld,
     courier::Desk,
     fraud::{Challenger, Limits},
+    ledger::Ledger,
+    receipts::Tracker,
     record::Record,
     refusal,
     windows::Windows,
@@ -14,9 +16,10 @@ use crate::{
     jwt::{Dpop, DpopProof, Verifier},
     key::Key,
     phone::Phone,
+    records::Unopened,
     rejection::{Reason, Rejection},
     store::Started,
-    token::Issuer,
+    token::{Issuer, Session},
 };
 use std::{fmt, sync::Arc};
 
@@ -34,12 +37,16 @@ pub(super) struct Inner {
     pub(super) settings: Settings,
     pub(super) secrets: Secrets,
     pub(super) texts: Texts,
+    pub(super) ledger: Ledger,
     pub(super) subjects: Arc<dyn Subjects>,
     pub(super) claims: Option<Arc<dyn ClaimsFor>>,
     pub(super) withheld: Option<Withheld>,
+    pub(super) opt_outs: Option<Arc<dyn OptOuts>>,
     pub(super) test_numbers: TestNumbers,
     pub(super) dpop: Option<Dpop>,
     pub(super) sink: Option<Arc<dyn Sink>>,
+    pub(super) sender: Arc<dyn CodeSender>,
+    pub(super) tracker: Arc<Tracker>,
     pub(super) desk: Desk,
     pub(super) windows: Windows,
     /// What the store decides about fraud; `None` if nothing.
@@ -51,6 +58,16 @@ impl Otp {
     /// What it is made of, but for store, issuer and sender.
     pub fn builder(settings: Settings, secrets: Secrets, texts: Texts) -> OtpBuilder {
         OtpBuilder::new(settings, secrets, texts)
+    }
+
+    /// Opens the [records](crate::records), which migrates them: for the start of a program, before it serves. Without it
+    /// the first call that needs them does.
+    ///
+    /// # Errors
+    ///
+    /// When they do not answer now, which may pass, or cannot be used until somebody looks.
+    pub async fn open_records(&self) -> Result<(), Unopened> {
+        self.0.ledger.open().await
     }
 
     /// Sends a code to a phone, or does as if: the answer does not tell whether the number is known, or whether
@@ -83,8 +100,8 @@ impl Otp {
     ///
     /// # Errors
     ///
-    /// Those of [`check`](Self::check); `blocked` or `denied` if the subject is. When the store of sessions or of
-    /// subjects fails after the code was right, the code is used up all the same.
+    /// Those of [`check`](Self::check); `blocked` or `denied` if the subject is. While the records are away nothing is
+    /// counted. When they, the subjects or the store fail after the code was right, the code is used up all the same.
     pub async fn verify(
         &self,
         caller: &Caller,
@@ -107,18 +124,24 @@ impl Otp {
         possession: Option<DpopProof>,
     ) -> Result<Login, Rejection> {
         let key = bound::verified(possession)?;
+        // A right code must not be used up for records that are away; what is none of ours asks nobody.
+        if self.0.secrets.read_handle(challenge).is_some() {
+            self.0.ledger.ready().await?;
+        }
         let proof = self.check(caller, challenge, code, Purpose::Login).await?;
         let found = self.0.subjects.find_or_create(&proof.phone).await?;
         if found.is_new {
             let key = self.0.subject_key(found.subject.as_str());
             self.0.tell(Some(caller), Step::SubjectCreated, key, None);
         }
+        let bound = self.0.bind(caller, &found.subject, found.is_new).await?;
         let tokens = self.0.begin(caller, &found.subject, key.as_ref()).await?;
         Ok(Login {
             tokens,
             subject: found.subject,
             is_new: found.is_new,
             new_device: proof.new_device,
+            device: bound.device.id,
         })
     }
 
@@ -143,7 +166,7 @@ impl Otp {
         let handle = inner.secrets.read_handle(challenge).filter(|it| it.purpose == purpose);
         let handle = handle.ok_or_else(refusal::no_such_challenge)?;
         let pepper = inner.store.pepper();
-        let device = caller.device.key(pepper);
+        let device = inner.device(caller)?;
         let attempt = Attempt {
             arrival: caller.arrival(handle.phone, pepper),
             phone: handle.phone,
@@ -181,6 +204,11 @@ impl Otp {
 }
 
 impl Inner {
+    /// The device of a caller, as stores know it.
+    pub(super) fn device(&self, caller: &Caller) -> Result<Key, Reason> {
+        self.secrets.device_key(&caller.device).ok_or(Reason::StoreUnavailable)
+    }
+
     pub(super) fn tell(&self, caller: Option<&Caller>, step: Step, key: Key, attempt: Option<u8>) {
         self.record(caller, Act::Login { step, key, attempt });
     }
@@ -189,10 +217,12 @@ impl Inner {
         started.iter().for_each(|started| self.record(Some(caller), started.into()));
     }
 
-    /// What happened to somebody of whom no more than the address is known.
-    pub(super) fn tell_of(&self, client: Client, step: Step, key: Key) {
-        let act = Act::Login { step, key, attempt: None };
-        audit::record(self.sink.as_deref(), Event::new(act).client(Some(client.address())));
+    /// What happened to a session, and whose it is; of who asks there is no more than the address.
+    pub(super) fn tell_session(&self, client: Option<&Client>, step: Step, session: &Session) {
+        let act = Act::Login { step, key: self.session_key(session.id), attempt: None };
+        let event = Event::new(act).client(client.map(Client::address));
+        let subject = self.subject_key(&session.subject);
+        audit::record(self.sink.as_deref(), event.subject(Some(subject)));
     }
 
     pub(super) fn record(&self, caller: Option<&Caller>, act: Act) {

@@ -53,12 +53,15 @@
 //! |---|---|---|
 //! | `POST /v1/otp/request` | `phone` | 202 `challenge_id`, `expires_in`, `resend_after`, `code_length`, `phone_masked`, `channel` |
 //! | `POST /v1/otp/resend` | `challenge_id` | the same |
+//! | `GET /v1/otp/{challenge_id}` | | 200 `state`: `queued`, `sent`, `delivered` or `failed`, see [`receipts`] |
 //! | `POST /v1/otp/verify` | `challenge_id`, `code` | 200 `access_token`, `token_type`, `expires_in`, `refresh_token`, `refresh_expires_in`, `session_id`, `subject`, `is_new` |
 //! | `POST /v1/token/refresh` | `refresh_token`, or the cookie | 200, as verify but for `is_new` |
 //! | `POST /v1/logout` | bearer token, `refresh_token`, or a cookie | 204, also if it was over |
 //! | `POST /v1/logout/all` | bearer token | 204 |
 //! | `GET /v1/sessions` | bearer token | 200 `sessions` |
 //! | `DELETE /v1/sessions/{id}` | bearer token | 204 |
+//! | `GET /v1/devices` | bearer token | 200 `devices` |
+//! | `DELETE /v1/devices/{id}` | bearer token | 204; its sessions are over |
 //! | `GET /v1/openapi.json` | | all this as OpenAPI 3.1 |
 //! | `GET /.well-known/jwks.json` | | the [keys](crate::token::JwksService) that verify access tokens |
 //!
@@ -129,15 +132,20 @@ mod code;
 mod courier;
 mod cross_site;
 mod device;
+mod devices;
 mod dispatch;
 #[cfg(all(feature = "sms", feature = "test-util"))]
 #[cfg_attr(docsrs, doc(cfg(all(feature = "sms", feature = "test-util"))))]
 pub mod fake;
+mod follow_up;
 pub mod fraud;
+mod ledger;
 mod login;
 pub mod message;
 mod number;
+mod opt_outs;
 mod origins;
+pub mod receipts;
 mod record;
 mod refusal;
 mod secrets;
@@ -149,12 +157,15 @@ mod standing;
 mod store;
 mod subjects;
 mod test_numbers;
+#[cfg(all(feature = "sms", feature = "webhook"))]
+#[cfg_attr(docsrs, doc(cfg(all(feature = "sms", feature = "webhook"))))]
+pub mod webhooks;
 mod windows;
 
 #[doc = include_str!("contract.md")]
 pub mod contract {}
 
-pub use answer::{Challenge, Login, OwnSession, Proof, Tokens};
+pub use answer::{Challenge, Login, OwnDevice, OwnSession, Proof, Tokens};
 pub use builder::OtpBuilder;
 pub use caller::Caller;
 pub use challenges::{
@@ -169,6 +180,7 @@ pub(crate) use cross_site::same_origin;
 pub use device::DeviceId;
 pub use login::Otp;
 pub use message::Texts;
+pub use opt_outs::{MemoryOptOuts, OptOuts, Wish};
 pub use origins::Origins;
 pub(crate) use secrets::constant_time_eq;
 pub use secrets::{Purpose, Sealed, Secrets};
@@ -176,5 +188,5 @@ pub use sender::CodeSender;
 pub use service::OtpService;
 pub use settings::Settings;
 pub use store::{LoginStore, SharedLoginStore};
-pub use subjects::{Found, MemorySubjects, Subject, Subjects};
+pub use subjects::{Found, Subject, Subjects};
 pub use test_numbers::TestNumbers;

@@ -62,7 +62,7 @@ impl Otp {
         let session = match inner.store.rotate(rotation).await? {
             Rotated::Next(session) | Rotated::Replay(session) => session,
             Rotated::Reused(session) => {
-                inner.tell_of(client, Step::RefreshReused, inner.session_key(session.id));
+                inner.tell_session(Some(&client), Step::RefreshReused, &session);
                 inner.deny(session.id).await?;
                 return Err(invalid(TokenFault::Revoked));
             }
@@ -73,7 +73,7 @@ impl Otp {
             None => inner.grant_again(&session, key.as_ref()).await?,
         };
         let tokens = inner.tokens(&session, grant, key.as_ref())?;
-        inner.tell_of(client, Step::TokenRefreshed, inner.session_key(id));
+        inner.tell_session(Some(&client), Step::TokenRefreshed, &session);
         Ok(tokens)
     }
 
@@ -90,8 +90,8 @@ impl Otp {
     pub async fn logout(&self, session: SessionId) -> Result<(), Rejection> {
         // A session ends also where its access tokens cannot be denied, for want of room.
         let denied = self.0.deny(session).await;
-        if self.0.store.end(session).await?.is_some() {
-            self.0.tell(None, Step::SessionEnded, self.0.session_key(session), None);
+        if let Some(ended) = self.0.store.end(session).await? {
+            self.0.tell_session(None, Step::SessionEnded, &ended);
         }
         denied
     }
@@ -162,7 +162,7 @@ impl Inner {
         let opening = Opening {
             id: SessionId(id),
             subject: subject.as_str().into(),
-            device: caller.device.key(self.store.pepper()),
+            device: self.device(caller)?,
             bound_to: key.map(|proven| proven.key),
             idle: self.settings.refresh,
             longest: self.settings.longest_session,
@@ -182,7 +182,7 @@ impl Inner {
             let _ = self.store.end(opened.session.id).await;
         }
         let tokens = tokens?;
-        self.tell(Some(caller), Step::TokenIssued, self.session_key(opened.session.id), None);
+        self.tell_session(Some(&caller.client), Step::TokenIssued, &opened.session);
         Ok(tokens)
     }
 
@@ -192,6 +192,10 @@ impl Inner {
         let grant = Grant::new(subject.as_str());
         let grant = match &self.claims {
             Some(claims) => claims.grant(grant, &subject).await?,
+            None => grant,
+        };
+        let grant = match self.device_new_until(session, &subject).await? {
+            Some(until) => grant.claim("device_new_until", until.as_secs()),
             None => grant,
         };
         // Whatever was made of the grant: a token without its session could not be denied.
@@ -242,7 +246,7 @@ impl Inner {
     /// A session has ended: denies its access tokens, and tells.
     async fn denied(&self, session: &Session) -> Result<(), Rejection> {
         self.deny(session.id).await?;
-        self.tell(None, Step::SessionEnded, self.session_key(session.id), None);
+        self.tell_session(None, Step::SessionEnded, session);
         Ok(())
     }
 

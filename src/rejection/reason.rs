@@ -59,12 +59,12 @@ pub enum Reason {
     RegionNotSupported,
     /// A person must respond to a challenge first: 403.
     ChallengeRequired,
-    /// The messages of this day have cost what they may: 503.
-    BudgetSpent,
     /// A code was sent to this phone a moment ago: 429.
     Cooldown,
     /// No message can be taken on: 503.
     SmsUnavailable,
+    /// What may be spent on messages is spent: 503.
+    SmsBudget,
     /// Another site made the browser send the request: 403.
     CrossSite,
     /// The connection is not encrypted: 403.
@@ -112,9 +112,9 @@ impl Reason {
         Self::ResendsSpent,
         Self::RegionNotSupported,
         Self::ChallengeRequired,
-        Self::BudgetSpent,
         Self::Cooldown,
         Self::SmsUnavailable,
+        Self::SmsBudget,
         Self::CrossSite,
         Self::EncryptionRequired,
         Self::RequestTimeout,
@@ -151,7 +151,7 @@ impl Reason {
             Self::StoreUnavailable
             | Self::KeysUnavailable
             | Self::SmsUnavailable
-            | Self::BudgetSpent => StatusCode::SERVICE_UNAVAILABLE,
+            | Self::SmsBudget => StatusCode::SERVICE_UNAVAILABLE,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
@@ -187,9 +187,9 @@ impl Reason {
             Self::ResendsSpent => "otp-exhausted",
             Self::RegionNotSupported => "region-not-supported",
             Self::ChallengeRequired => "challenge-required",
-            Self::BudgetSpent => "sms-budget",
             Self::Cooldown => "cooldown",
             Self::SmsUnavailable => "sms-unavailable",
+            Self::SmsBudget => "sms-budget",
             Self::CrossSite => "csrf",
             Self::EncryptionRequired => "tls-required",
             Self::RequestTimeout => "request-timeout",
@@ -225,9 +225,9 @@ impl Reason {
             Self::ResendsSpent => "This code cannot be sent again",
             Self::RegionNotSupported => "No codes are sent to this number",
             Self::ChallengeRequired => "A challenge must be passed first",
-            Self::BudgetSpent => "No more codes are sent today",
             Self::Cooldown => "A code was sent a moment ago",
             Self::SmsUnavailable => "Codes cannot be sent at the moment",
+            Self::SmsBudget => "No more codes can be sent for now",
             Self::CrossSite => "The request comes from another site",
             Self::EncryptionRequired => "This needs an encrypted connection",
             Self::RequestTimeout => "The request took too long to arrive",

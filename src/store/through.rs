@@ -3,8 +3,12 @@
 use super::{Near, Resilient, StoreError};
 use crate::{
     eventual::Eventual,
-    otp::fraud::{Converted, Country, Outgoing, Settlement, Traffic, Weighed},
-    otp::{Attempt, Challenges, Dispatch, Issue, Resend, Sent, SharedLoginStore, Verified},
+    key::Key,
+    otp::{
+        Attempt, Challenges, Dispatch, Issue, Resend, Sent, SharedLoginStore, Verified,
+        fraud::{Converted, Country, Outgoing, Settlement, Traffic, Weighed},
+        receipts::{Note, Noted, Notes},
+    },
     store::Store,
     token::{Opened, Opening, Rotated, Rotation, Session, SessionId, Sessions},
 };
@@ -31,6 +35,10 @@ impl<S: Challenges + 'static> Challenges for Near<S> {
 
     fn give_back(&self, sent: Sent) -> Answer<()> {
         self.store().give_back(sent)
+    }
+
+    fn forget(&self, phone: Key, device: Option<Key>) -> Answer<()> {
+        self.store().forget(phone, device)
     }
 }
 
@@ -93,6 +101,10 @@ impl<S: Store + Challenges + Clone + 'static> Challenges for Resilient<S> {
     fn give_back(&self, sent: Sent) -> Answer<()> {
         self.ask(move |store| store.give_back(sent))
     }
+
+    fn forget(&self, phone: Key, device: Option<Key>) -> Answer<()> {
+        self.ask(move |store| store.forget(phone, device))
+    }
 }
 
 /// Nor what a message may cost: each instance alone would spend the whole budget.
@@ -146,7 +158,28 @@ impl<S: Store + Sessions + Clone + 'static> Sessions for Resilient<S> {
     }
 }
 
-impl<S: Store + Challenges + Sessions + 'static> From<Near<S>> for SharedLoginStore {
+impl<S: Notes + 'static> Notes for Near<S> {
+    fn note(&self, key: Key, note: Note) -> Answer<Noted> {
+        self.store().note(key, note)
+    }
+
+    fn noted(&self, key: Key) -> Answer<Option<Note>> {
+        self.store().noted(key)
+    }
+}
+
+/// Nor is it guessed what became of a message.
+impl<S: Store + Notes + Clone + 'static> Notes for Resilient<S> {
+    fn note(&self, key: Key, note: Note) -> Answer<Noted> {
+        self.ask(move |store| store.note(key, note))
+    }
+
+    fn noted(&self, key: Key) -> Answer<Option<Note>> {
+        self.ask(move |store| store.noted(key))
+    }
+}
+
+impl<S: Store + Challenges + Notes + Sessions + 'static> From<Near<S>> for SharedLoginStore {
     fn from(near: Near<S>) -> Self {
         Arc::new(near)
     }

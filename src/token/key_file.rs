@@ -200,7 +200,7 @@ impl KeyFile {
         self.clock.wall()
     }
 
-    pub(super) const fn keys(&self) -> &Rings {
+    pub(crate) const fn keys(&self) -> &Rings {
         &self.keys
     }
 

@@ -96,4 +96,6 @@ pub use body::VerifiedBody;
 pub use future::ResponseFuture;
 pub use keys::TwilioKeys;
 pub use layer::{TwilioSignature, TwilioSignatureLayer};
+#[cfg(feature = "sms")]
+pub(crate) use reading::Reading;
 pub use url::PublicUrl;

@@ -13,7 +13,7 @@ use tokio::time::{Sleep, sleep};
 
 /// A body on its way into memory, bounded in size and time. Trailers are left out.
 #[pin_project]
-pub(super) struct Reading<B> {
+pub(crate) struct Reading<B> {
     #[pin]
     body: B,
     bytes: BytesMut,
@@ -24,7 +24,7 @@ pub(super) struct Reading<B> {
 }
 
 impl<B: Body> Reading<B> {
-    pub(super) fn new(body: B, most: usize, patience: Duration) -> Self {
+    pub(crate) fn new(body: B, most: usize, patience: Duration) -> Self {
         Self { body, bytes: BytesMut::new(), most, patience, timer: None }
     }
 }

@@ -3,7 +3,10 @@
 
 use portcullis::{
     Eventual, Key, Memory, Pepper,
-    otp::{Attempt, Challenges, Dispatch, Issue, Resend, Sent, Verified},
+    otp::{
+        Attempt, Challenges, Dispatch, Issue, Resend, Sent, Verified,
+        receipts::{Note, Noted, Notes},
+    },
     store::{Adjustment, Answer, Asks, Block, Blocked, Standing, Store, StoreError, Take},
     token::{Opened, Opening, Rotated, Rotation, Session, SessionId, Sessions},
 };
@@ -24,7 +27,7 @@ struct State {
 }
 
 /// All that can fail.
-pub(crate) const ALL: [&str; 15] = [
+pub(crate) const ALL: [&str; 18] = [
     "admit",
     "block",
     "unblock",
@@ -35,11 +38,14 @@ pub(crate) const ALL: [&str; 15] = [
     "resend",
     "verify",
     "give_back",
+    "forget",
     "open",
     "rotate",
     "session",
     "end",
     "sessions",
+    "note",
+    "noted",
 ];
 
 impl Faulty {
@@ -128,6 +134,20 @@ impl Challenges for Faulty {
 
     fn give_back(&self, sent: Sent) -> Eventual<Result<(), StoreError>> {
         self.call("give_back", move |memory| memory.give_back(sent))
+    }
+
+    fn forget(&self, phone: Key, device: Option<Key>) -> Eventual<Result<(), StoreError>> {
+        self.call("forget", move |memory| memory.forget(phone, device))
+    }
+}
+
+impl Notes for Faulty {
+    fn note(&self, key: Key, note: Note) -> Eventual<Result<Noted, StoreError>> {
+        self.call("note", move |memory| memory.note(key, note))
+    }
+
+    fn noted(&self, key: Key) -> Eventual<Result<Option<Note>, StoreError>> {
+        self.call("noted", move |memory| memory.noted(key))
     }
 }
 

@@ -13,7 +13,7 @@ use portcullis::{
     eventual::BoxFuture,
     otp::{
         Courier, OtpBuilder, Secrets, Settings, SharedLoginStore, Texts,
-        sender::{Message, SendError},
+        sender::{Message, SendError, Taken},
     },
     token::Issuer,
 };
@@ -350,9 +350,9 @@ impl Sent {
 }
 
 impl CodeSender for Sent {
-    fn send(&self, message: Message) -> BoxFuture<'static, Result<(), SendError>> {
+    fn send(&self, message: Message) -> BoxFuture<'static, Result<Taken, SendError>> {
         self.0.send_modify(|sent| sent.push(message));
-        Box::pin(async { Ok(()) })
+        Box::pin(async { Ok(Taken::new()) })
     }
 }
 

@@ -8,7 +8,7 @@ use portcullis::{
     otp::{
         Settings,
         fake::{FakeMsg91, FakeTwilio},
-        sender::{ApiSecret, Message, Msg91, SendError, Twilio, TwilioFrom, TwilioKey},
+        sender::{ApiSecret, Message, Msg91, SendError, Taken, Twilio, TwilioFrom, TwilioKey},
     },
 };
 use std::time::Duration;
@@ -55,11 +55,11 @@ impl Scene {
 struct Watched<S>(S, UnboundedSender<Outcome>);
 
 impl<S: CodeSender + Clone + 'static> CodeSender for Watched<S> {
-    fn send(&self, message: Message) -> BoxFuture<'static, Outcome> {
+    fn send(&self, message: Message) -> BoxFuture<'static, Result<Taken, SendError>> {
         let Self(sender, told) = self.clone();
         Box::pin(async move {
             let outcome = sender.send(message).await;
-            told.send(outcome).unwrap();
+            told.send(outcome.as_ref().map(drop).map_err(|error| *error)).unwrap();
             outcome
         })
     }

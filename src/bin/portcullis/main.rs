@@ -1,6 +1,8 @@
 //! The gateway program: the layers of the crate, wired by a configuration file.
 
+mod audit;
 mod keys;
+mod subjects;
 
 use clap::{Args, Parser, Subcommand};
 use portcullis::{
@@ -50,6 +52,10 @@ enum Command {
     Token(Token),
     /// Makes, rotates and lists signing keys; tells of the keys that it keeps on a Redis server.
     Keys(keys::Keys),
+    /// Forgets users.
+    Subjects(subjects::Subjects),
+    /// Verifies and exports the audit log, and forgets whom it is about.
+    Audit(audit::Audit),
 }
 
 #[derive(Args)]
@@ -78,6 +84,8 @@ async fn main() -> ExitCode {
     let done = match cli.command {
         Some(Command::Token(token)) => mint(token),
         Some(Command::Keys(keys)) => keys.run(),
+        Some(Command::Subjects(subjects)) => subjects.run().await,
+        Some(Command::Audit(audit)) => return audit.run(),
         None => serve(cli.serve).await,
     };
     match done {

@@ -1,5 +1,7 @@
 //! The configuration file, parsed once into the parts it names.
 
+mod alerts;
+mod audit;
 mod certificates;
 mod destinations;
 mod dpop;
@@ -10,18 +12,26 @@ mod keys;
 mod limits;
 mod listen;
 mod otp;
+mod records;
 mod resource;
 mod routes;
 mod sections;
 mod senders;
+mod sending;
 mod signing;
 mod store;
+mod tags;
+mod test_numbers;
 mod text;
 mod token;
+mod verify;
+mod webhooks;
 
 pub use env_file::EnvFile;
 pub use sections::parse_duration;
 
+pub(super) use alerts::AlertsConfig;
+pub(super) use audit::AuditConfig;
 pub(super) use dpop::DpopConfig;
 pub(super) use issuers::{Trust, TrustConfig};
 pub(super) use otp::LoginConfig;
@@ -62,6 +72,8 @@ pub struct Config {
     /// What is allowed by this profile alone.
     pub(super) warnings: Vec<String>,
     pub(super) login: Option<LoginConfig>,
+    pub(super) audit: Option<AuditConfig>,
+    pub(super) alerts: Option<AlertsConfig>,
     pub(super) resource: Option<ResourceMetadata>,
     pub(super) dpop: Option<DpopConfig>,
     pub(super) certificates: Option<Certificates>,
@@ -116,11 +128,15 @@ impl Config {
         let (address, admin) = file.listen.build(profile)?;
         let drain = file.listen.drain()?;
         let own = file.token.as_ref().map(|token| token.own(profile, sources)).transpose();
-        let (issuer, key_watch, warnings) = match own.map_err(|error| error.within("[token]"))? {
-            Some(OwnIssuer { issuer, watch, warnings }) => (Some(issuer), watch, warnings),
-            None => (None, None, Vec::new()),
-        };
+        let (issuer, key_watch, mut warnings) =
+            match own.map_err(|error| error.within("[token]"))? {
+                Some(OwnIssuer { issuer, watch, warnings }) => (Some(issuer), watch, warnings),
+                None => (None, None, Vec::new()),
+            };
         let login = login(&file, sources)?;
+        warnings.extend(login.as_ref().and_then(|_| file.lonely_records()));
+        let audit = file.audit.as_ref().map(|audit| audit.build(profile, sources)).transpose()?;
+        let alerts = alerts::build(file.alerts.as_ref(), &file.alert, sources)?;
         let trust = TrustConfig::build(&file.issuer, issuer.as_ref(), sources)?;
         let resource = resource(&file, trust.is_some()).map_err(|e| e.within("[resource]"))?;
         let dpop = dpop(&file, trust.is_some()).map_err(|error| error.within("[dpop]"))?;
@@ -136,6 +152,7 @@ impl Config {
             limits: &limits,
             serves_keys: issuer.is_some(),
             serves_login: login.is_some(),
+            serves_webhooks: login.as_ref().is_some_and(|login| login.webhooks.is_some()),
             serves_resource: resource.is_some(),
             dpop: dpop.as_ref(),
             only_cookies: file.issuer.is_empty()
@@ -156,6 +173,8 @@ impl Config {
             key_watch,
             warnings,
             login,
+            audit,
+            alerts,
             resource,
             dpop,
             certificates,
@@ -210,7 +229,13 @@ impl Config {
 
 fn login(file: &File, sources: Sources<'_>) -> Result<Option<LoginConfig>, ConfigError> {
     match (&file.otp, &file.token) {
-        (Some(otp), token) => otp.login(token.as_ref(), file.profile, sources).map(Some),
+        (Some(otp), token) => {
+            let records = file.records.as_ref();
+            otp.login(token.as_ref(), records, file.profile, sources).map(Some)
+        }
+        (None, _) if file.records.is_some() => {
+            Err(ConfigError::new("[records]: it is for a login: add [otp], or leave it out"))
+        }
         (None, Some(token)) => {
             token.without_login().map(|()| None).map_err(|error| error.within("[token]"))
         }

@@ -4,29 +4,36 @@ use super::{
     destinations::DestinationsSection,
     fraud::{self, FraudSection, SpendingSection},
     keys::{SecretRef, Sources},
+    records::RecordsSection,
     sections::{DurationText, WindowText},
-    senders::{HttpSection, Msg91Section, SenderName, Senders, TwilioSection},
+    senders::{HttpSection, Msg91Section, Senders, TwilioSection},
+    sending::{self, RouteSection, SenderNames},
+    test_numbers::{self, TestNumberSection},
     token::TokenSection,
+    verify::VerifySection,
+    webhooks::{WebhooksConfig, WebhooksSection},
 };
 use crate::{
-    clock::{Clock, SystemClock, UnixTime},
     error::ConfigError,
-    otp::{Code, CodeSender, Origins, Purpose, Secrets, Settings, TestNumbers, Texts},
-    phone::Phone,
+    otp::{Origins, Purpose, Secrets, Settings, TestNumbers, Texts, sender::Route},
     profile::Profile,
+    records::Records,
     token::Cookies,
 };
 use serde::Deserialize;
 use std::sync::Arc;
-use toml::value::Datetime;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct OtpSection {
-    sender: SenderName,
+    sender: SenderNames,
+    #[serde(default)]
+    route: RouteSection,
     twilio: Option<TwilioSection>,
+    twilio_verify: Option<VerifySection>,
     msg91: Option<Msg91Section>,
     http: Option<HttpSection>,
+    webhooks: Option<WebhooksSection>,
     app: String,
     host: Option<String>,
     app_hash: Option<String>,
@@ -50,6 +57,7 @@ pub(super) struct OtpSection {
     phone_per_day: Option<u8>,
     device: Option<WindowText>,
     block: Option<DurationText>,
+    device_cool_off: Option<DurationText>,
     destinations: Option<DestinationsSection>,
     fraud: Option<FraudSection>,
     spending: Option<SpendingSection>,
@@ -65,22 +73,16 @@ struct TextSection {
     text: String,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct TestNumberSection {
-    phone: String,
-    code: SecretRef,
-    until: Option<Datetime>,
-}
-
 /// A login that was checked: what is left to it is a store.
 #[derive(Clone, Debug)]
 pub(in crate::gateway) struct LoginConfig {
     pub(in crate::gateway) settings: Settings,
     pub(in crate::gateway) secrets: Secrets,
+    pub(in crate::gateway) records: Arc<dyn Records>,
     pub(in crate::gateway) texts: Texts,
     pub(in crate::gateway) test_numbers: TestNumbers,
-    pub(in crate::gateway) sender: Arc<dyn CodeSender>,
+    pub(in crate::gateway) route: Route,
+    pub(in crate::gateway) webhooks: Option<WebhooksConfig>,
     pub(in crate::gateway) cookies: Option<(Cookies, Origins)>,
 }
 
@@ -88,6 +90,7 @@ impl OtpSection {
     pub(super) fn login(
         &self,
         token: Option<&TokenSection>,
+        records: Option<&RecordsSection>,
         profile: Profile,
         sources: Sources<'_>,
     ) -> Result<LoginConfig, ConfigError> {
@@ -100,12 +103,19 @@ impl OtpSection {
         let settings = token.sessions(settings).map_err(at("[token]"))?;
         // All else was checked before: what is left is about sessions.
         settings.check().map_err(at("[token]"))?;
+        let senders = self.senders();
+        let webhooks = self.webhooks.as_ref().map(|it| it.build(senders, profile, sources));
         let login = LoginConfig {
             cookies: token.cookies().map_err(at("[token]"))?,
             secrets: self.secrets(token, profile, sources)?,
+            records: records
+                .unwrap_or(&RecordsSection::default())
+                .build(profile, self.pepper.is_some(), sources)
+                .map_err(at("[records]"))?,
             texts: self.texts().map_err(at("[otp]"))?,
-            test_numbers: self.test_numbers(&settings, sources)?,
-            sender: self.senders().build(self.sender, profile, sources)?,
+            test_numbers: test_numbers::build(&self.test_number, &settings, sources)?,
+            route: sending::route(senders, &self.sender, &self.route, profile, sources)?,
+            webhooks: webhooks.transpose().map_err(at("[otp.webhooks]"))?,
             settings,
         };
         let checked = login.settings.check_fraud();
@@ -114,8 +124,13 @@ impl OtpSection {
     }
 
     fn senders(&self) -> Senders<'_> {
-        let Self { twilio, msg91, http, .. } = self;
-        Senders { twilio: twilio.as_ref(), msg91: msg91.as_ref(), http: http.as_ref() }
+        Senders {
+            twilio: self.twilio.as_ref(),
+            verify: self.twilio_verify.as_ref(),
+            msg91: self.msg91.as_ref(),
+            http: self.http.as_ref(),
+            webhooks: self.webhooks.as_ref(),
+        }
     }
 
     fn settings(&self, profile: Profile) -> Result<Settings, ConfigError> {
@@ -155,6 +170,9 @@ impl OtpSection {
         }
         if let Some(DurationText(block)) = self.block {
             settings = settings.block(block)?;
+        }
+        if let Some(DurationText(time)) = self.device_cool_off {
+            settings = settings.device_cool_off(time).map_err(at("device_cool_off"))?;
         }
         let Self { destinations, fraud, spending, .. } = self;
         settings =
@@ -224,71 +242,8 @@ impl OtpSection {
         }
         Ok(texts)
     }
-
-    fn test_numbers(
-        &self,
-        settings: &Settings,
-        sources: Sources<'_>,
-    ) -> Result<TestNumbers, ConfigError> {
-        let mut numbers = TestNumbers::new();
-        for section in &self.test_number {
-            let phone: Phone =
-                section.phone.parse().map_err(|e: ConfigError| e.within("[[otp.test_number]]"))?;
-            let place =
-                |error: ConfigError| error.within(format_args!("[[otp.test_number]] {phone}"));
-            let wrong = |what: &'static str| place(ConfigError::new(what));
-            let digits = section.code.read(sources).map_err(place)?;
-            let code = std::str::from_utf8(&digits)
-                .ok()
-                .and_then(|digits| Code::parse(digits, digits.len().try_into().ok()?));
-            let code = code.ok_or_else(|| wrong("its code is not made of digits"))?;
-            if section.until.is_none() && settings.profile() != Profile::Dev {
-                return Err(wrong(
-                    "until: an end is needed outside profile \"dev\", like 2027-01-31",
-                ));
-            }
-            let until = section
-                .until
-                .map(|date| end_of(date).ok_or_else(|| wrong("until: a date, like 2027-01-31")))
-                .transpose()?;
-            numbers = numbers.number(phone, code, until);
-        }
-        let now = SystemClock::new().wall();
-        let checked = numbers.check(settings.profile(), settings.code_length(), now);
-        checked.map(|()| numbers).map_err(at("[otp]"))
-    }
 }
 
 fn at(place: &'static str) -> impl FnOnce(ConfigError) -> ConfigError {
     move |error| error.within(place)
-}
-
-/// The end of a day in UTC; `None` for what is more or less than a date, or before 1970.
-fn end_of(date: Datetime) -> Option<UnixTime> {
-    let (Some(date), None, None) = (date.date, date.time, date.offset) else {
-        return None;
-    };
-    // Days since 1970-03-01 of years that begin in March, so that the leap day is the last of its year.
-    let (year, month) = (u64::from(date.year), u64::from(date.month));
-    let (year, month) =
-        if month > 2 { (year, month - 3) } else { (year.checked_sub(1)?, month + 9) };
-    let leaps = year / 4 - year / 100 + year / 400;
-    let day = 365 * year + leaps + (153 * month + 2) / 5 + u64::from(date.day);
-    Some(UnixTime::from_secs(day.checked_sub(719_468)? * 86_400))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_day_ends_where_the_next_one_begins() {
-        let end = |text: &str| end_of(text.parse().unwrap()).map(UnixTime::as_secs);
-        assert_eq!(end("1970-01-01"), Some(86_400));
-        assert_eq!(end("2026-12-31"), Some(1_798_761_600));
-        assert_eq!(end("2028-02-29"), Some(1_835_481_600));
-        assert_eq!(end("2000-03-01"), Some(951_955_200));
-        assert_eq!(end("1969-12-30"), None);
-        assert_eq!(end("2026-12-31T10:00:00Z"), None);
-    }
 }

@@ -6,7 +6,7 @@ use crate::{
     error::ConfigError,
     jwt::{Dpop, RequireClaim, RequireScope, WELL_KNOWN},
     limit::Limit,
-    otp::OtpService,
+    otp::{OtpService, webhooks::SmsWebhooks},
     profile::Profile,
     token::JwksService,
 };
@@ -77,6 +77,8 @@ pub(super) struct Context<'a> {
     pub(super) serves_keys: bool,
     /// Whether codes and sessions are served.
     pub(super) serves_login: bool,
+    /// Whether providers of messages report here.
+    pub(super) serves_webhooks: bool,
     /// Whether metadata of the resource are served.
     pub(super) serves_resource: bool,
     pub(super) dpop: Option<&'a DpopConfig>,
@@ -256,6 +258,7 @@ fn path(text: &str, context: Context<'_>) -> Result<String, ConfigError> {
         || is_within(text, READY)
         || context.serves_keys && is_within(text, JwksService::PATH)
         || context.serves_login && of_login
+        || context.serves_webhooks && is_within(text, SmsWebhooks::PATH)
         || context.serves_resource && is_within(text, WELL_KNOWN)
     {
         return wrong("it is built in");

@@ -1,9 +1,19 @@
 //! The sections of the file, as they are written.
 
 use super::{
-    certificates::CertificateSection, dpop::DpopSection, issuers::IssuerSection,
-    limits::LimitSection, listen::ListenSection, otp::OtpSection, resource::ResourceSection,
-    routes::RouteSection, store::StoreSection, token::TokenSection,
+    alerts::{AlertSection, AlertsSection},
+    audit::AuditSection,
+    certificates::CertificateSection,
+    dpop::DpopSection,
+    issuers::IssuerSection,
+    limits::LimitSection,
+    listen::ListenSection,
+    otp::OtpSection,
+    records::RecordsSection,
+    resource::ResourceSection,
+    routes::RouteSection,
+    store::StoreSection,
+    token::TokenSection,
 };
 use crate::{
     client::{Clients, Forwarding},
@@ -33,6 +43,11 @@ pub(super) struct File {
     pub(super) issuer: Vec<IssuerSection>,
     pub(super) token: Option<TokenSection>,
     pub(super) otp: Option<OtpSection>,
+    pub(super) records: Option<RecordsSection>,
+    pub(super) audit: Option<AuditSection>,
+    pub(super) alerts: Option<AlertsSection>,
+    #[serde(default)]
+    pub(super) alert: Vec<AlertSection>,
     pub(super) resource: Option<ResourceSection>,
     pub(super) dpop: Option<DpopSection>,
     pub(super) mtls: Option<CertificateSection>,
@@ -40,6 +55,18 @@ pub(super) struct File {
     pub(super) headers: HeadersSection,
     #[serde(default)]
     pub(super) route: Vec<RouteSection>,
+}
+
+impl File {
+    /// What should be said where instances share a store and may not share their users.
+    pub(super) fn lonely_records(&self) -> Option<String> {
+        let is_written = self.records.as_ref().is_some_and(RecordsSection::is_written);
+        (self.store.is_shared() && !is_written).then(|| {
+            "[records]: instances share a store, and each machine has users of its own: set backend = \"postgres\", or \
+             \"sqlite\" if there is one machine"
+                .to_owned()
+        })
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]

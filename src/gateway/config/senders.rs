@@ -3,12 +3,15 @@
 use super::{
     keys::{SecretRef, Sources},
     sections::DurationText,
+    sending::Budget,
+    verify::{self, VerifySection},
+    webhooks::WebhooksSection,
 };
 use crate::{
     error::ConfigError,
     otp::{
         CodeSender,
-        sender::{ApiSecret, Hook, HookKeys, LogSender, Msg91, Twilio, TwilioFrom, TwilioKey},
+        sender::{ApiSecret, Hook, HookKeys, LogSender, Msg91, Twilio, TwilioFrom},
     },
     profile::Profile,
 };
@@ -20,6 +23,8 @@ use std::sync::Arc;
 #[serde(rename_all = "kebab-case")]
 pub(super) enum SenderName {
     Twilio,
+    /// By Verify, with codes of our own.
+    TwilioVerify,
     Msg91,
     /// To a server of the user's own.
     Http,
@@ -27,26 +32,58 @@ pub(super) enum SenderName {
     Log,
 }
 
+impl SenderName {
+    /// As the file has it.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Twilio => "twilio",
+            Self::TwilioVerify => "twilio-verify",
+            Self::Msg91 => "msg91",
+            Self::Http => "http",
+            Self::Log => "log",
+        }
+    }
+
+    /// Where its keys are.
+    pub(super) const fn section(self) -> &'static str {
+        match self {
+            Self::Twilio => "[otp.twilio]",
+            Self::TwilioVerify => "[otp.twilio_verify]",
+            Self::Msg91 => "[otp.msg91]",
+            Self::Http => "[otp.http]",
+            Self::Log => "[otp]",
+        }
+    }
+}
+
 /// The sections of all senders.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Senders<'a> {
     pub(super) twilio: Option<&'a TwilioSection>,
+    pub(super) verify: Option<&'a VerifySection>,
     pub(super) msg91: Option<&'a Msg91Section>,
     pub(super) http: Option<&'a HttpSection>,
+    pub(super) webhooks: Option<&'a WebhooksSection>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct TwilioSection {
     account_sid: String,
-    auth_token: Option<SecretRef>,
+    pub(super) auth_token: Option<SecretRef>,
     api_key: Option<String>,
     api_secret: Option<SecretRef>,
     from: Option<String>,
     messaging_service_sid: Option<String>,
     status_callback: Option<String>,
+    /// That sign webhooks: what `auth_token` is if not written.
+    #[serde(default)]
+    pub(super) webhook_tokens: Vec<SecretRef>,
     base_url: Option<String>,
     timeout: Option<DurationText>,
+    per_day: Option<u32>,
+    soft: Option<u32>,
+    per_minute: Option<u32>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -55,8 +92,12 @@ pub(super) struct Msg91Section {
     authkey: SecretRef,
     template_id: String,
     variable: Option<String>,
+    pub(super) webhook_secret: Option<SecretRef>,
     base_url: Option<String>,
     timeout: Option<DurationText>,
+    per_day: Option<u32>,
+    soft: Option<u32>,
+    per_minute: Option<u32>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -67,6 +108,9 @@ pub(super) struct HttpSection {
     #[serde(default)]
     retiring: Vec<SecretRef>,
     timeout: Option<DurationText>,
+    per_day: Option<u32>,
+    soft: Option<u32>,
+    per_minute: Option<u32>,
 }
 
 impl Senders<'_> {
@@ -77,7 +121,6 @@ impl Senders<'_> {
         profile: Profile,
         sources: Sources<'_>,
     ) -> Result<Arc<dyn CodeSender>, ConfigError> {
-        self.refuse_idle(name)?;
         match name {
             SenderName::Log if profile == Profile::Dev => Ok(Arc::new(LogSender::stdout())),
             SenderName::Log => Err(ConfigError::new(format!(
@@ -92,7 +135,17 @@ impl Senders<'_> {
                         "account_sid, auth_token and from, like from = \"+12025550123\"",
                     )
                 })?;
-                section.build(sources).map_err(at("[otp.twilio]"))
+                let callback = self.webhooks.and_then(WebhooksSection::status_callback);
+                section.build(callback, sources).map_err(at("[otp.twilio]"))
+            }
+            SenderName::TwilioVerify => {
+                let section = self.verify.ok_or_else(|| {
+                    ConfigError::new(
+                        "[otp]: sender = \"twilio-verify\" needs a section [otp.twilio_verify] with account_sid, auth_token and \
+                         service_sid",
+                    )
+                })?;
+                section.build(sources).map_err(at("[otp.twilio_verify]"))
             }
             SenderName::Msg91 => {
                 let section =
@@ -106,16 +159,32 @@ impl Senders<'_> {
         }
     }
 
+    /// What may be spent on the sender of this name.
+    pub(super) fn budget(self, name: SenderName) -> Budget {
+        let of = |per_day, soft, per_minute| Budget { per_day, soft, per_minute };
+        let budget = match name {
+            SenderName::Twilio => self.twilio.map(|it| of(it.per_day, it.soft, it.per_minute)),
+            SenderName::TwilioVerify => self.verify.map(VerifySection::budget),
+            SenderName::Msg91 => self.msg91.map(|it| of(it.per_day, it.soft, it.per_minute)),
+            SenderName::Http => self.http.map(|it| of(it.per_day, it.soft, it.per_minute)),
+            SenderName::Log => None,
+        };
+        budget.unwrap_or_default()
+    }
+
     /// A section that does nothing is a mistake in the name of the sender.
-    fn refuse_idle(self, name: SenderName) -> Result<(), ConfigError> {
+    pub(super) fn refuse_idle(self, names: &[SenderName]) -> Result<(), ConfigError> {
         for (section, there, of) in [
             ("twilio", self.twilio.is_some(), SenderName::Twilio),
+            ("twilio_verify", self.verify.is_some(), SenderName::TwilioVerify),
             ("msg91", self.msg91.is_some(), SenderName::Msg91),
             ("http", self.http.is_some(), SenderName::Http),
         ] {
-            if there && of != name {
+            if there && !names.contains(&of) {
+                let name = of.as_str();
                 return Err(ConfigError::new(format!(
-                    "[otp.{section}] is not used: write sender = \"{section}\", or leave the section out"
+                    "[otp.{section}] is not used: write sender = \"{name}\", put \"{name}\" into the list, or leave \
+                     the section out"
                 )));
             }
         }
@@ -124,29 +193,17 @@ impl Senders<'_> {
 }
 
 impl TwilioSection {
-    fn build(&self, sources: Sources<'_>) -> Result<Arc<dyn CodeSender>, ConfigError> {
-        let key = match (&self.auth_token, &self.api_key, &self.api_secret) {
-            (Some(token), None, None) => {
-                TwilioKey::auth_token(secret(token, sources).map_err(at("auth_token"))?)
-            }
-            (None, Some(key), Some(text)) => {
-                let secret = secret(text, sources).map_err(at("api_secret"))?;
-                TwilioKey::api_key(key, secret).map_err(at("api_key"))?
-            }
-            (None, None, None) => {
-                return Err(ConfigError::new(
-                    "auth_token: it is missing, like auth_token = \"env:TWILIO_AUTH_TOKEN\"; or api_key and api_secret",
-                ));
-            }
-            (None, ..) => {
-                return Err(ConfigError::new("api_key and api_secret belong together"));
-            }
-            (Some(_), ..) => {
-                return Err(ConfigError::new(
-                    "either auth_token, or api_key and api_secret, which can be withdrawn alone",
-                ));
-            }
-        };
+    fn build(
+        &self,
+        callback: Option<String>,
+        sources: Sources<'_>,
+    ) -> Result<Arc<dyn CodeSender>, ConfigError> {
+        let key = verify::key(
+            self.auth_token.as_ref(),
+            self.api_key.as_deref(),
+            self.api_secret.as_ref(),
+            sources,
+        )?;
         let from = match (&self.from, &self.messaging_service_sid) {
             (Some(from), None) => TwilioFrom::sender(from).map_err(at("from"))?,
             (None, Some(service)) => {
@@ -155,8 +212,8 @@ impl TwilioSection {
             _ => return Err(ConfigError::new("exactly one of from and messaging_service_sid")),
         };
         let mut twilio = Twilio::new(&self.account_sid, key, from).map_err(at("account_sid"))?;
-        if let Some(url) = &self.status_callback {
-            twilio = twilio.status_callback(url).map_err(at("status_callback"))?;
+        if let Some(url) = self.status_callback.clone().or(callback) {
+            twilio = twilio.status_callback(&url).map_err(at("status_callback"))?;
         }
         if let Some(url) = &self.base_url {
             twilio = twilio.base_url(url).map_err(at("base_url"))?;
@@ -201,7 +258,10 @@ impl HttpSection {
     }
 }
 
-fn secret(reference: &SecretRef, sources: Sources<'_>) -> Result<ApiSecret, ConfigError> {
+pub(super) fn secret(
+    reference: &SecretRef,
+    sources: Sources<'_>,
+) -> Result<ApiSecret, ConfigError> {
     ApiSecret::new(reference.read(sources)?).map_err(|error| error.within(reference))
 }
 

@@ -5,11 +5,12 @@ use super::{
     sections::DurationText,
 };
 use crate::{
+    audit::Sink,
     error::ConfigError,
     key::Pepper,
     otp::SharedLoginStore,
     profile::Profile,
-    store::{Memory, Near, Redis, Resilient},
+    store::{Memory, Near, Redis, Resilient, Store},
 };
 use serde::Deserialize;
 use std::{fmt, sync::Arc, time::Duration};
@@ -47,6 +48,11 @@ const DEADLINES: std::ops::RangeInclusive<Duration> =
     Duration::from_millis(5)..=Duration::from_secs(2);
 
 impl StoreSection {
+    /// Whether there may be more instances than one.
+    pub(super) fn is_shared(&self) -> bool {
+        self.backend == Backend::Redis
+    }
+
     pub(super) fn build(
         &self,
         profile: Profile,
@@ -140,6 +146,22 @@ impl StoreConfig {
         match self {
             Self::Memory => Arc::new(Memory::new()),
             Self::Redis(store) => Arc::new(Near::new(store.clone())),
+        }
+    }
+
+    /// The same store, whose losses and returns `sink` is told of.
+    pub(in crate::gateway) fn told_to(&self, sink: Option<&Arc<dyn Sink>>) -> Self {
+        match (self, sink) {
+            (Self::Redis(store), Some(sink)) => Self::Redis(store.clone().audit(Arc::clone(sink))),
+            _ => self.clone(),
+        }
+    }
+
+    /// The secret under which keys are tagged, where it outlives the process.
+    pub(in crate::gateway) fn pepper(&self) -> Option<&Pepper> {
+        match self {
+            Self::Memory => None,
+            Self::Redis(store) => Some(store.pepper()),
         }
     }
 

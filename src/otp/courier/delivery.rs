@@ -1,11 +1,12 @@
 use super::desk::Parcel;
 use crate::{
+    eventual::BoxFuture,
     meter::{Stopwatch, Times},
     otp::{
-        Challenges, CodeSender,
-        challenges::Sent,
+        Challenges, CodeSender, Sent,
         fraud::Bill,
-        sender::{Message, SendError},
+        receipts::Errand,
+        sender::{Message, SendError, Taken},
     },
 };
 use futures_util::FutureExt;
@@ -17,15 +18,22 @@ use std::{
     },
 };
 
-/// What is told about each message: it, which it was, and how it ended. Called between two messages, so it must not
-/// block.
-pub(crate) type OnOutcome = Box<dyn Fn(&Message, Sent, Result<(), SendError>) + Send + Sync>;
+/// What follows each message, before its place is free again.
+pub(crate) type OnEnd = Box<dyn Fn(Ended) -> BoxFuture<'static, ()> + Send + Sync>;
+
+/// How a message ended, or one that was only feigned.
+pub(crate) struct Ended {
+    /// `None` where nothing was sent and nobody must find out.
+    pub(crate) message: Option<Message>,
+    pub(crate) errand: Errand,
+    pub(crate) outcome: Result<Taken, SendError>,
+}
 
 /// What happens to one message.
 pub(super) struct Delivery {
     pub(super) sender: Arc<dyn CodeSender>,
     pub(super) challenges: Arc<dyn Challenges>,
-    pub(super) on_outcome: OnOutcome,
+    pub(super) on_end: OnEnd,
     /// Whether the last message did not leave.
     pub(super) last_failed: AtomicBool,
     pub(super) times: SendTimes,
@@ -39,25 +47,28 @@ pub(super) struct SendTimes {
 }
 
 impl Delivery {
-    pub(super) async fn deliver(self: Arc<Self>, Parcel { message, sent, bill }: Parcel) {
-        let Some(message) = message else {
+    pub(super) async fn deliver(self: Arc<Self>, Parcel { message, errand, bill }: Parcel) {
+        let outcome = match &message {
+            Some(message) => self.send(message).await,
             // While messages fail, a number that gets none must not be the only one whose cooldown goes on.
-            if self.last_failed.load(Ordering::Relaxed) {
-                self.give_back(sent, bill).await;
-            }
-            return;
+            None if self.last_failed.load(Ordering::Relaxed) => Err(SendError::NotSent),
+            None => Ok(Taken::new()),
         };
+        if outcome.as_ref().is_err_and(|error| error.is_given_back()) {
+            self.give_back(errand.sent, bill).await;
+        }
+        (self.on_end)(Ended { message, errand, outcome }).await;
+    }
+
+    async fn send(&self, message: &Message) -> Result<Taken, SendError> {
         let since = Stopwatch::start();
         let sending = async { self.sender.send(message.clone()).await };
         let sending = AssertUnwindSafe(sending).catch_unwind();
         let outcome = sending.await.unwrap_or(Err(SendError::Unknown));
-        self.times.of(outcome).record(&since);
-        let failed = outcome.is_err_and(SendError::is_given_back);
+        self.times.of(&outcome).record(&since);
+        let failed = outcome.as_ref().is_err_and(|error| error.is_given_back());
         self.last_failed.store(failed, Ordering::Relaxed);
-        if failed {
-            self.give_back(sent, bill).await;
-        }
-        (self.on_outcome)(&message, sent, outcome);
+        outcome
     }
 
     async fn give_back(&self, sent: Sent, bill: Option<Bill>) {
@@ -78,9 +89,9 @@ impl SendTimes {
         }
     }
 
-    fn of(&self, outcome: Result<(), SendError>) -> &Times {
+    fn of(&self, outcome: &Result<Taken, SendError>) -> &Times {
         match outcome {
-            Ok(()) => &self.sent,
+            Ok(_) => &self.sent,
             Err(SendError::Unknown) => &self.unknown,
             Err(_) => &self.not_sent,
         }
@@ -91,7 +102,8 @@ impl SendTimes {
 pub(super) mod tests {
     use super::{super::desk::tests::parcel, *};
     use crate::{
-        eventual::{BoxFuture, Eventual},
+        eventual::Eventual,
+        key::Key,
         otp::{Attempt, Dispatch, Issue, Resend, Verified},
         store::StoreError,
     };
@@ -118,6 +130,10 @@ pub(super) mod tests {
             self.0.lock().unwrap().push(sent.number);
             Eventual::Ready(Err(StoreError::new("it does not matter")))
         }
+
+        fn forget(&self, _: Key, _: Option<Key>) -> Eventual<Result<(), StoreError>> {
+            panic!("the courier does not forget");
+        }
     }
 
     /// Ends as the number of the message says.
@@ -125,11 +141,11 @@ pub(super) mod tests {
     struct Provider;
 
     impl CodeSender for Provider {
-        fn send(&self, message: Message) -> BoxFuture<'static, Result<(), SendError>> {
+        fn send(&self, message: Message) -> BoxFuture<'static, Result<Taken, SendError>> {
             assert_ne!(message.text.as_str(), "3", "a sender with a bug");
             Box::pin(async move {
                 match message.text.as_str() {
-                    "0" => Ok(()),
+                    "0" => Ok(Taken::new()),
                     "1" => Err(SendError::NotSent),
                     "2" => Err(SendError::Unknown),
                     "5" => Err(SendError::Recipient),
@@ -149,9 +165,13 @@ pub(super) mod tests {
         let delivery = Arc::new(Delivery {
             sender: Arc::new(Provider),
             challenges: returned.clone(),
-            on_outcome: Box::new(move |message, sent, outcome| {
-                assert_eq!(message.to.as_e164(), "+919876543210");
-                tell.lock().unwrap().push((sent.number, outcome));
+            on_end: Box::new(move |ended| {
+                let Ended { message, errand, outcome } = ended;
+                if let Some(message) = message {
+                    assert_eq!(message.to.as_e164(), "+919876543210");
+                    tell.lock().unwrap().push((errand.sent.number, outcome.map(drop)));
+                }
+                Box::pin(std::future::ready(()))
             }),
             last_failed: AtomicBool::new(false),
             times: SendTimes::new(),

@@ -1,4 +1,4 @@
-use crate::otp::{challenges::Sent, fraud::Bill, sender::Message};
+use crate::otp::{fraud::Bill, receipts::Errand, sender::Message};
 use std::{fmt, num::NonZeroU16};
 use tokio::sync::mpsc;
 
@@ -12,7 +12,7 @@ pub(crate) struct Place(mpsc::OwnedPermit<Parcel>);
 pub(super) struct Parcel {
     /// `None` where nothing is to be sent and nobody must find out.
     pub(super) message: Option<Message>,
-    pub(super) sent: Sent,
+    pub(super) errand: Errand,
     /// To be told if it did not leave.
     pub(super) bill: Option<Bill>,
 }
@@ -33,8 +33,8 @@ impl Desk {
 impl Place {
     /// Hands the message in. `None` does as if: the send ends as the last real one did, and what its client can see of that is the
     /// same.
-    pub(crate) fn post(self, message: Option<Message>, sent: Sent, bill: Option<Bill>) {
-        self.0.send(Parcel { message, sent, bill });
+    pub(crate) fn post(self, message: Option<Message>, errand: Errand, bill: Option<Bill>) {
+        self.0.send(Parcel { message, errand, bill });
     }
 }
 
@@ -54,8 +54,9 @@ impl fmt::Debug for Place {
 pub(super) mod tests {
     use super::*;
     use crate::{
+        clock::UnixTime,
         key::{Key, KeyKind},
-        otp::{ChallengeId, Code, Purpose},
+        otp::{ChallengeId, Code, Purpose, Sent},
     };
     use zeroize::Zeroizing;
 
@@ -69,16 +70,15 @@ pub(super) mod tests {
             language: "en".into(),
         };
         let phone = Key::tag(KeyKind::Phone, [7; 16]);
-        Parcel {
-            message: Some(message),
-            sent: Sent { phone, challenge: ChallengeId([9; 16]), number },
-            bill: None,
-        }
+        let sent = Sent { phone, challenge: ChallengeId([9; 16]), number };
+        let device = Key::tag(KeyKind::Device, [8; 16]);
+        let errand = Errand { sent, device, posted_at: UnixTime::default() };
+        Parcel { message: Some(message), errand, bill: None }
     }
 
     pub(in super::super) fn post(desk: &Desk, number: u8) -> Option<()> {
-        let Parcel { message, sent, bill } = parcel(number);
-        desk.reserve().map(|place| place.post(message, sent, bill))
+        let Parcel { message, errand, bill } = parcel(number);
+        desk.reserve().map(|place| place.post(message, errand, bill))
     }
 
     #[test]

@@ -2,7 +2,7 @@ mod delivery;
 mod desk;
 
 pub(crate) use self::{
-    delivery::OnOutcome,
+    delivery::{Ended, OnEnd},
     desk::{Desk, Place},
 };
 
@@ -17,6 +17,7 @@ use std::{
     fmt,
     future::poll_fn,
     num::NonZeroU16,
+    ops::ControlFlow,
     sync::{Arc, atomic::AtomicBool},
     task::{Context, Poll},
 };
@@ -47,11 +48,11 @@ pub(crate) fn queue(
     waiting: NonZeroU16,
     sender: Arc<dyn CodeSender>,
     challenges: Arc<dyn Challenges>,
-    on_outcome: OnOutcome,
+    on_end: OnEnd,
 ) -> (Desk, Courier) {
     let (into, desk) = Desk::new(waiting);
     let (last_failed, times) = (AtomicBool::new(false), SendTimes::new());
-    let delivery = Arc::new(Delivery { sender, challenges, on_outcome, last_failed, times });
+    let delivery = Arc::new(Delivery { sender, challenges, on_end, last_failed, times });
     (into, Courier { desk, delivery, in_flight: IN_FLIGHT })
 }
 
@@ -77,32 +78,25 @@ impl Courier {
             let room = on_their_way.len() < self.in_flight;
             let step = poll_fn(|cx: &mut Context<'_>| {
                 if let Poll::Ready(Some(())) = on_their_way.poll_next_unpin(cx) {
-                    return Poll::Ready(Step::Delivered);
+                    return Poll::Ready(ControlFlow::Continue(()));
                 }
-                if room {
-                    return self
-                        .desk
-                        .poll_recv(cx)
-                        .map(|parcel| parcel.map_or(Step::Closed, Step::Fetched));
+                if !room {
+                    return Poll::Pending;
                 }
-                Poll::Pending
+                self.desk.poll_recv(cx).map(|parcel| match parcel {
+                    Some(parcel) => {
+                        on_their_way.push(Arc::clone(&self.delivery).deliver(parcel));
+                        ControlFlow::Continue(())
+                    }
+                    None => ControlFlow::Break(()),
+                })
             });
-            match step.await {
-                Step::Fetched(parcel) => {
-                    on_their_way.push(Arc::clone(&self.delivery).deliver(parcel));
-                }
-                Step::Delivered => {}
-                Step::Closed => break,
+            if step.await.is_break() {
+                break;
             }
         }
         while on_their_way.next().await.is_some() {}
     }
-}
-
-enum Step {
-    Fetched(Parcel),
-    Delivered,
-    Closed,
 }
 
 impl fmt::Debug for Courier {
@@ -119,7 +113,7 @@ mod tests {
     use super::{delivery::tests::Returned, desk::tests::post, *};
     use crate::{
         eventual::BoxFuture,
-        otp::sender::{Message, SendError},
+        otp::sender::{Message, SendError, Taken},
     };
     use tokio::{
         sync::{mpsc::unbounded_channel, oneshot},
@@ -131,10 +125,10 @@ mod tests {
     struct Provider(mpsc::UnboundedSender<(String, oneshot::Sender<Result<(), SendError>>)>);
 
     impl CodeSender for Provider {
-        fn send(&self, message: Message) -> BoxFuture<'static, Result<(), SendError>> {
+        fn send(&self, message: Message) -> BoxFuture<'static, Result<Taken, SendError>> {
             let (end, ended) = oneshot::channel();
             self.0.send((message.text.as_str().to_owned(), end)).unwrap();
-            Box::pin(async move { ended.await.unwrap() })
+            Box::pin(async move { ended.await.unwrap().map(|()| Taken::new()) })
         }
     }
 
@@ -152,9 +146,10 @@ mod tests {
             NonZeroU16::new(waiting).unwrap(),
             Arc::new(Provider(provider)),
             Arc::new(Returned::default()),
-            Box::new(move |message, sent, outcome| {
+            Box::new(move |Ended { message, errand, outcome }| {
                 assert_eq!(format!("{message:?}").matches("123456").count(), 0);
-                told.send((sent.number, outcome)).unwrap();
+                told.send((errand.sent.number, outcome.map(drop))).unwrap();
+                Box::pin(std::future::ready(()))
             }),
         );
         Scene { desk, courier, at_provider, outcomes }

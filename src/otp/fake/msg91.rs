@@ -24,6 +24,11 @@ impl FakeMsg91 {
         FakeServer::start(usual).map(Self)
     }
 
+    /// The id that the message of a request got.
+    pub fn request_id(request: &Received) -> String {
+        format!("{:024x}", request.digest())
+    }
+
     /// An error as MSG91 answers it, with status 200.
     pub fn error(message: &str) -> Reply {
         Reply::Answer { status: 200, body: refusal(message).1 }
@@ -52,7 +57,10 @@ fn usual(request: &Received) -> (u16, String) {
         _ if mobile.is_empty() || !mobile.bytes().all(|byte| byte.is_ascii_digit()) => {
             refusal("Mobile no. empty or not numeric")
         }
-        _ => (200, json!({ "type": "success", "message": "3763646c3058373530393938" }).to_string()),
+        _ => {
+            let id = FakeMsg91::request_id(request);
+            (200, json!({ "type": "success", "message": id }).to_string())
+        }
     }
 }
 

@@ -35,6 +35,13 @@ impl Received {
         body.pointer(pointer)?.as_str().map(str::to_owned)
     }
 
+    /// A number that another body hardly has (FNV-1a).
+    pub(super) fn digest(&self) -> u64 {
+        self.body.iter().fold(0xcbf2_9ce4_8422_2325, |digest, byte| {
+            (digest ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+        })
+    }
+
     /// Reads one request. `None` if it does not come whole.
     pub(super) fn read(stream: &mut impl Read) -> Option<Self> {
         let mut head = Vec::new();

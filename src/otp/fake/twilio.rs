@@ -3,7 +3,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::json;
 use std::{io, ops::Deref};
 
-/// A fake of Twilio's Messages API.
+/// A fake of Twilio's Messages API, and of its Verify API as far as it sends codes that it is given.
 ///
 /// It wants the credentials that are its constants, and the fields that Twilio wants: without them it answers what Twilio
 /// would. What else it can do is [`FakeServer`]'s.
@@ -15,6 +15,8 @@ impl FakeTwilio {
     pub const ACCOUNT: &str = "AC00112233445566778899aabbccddeeff";
     /// Its auth token.
     pub const AUTH_TOKEN: &str = "fake-twilio-auth-token";
+    /// The SID of the one Verify service.
+    pub const VERIFY_SERVICE: &str = "VA00112233445566778899aabbccddeeff";
     /// The SID of an API key.
     pub const API_KEY: &str = "SK00112233445566778899aabbccddeeff";
     /// Its secret.
@@ -27,6 +29,31 @@ impl FakeTwilio {
     /// When there is no free port.
     pub fn start() -> io::Result<Self> {
         FakeServer::start(usual).map(Self)
+    }
+
+    /// The SID that the message of a request got.
+    pub fn sid(request: &Received) -> String {
+        format!("SM{:032x}", request.digest())
+    }
+
+    /// A call of Twilio's at `url` with these fields, signed with the auth token.
+    #[cfg(feature = "webhook")]
+    pub fn call(url: &str, fields: &[(&str, &str)]) -> http::Request<bytes::Bytes> {
+        let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let keys = crate::webhook::TwilioKeys::token(
+            crate::profile::Profile::Dev,
+            Self::AUTH_TOKEN.as_bytes(),
+        );
+        let signature = keys.ok().and_then(|keys| keys.sign(url, form.as_bytes()));
+        let mut request = http::Request::new(bytes::Bytes::from(form));
+        *request.method_mut() = http::Method::POST;
+        *request.uri_mut() = url.parse().unwrap_or_default();
+        let kind = http::HeaderValue::from_static("application/x-www-form-urlencoded");
+        request.headers_mut().insert(http::header::CONTENT_TYPE, kind);
+        if let Some(Ok(signature)) = signature.map(|text| text.parse()) {
+            request.headers_mut().insert("x-twilio-signature", signature);
+        }
+        request
     }
 
     /// An error as Twilio answers it: a status such as 400 and a code such as 21610.
@@ -54,16 +81,20 @@ fn usual(request: &Received) -> (u16, String) {
         let basic = STANDARD.encode(format!("{user}:{secret}"));
         request.header("authorization") == Some(&format!("Basic {basic}"))
     });
+    let verify = format!("/v2/Services/{}/Verifications", FakeTwilio::VERIFY_SERVICE);
     let has = |name| request.field(name).is_some_and(|value| !value.is_empty());
     match request {
-        _ if request.method != "POST" || request.path != path => problem(404, 20404),
+        _ if request.method != "POST" || ![&path, &verify].contains(&&request.path) => {
+            problem(404, 20404)
+        }
         _ if !is_known => problem(401, 20003),
+        _ if request.path == verify => begun(request),
         _ if !has("To") => problem(400, 21604),
         _ if !has("From") && !has("MessagingServiceSid") => problem(400, 21603),
         _ if !has("Body") => problem(400, 21602),
         _ => {
             let message = json!({
-                "sid": "SM00112233445566778899aabbccddeeff",
+                "sid": FakeTwilio::sid(request),
                 "status": "queued",
                 "error_code": null,
                 "num_segments": "1",
@@ -72,6 +103,20 @@ fn usual(request: &Received) -> (u16, String) {
             (201, message.to_string())
         }
     }
+}
+
+/// Verify says of all that it does not understand that a parameter is invalid.
+fn begun(request: &Received) -> (u16, String) {
+    let code = request.field("CustomCode").unwrap_or_default();
+    let is_code = (4..=10).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_digit());
+    let to = request.field("To").filter(|to| to.starts_with('+'));
+    if !is_code || to.is_none() || request.field("Channel").as_deref() != Some("sms") {
+        return problem(400, 60200);
+    }
+    let sid = FakeTwilio::sid(request).replacen("SM", "VE", 1);
+    let body =
+        json!({ "sid": sid, "to": to, "channel": "sms", "status": "pending", "valid": false });
+    (201, body.to_string())
 }
 
 fn problem(status: u16, code: u32) -> (u16, String) {

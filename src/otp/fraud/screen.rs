@@ -130,7 +130,7 @@ impl Inner {
             return Ok(());
         }
         let left = 86_400 - self.issuer.time().wall().as_secs() % 86_400;
-        Err(Rejection::new(Reason::BudgetSpent).retry_after(Duration::from_secs(left)))
+        Err(Rejection::new(Reason::SmsBudget).retry_after(Duration::from_secs(left)))
     }
 
     async fn passes(&self, caller: &Caller, number: &Number, found: &Found) -> bool {

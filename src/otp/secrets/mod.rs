@@ -1,6 +1,7 @@
 mod decoy;
 #[cfg(feature = "sms")]
 mod mac_key;
+mod records;
 mod seal;
 
 #[cfg(feature = "sms")]
@@ -30,14 +31,16 @@ use zeroize::Zeroizing;
 /// The secrets of a login: whoever has them and a copy of the store could guess codes and make refresh
 /// tokens, so they are kept apart from it. Cheap to clone.
 ///
-/// All instances that share a store need the same ones. Changing the pepper ends the challenges that are
-/// live, changing the refresh secret ends all sessions.
+/// All instances that share a store need the same ones. Changing the refresh secret ends all sessions. Changing the pepper ends
+/// the challenges that are live, and [records](crate::records) that were written under the old one are refused.
 #[derive(Clone)]
 pub struct Secrets {
     codes: PKey<Private>,
     ids: PKey<Private>,
     decoys: PKey<Private>,
     refresh: PKey<Private>,
+    records: PKey<Private>,
+    kept: Arc<Zeroizing<[u8; 32]>>,
     seal: Arc<Zeroizing<[u8; 32]>>,
     made_up: bool,
 }
@@ -113,6 +116,8 @@ impl Secrets {
                 ids: key(&pepper, b"portcullis otp challenge id 1")?,
                 decoys: key(&pepper, b"portcullis otp decoy 1")?,
                 seal: Arc::new(Zeroizing::new(hmac(&pepper, &[b"portcullis otp seal 1"])?)),
+                records: key(&pepper, b"portcullis otp records 1")?,
+                kept: Arc::new(Zeroizing::new(hmac(&pepper, &[b"portcullis otp record seal 1"])?)),
                 refresh: key(&refresh, b"portcullis refresh token 1")?,
                 made_up,
             })
@@ -264,8 +269,10 @@ mod tests {
         let of = |key: &PKey<Private>| hmac(key, &[b"message"]).unwrap();
         let under_seal = PKey::hmac(&secrets.seal[..]).unwrap();
         let (pepper, refresh) = (PKey::hmac(PEPPER).unwrap(), PKey::hmac(REFRESH).unwrap());
-        let Secrets { codes, ids, decoys, refresh: tokens, .. } = &secrets;
-        let keys = [codes, ids, decoys, tokens, &under_seal, &pepper, &refresh];
+        let under_kept = PKey::hmac(&secrets.kept[..]).unwrap();
+        let Secrets { codes, ids, decoys, refresh: tokens, records, .. } = &secrets;
+        let keys =
+            [codes, ids, decoys, tokens, records, &under_seal, &under_kept, &pepper, &refresh];
         let macs: std::collections::BTreeSet<_> = keys.into_iter().map(of).collect();
         assert_eq!(macs.len(), keys.len());
         assert_eq!(secrets.refresh_mac(b"message"), Some(of(&secrets.refresh)));

@@ -12,16 +12,9 @@ const NONCE: usize = 12;
 const TAG: usize = 16;
 
 impl Secrets {
-    /// AES-256-GCM, bound to the challenge.
+    /// Bound to the challenge.
     pub(crate) fn seal(&self, challenge: ChallengeId, text: &[u8]) -> Option<Sealed> {
-        let mut sealed = vec![0; NONCE];
-        getrandom::fill(&mut sealed).ok()?;
-        let mut tag = [0; TAG];
-        let (cipher, key) = (Cipher::aes_256_gcm(), &self.seal[..]);
-        let body = encrypt_aead(cipher, key, Some(&sealed), &challenge.0, text, &mut tag).ok()?;
-        sealed.extend(body);
-        sealed.extend(tag);
-        Some(Sealed(sealed.into()))
+        seal(&self.seal, &challenge.0, text)
     }
 
     pub(crate) fn open(
@@ -29,11 +22,26 @@ impl Secrets {
         challenge: ChallengeId,
         sealed: &Sealed,
     ) -> Option<Zeroizing<Vec<u8>>> {
-        let (nonce, rest) = sealed.0.split_at_checked(NONCE)?;
-        let (body, tag) = rest.split_at_checked(rest.len().checked_sub(TAG)?)?;
-        let (cipher, key) = (Cipher::aes_256_gcm(), &self.seal[..]);
-        decrypt_aead(cipher, key, Some(nonce), &challenge.0, body, tag).ok().map(Zeroizing::new)
+        open(&self.seal, &challenge.0, sealed)
     }
+}
+
+/// AES-256-GCM, bound to what it is about.
+pub(super) fn seal(key: &[u8; 32], about: &[u8], text: &[u8]) -> Option<Sealed> {
+    let mut sealed = vec![0; NONCE];
+    getrandom::fill(&mut sealed).ok()?;
+    let mut tag = [0; TAG];
+    let body = encrypt_aead(Cipher::aes_256_gcm(), key, Some(&sealed), about, text, &mut tag);
+    sealed.extend(body.ok()?);
+    sealed.extend(tag);
+    Some(Sealed(sealed.into()))
+}
+
+pub(super) fn open(key: &[u8; 32], about: &[u8], sealed: &Sealed) -> Option<Zeroizing<Vec<u8>>> {
+    let (nonce, rest) = sealed.0.split_at_checked(NONCE)?;
+    let (body, tag) = rest.split_at_checked(rest.len().checked_sub(TAG)?)?;
+    let text = decrypt_aead(Cipher::aes_256_gcm(), key, Some(nonce), about, body, tag);
+    text.ok().map(Zeroizing::new)
 }
 
 impl Sealed {

@@ -1,4 +1,4 @@
-use super::SendError;
+use super::{SendError, Taken};
 use crate::{
     clock::{Clock, SystemClock, UnixTime},
     error::ConfigError,
@@ -68,8 +68,8 @@ impl Exchange {
     pub(super) async fn post(
         self,
         mut request: Request<Bytes>,
-        read: impl FnOnce(StatusCode, &[u8]) -> Result<(), SendError>,
-    ) -> Result<(), SendError> {
+        read: impl FnOnce(StatusCode, &[u8]) -> Result<Taken, SendError>,
+    ) -> Result<Taken, SendError> {
         if let Some(left) = self.pause() {
             return Err(SendError::RateLimited { retry_after: Some(left) });
         }
@@ -102,7 +102,7 @@ pub(super) fn by_status(status: StatusCode) -> SendError {
     match status.as_u16() {
         429 => SendError::RateLimited { retry_after: None },
         300..400 | 401 | 403..=405 | 407 => SendError::Misconfigured,
-        400..500 => SendError::NotSent,
+        400..500 => SendError::Refused,
         _ => SendError::Unknown,
     }
 }
@@ -135,13 +135,14 @@ mod tests {
 
     async fn post(exchange: &Exchange) -> Result<(), SendError> {
         let request = Request::new(Bytes::from_static(b"a=b"));
-        exchange
+        let outcome = exchange
             .clone()
             .post(request, |status, _| match status {
-                StatusCode::OK => Ok(()),
+                StatusCode::OK => Ok(Taken::new()),
                 status => Err(by_status(status)),
             })
-            .await
+            .await;
+        outcome.map(drop)
     }
 
     #[tokio::test]
@@ -184,7 +185,7 @@ mod tests {
             (Reply::status("302 Found", "location: /\r\n", ""), SendError::Misconfigured),
             (Reply::status("401 No", "", ""), SendError::Misconfigured),
             (Reply::status("404 No", "", ""), SendError::Misconfigured),
-            (Reply::status("400 No", "", ""), SendError::NotSent),
+            (Reply::status("400 No", "", ""), SendError::Refused),
         ] {
             origin.reply(reply);
             assert_eq!(post(&exchange).await, Err(error));

@@ -1,4 +1,4 @@
-use super::{CodeSender, Message, SendError};
+use super::{CodeSender, Message, SendError, Taken};
 use crate::eventual::BoxFuture;
 use std::{
     fmt,
@@ -32,14 +32,14 @@ impl LogSender {
 }
 
 impl CodeSender for LogSender {
-    fn send(&self, message: Message) -> BoxFuture<'static, Result<(), SendError>> {
+    fn send(&self, message: Message) -> BoxFuture<'static, Result<Taken, SendError>> {
         let out = Arc::clone(&self.0);
         Box::pin(async move {
             let line = line(&message);
             let mut out = out.lock().unwrap_or_else(PoisonError::into_inner);
             let written = out.write_all(line.as_bytes()).and_then(|()| out.flush());
             // Half a line may hold the code.
-            written.map_err(|_| SendError::Unknown)
+            written.map(|()| Taken::new()).map_err(|_| SendError::Unknown)
         })
     }
 

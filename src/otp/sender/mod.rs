@@ -1,15 +1,17 @@
 //! How a code gets to its phone.
 //!
-//! With the feature `sms`: `Twilio`, `Msg91`, and `Hook`, which asks a server of yours. [`LogSender`] is for a developer's
-//! machine. One of your own is a [`CodeSender`].
+//! With the feature `sms`: `Twilio`, `TwilioVerify`, `Msg91`, and `Hook`, which asks a server of yours. [`LogSender`] is for a developer's
+//! machine. One of your own is a [`CodeSender`]. A [`Route`] makes one of several: with an order, by country, with breakers and budgets.
 //!
 //! | What happened | [`SendError`] | Counts for the phone | Another provider |
 //! |---|---|---|---|
-//! | no connection, or refused without a better reason | `NotSent` | no | yes |
+//! | no connection | `NotSent` | no | yes |
+//! | refused without a reason that is known here | `Refused` | no | yes |
 //! | no such number, or none that takes messages | `Recipient` | yes | no |
 //! | unsubscribed, a region that is off, fraud | `Blocked` | yes | no |
 //! | 429 | `RateLimited` | no | yes |
 //! | credentials or settings are wrong | `Misconfigured`, told as the step `sender-refused` | no | yes |
+//! | our own budget is spent | `OverBudget` | no | yes |
 //! | no whole answer, 5xx, an answer that cannot be read | `Unknown` | yes | no, it could be a second message |
 
 #[cfg(feature = "sms")]
@@ -23,8 +25,12 @@ mod hook;
 mod log;
 #[cfg(feature = "sms")]
 mod msg91;
+mod route;
+mod taken;
 #[cfg(feature = "sms")]
 mod twilio;
+#[cfg(feature = "sms")]
+mod twilio_verify;
 
 #[cfg(feature = "sms")]
 #[cfg_attr(docsrs, doc(cfg(feature = "sms")))]
@@ -33,8 +39,12 @@ pub use self::{
     hook::{Hook, HookKeys, SIGNATURE},
     msg91::Msg91,
     twilio::{Twilio, TwilioFrom, TwilioKey},
+    twilio_verify::TwilioVerify,
 };
 pub use log::LogSender;
+#[doc(inline)]
+pub use route::{Failover, Provider, Route};
+pub use taken::{MessageId, Reported, Taken};
 
 use super::{Code, Purpose};
 use crate::{eventual::BoxFuture, phone::Phone};
@@ -47,7 +57,21 @@ use zeroize::Zeroizing;
 /// keeps neither text nor code.
 pub trait CodeSender: fmt::Debug + Send + Sync {
     /// Sends `message`.
-    fn send(&self, message: Message) -> BoxFuture<'static, Result<(), SendError>>;
+    fn send(&self, message: Message) -> BoxFuture<'static, Result<Taken, SendError>>;
+
+    /// Whether a message to this number could leave now, as far as it is known without asking anybody.
+    ///
+    /// Asked before a code is stored: [`OverBudget`](SendError::OverBudget) refuses its request as `sms-budget`, and any other error as
+    /// `sms-unavailable`. It must not block, and must go by the country of the number alone: the answer tells who asks.
+    fn ready(&self, to: &Phone) -> Result<(), SendError> {
+        let _ = to;
+        Ok(())
+    }
+
+    /// Takes note of what became of a message, for who chooses among providers. It must not block.
+    fn reported(&self, report: &Reported) {
+        let _ = report;
+    }
 
     /// Whether codes appear where others than the holder of the phone see them. Only the profile `dev` takes
     /// such a sender.
@@ -78,6 +102,9 @@ pub struct Message {
 pub enum SendError {
     /// Certainly nothing left, and another provider may do better. The send is given back and counts no more.
     NotSent,
+    /// The provider refuses this message, and why is not known here. Nothing left, another provider may take it, and the send is
+    /// given back. It says nothing about other messages.
+    Refused,
     /// Something may have left: the send counts, and is never repeated.
     Unknown,
     /// The number does not exist or takes no messages. Nothing left; the send counts, as whoever tries numbers must not
@@ -91,6 +118,11 @@ pub enum SendError {
         /// For how long, if it says so.
         retry_after: Option<Duration>,
     },
+    /// What may be spent on messages is spent. Nothing left, and the send is given back.
+    OverBudget {
+        /// How long until more may be spent.
+        retry_after: Duration,
+    },
     /// Credentials or settings are wrong: no message leaves until somebody looks. The send is given back.
     Misconfigured,
 }
@@ -99,7 +131,14 @@ impl SendError {
     /// Whether certainly nothing left and it was not for the number: such a send counts for no window, and another provider
     /// may try.
     pub const fn is_given_back(self) -> bool {
-        matches!(self, Self::NotSent | Self::RateLimited { .. } | Self::Misconfigured)
+        matches!(
+            self,
+            Self::NotSent
+                | Self::Refused
+                | Self::RateLimited { .. }
+                | Self::OverBudget { .. }
+                | Self::Misconfigured
+        )
     }
 }
 

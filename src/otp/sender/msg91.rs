@@ -1,5 +1,5 @@
 use super::{
-    ApiSecret, CodeSender, Message, SendError,
+    ApiSecret, CodeSender, Message, SendError, Taken,
     error_table::ErrorTable,
     exchange::{Exchange, by_status},
 };
@@ -120,7 +120,7 @@ impl Msg91 {
 }
 
 impl CodeSender for Msg91 {
-    fn send(&self, message: Message) -> BoxFuture<'static, Result<(), SendError>> {
+    fn send(&self, message: Message) -> BoxFuture<'static, Result<Taken, SendError>> {
         let Some(body) = self.body(&message) else {
             return Box::pin(async { Err(SendError::NotSent) });
         };
@@ -149,14 +149,16 @@ struct Answer {
     message: Option<String>,
 }
 
-fn read(errors: &ErrorTable, status: StatusCode, body: &[u8]) -> Result<(), SendError> {
+fn read(errors: &ErrorTable, status: StatusCode, body: &[u8]) -> Result<Taken, SendError> {
     let answer: Option<Answer> = serde_json::from_slice(body).ok();
     if status.is_server_error() {
         return Err(SendError::Unknown);
     }
     match answer {
         // Nothing else is a success: "already_verified" and other texts are errors.
-        Some(answer) if status.is_success() && answer.r#type == "success" => Ok(()),
+        Some(answer) if status.is_success() && answer.r#type == "success" => {
+            Ok(answer.message.map_or_else(Taken::new, |id| Taken::new().named("msg91", &id)))
+        }
         Some(Answer { r#type, code, message }) if r#type == "error" => {
             let by_code = code.and_then(|code| match code {
                 Value::String(code) => errors.meaning(&code),
@@ -164,7 +166,7 @@ fn read(errors: &ErrorTable, status: StatusCode, body: &[u8]) -> Result<(), Send
             });
             let by_text = || message.and_then(|text| errors.meaning(text.trim()));
             let refused =
-                || if status.is_success() { SendError::NotSent } else { by_status(status) };
+                || if status.is_success() { SendError::Refused } else { by_status(status) };
             Err(by_code.or_else(by_text).unwrap_or_else(refused))
         }
         _ => Err(by_status(status)),

@@ -1,5 +1,5 @@
 use super::{
-    ApiSecret, CodeSender, Message, SendError,
+    ApiSecret, CodeSender, Message, SendError, Taken,
     error_table::ErrorTable,
     exchange::{Exchange, by_status},
 };
@@ -87,15 +87,10 @@ impl Twilio {
     pub fn new(account: &str, key: TwilioKey, from: TwilioFrom) -> Result<Self, ConfigError> {
         let account = sid(account, "AC").map_err(|error| error.within("account SID"))?;
         let path = format!("/2010-04-01/Accounts/{account}/Messages.json").into_boxed_str();
-        let TwilioKey { user, secret } = key;
-        let user = user.unwrap_or_else(|| account.into());
-        let pair = Zeroizing::new(format!("{user}:{}", secret.expose()));
-        let basic = format!("Basic {}", *Zeroizing::new(STANDARD.encode(&*pair)));
-        let authorization = ApiSecret::of(basic).into_header()?;
         Ok(Self {
             exchange: Exchange::new(BASE)?.at(BASE, &path)?,
             path,
-            authorization,
+            authorization: key.authorization(account)?,
             from,
             status_callback: None,
             errors: ErrorTable::new(ERRORS),
@@ -180,6 +175,15 @@ impl TwilioKey {
         let key = sid(key, "SK").map_err(|error| error.within("API key SID"))?;
         Ok(Self { user: Some(key.into()), secret })
     }
+
+    /// The header that shows who asks for an account.
+    pub(super) fn authorization(self, account: &str) -> Result<HeaderValue, ConfigError> {
+        let account = sid(account, "AC").map_err(|error| error.within("account SID"))?;
+        let user = self.user.unwrap_or_else(|| account.into());
+        let pair = Zeroizing::new(format!("{user}:{}", self.secret.expose()));
+        let basic = format!("Basic {}", *Zeroizing::new(STANDARD.encode(&*pair)));
+        ApiSecret::of(basic).into_header()
+    }
 }
 
 impl TwilioFrom {
@@ -217,10 +221,9 @@ impl TwilioFrom {
 }
 
 impl CodeSender for Twilio {
-    fn send(&self, message: Message) -> BoxFuture<'static, Result<(), SendError>> {
+    fn send(&self, message: Message) -> BoxFuture<'static, Result<Taken, SendError>> {
         let mut request = Request::new(Bytes::from_owner(self.form(&message)));
-        let form = HeaderValue::from_static("application/x-www-form-urlencoded");
-        request.headers_mut().insert(header::CONTENT_TYPE, form);
+        request.headers_mut().insert(header::CONTENT_TYPE, form_type());
         request.headers_mut().insert(header::AUTHORIZATION, self.authorization.clone());
         let errors = self.errors.clone();
         Box::pin(
@@ -249,7 +252,7 @@ struct Answer {
     error_code: Option<Value>,
 }
 
-fn read(errors: &ErrorTable, status: StatusCode, body: &[u8]) -> Result<(), SendError> {
+fn read(errors: &ErrorTable, status: StatusCode, body: &[u8]) -> Result<Taken, SendError> {
     let answer: Option<Answer> = serde_json::from_slice(body).ok();
     let meaning = |code: Option<&Value>| match code? {
         Value::String(code) => errors.meaning(code),
@@ -257,7 +260,9 @@ fn read(errors: &ErrorTable, status: StatusCode, body: &[u8]) -> Result<(), Send
     };
     match (status, answer) {
         (status, Some(answer)) if status.is_success() => match answer {
-            Answer { sid: Some(_), error_code: None, .. } => Ok(()),
+            Answer { sid: Some(sid), error_code: None, .. } => {
+                Ok(Taken::new().named("twilio", &sid))
+            }
             Answer { error_code, .. } => {
                 Err(meaning(error_code.as_ref()).unwrap_or(SendError::Unknown))
             }
@@ -269,7 +274,11 @@ fn read(errors: &ErrorTable, status: StatusCode, body: &[u8]) -> Result<(), Send
     }
 }
 
-fn sid<'a>(text: &'a str, prefix: &str) -> Result<&'a str, ConfigError> {
+pub(super) fn form_type() -> HeaderValue {
+    HeaderValue::from_static("application/x-www-form-urlencoded")
+}
+
+pub(super) fn sid<'a>(text: &'a str, prefix: &str) -> Result<&'a str, ConfigError> {
     let digits = text.strip_prefix(prefix).unwrap_or_default();
     if digits.len() != 32 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Err(ConfigError::new(format!("it is {prefix} and 32 hexadecimal digits")));

@@ -3,7 +3,7 @@
 use crate::{
     clock::seconds_up,
     jwt::NextNonce,
-    otp::{Challenge, Login, OwnSession, Tokens},
+    otp::{Challenge, Login, OwnDevice, OwnSession, Tokens, receipts::MessageState},
 };
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
@@ -17,6 +17,11 @@ struct ChallengeBody<'a> {
     code_length: u8,
     phone_masked: String,
     channel: &'static str,
+}
+
+#[derive(Serialize)]
+struct StateBody {
+    state: &'static str,
 }
 
 #[derive(Serialize)]
@@ -51,6 +56,19 @@ struct SessionBody {
     bound: bool,
 }
 
+#[derive(Serialize)]
+struct DevicesBody {
+    devices: Vec<DeviceBody>,
+}
+
+#[derive(Serialize)]
+struct DeviceBody {
+    device_id: String,
+    bound_at: u64,
+    last_login_at: u64,
+    current: bool,
+}
+
 pub(super) fn challenge(challenge: &Challenge) -> Response<Bytes> {
     let body = ChallengeBody {
         challenge_id: &challenge.id,
@@ -62,6 +80,10 @@ pub(super) fn challenge(challenge: &Challenge) -> Response<Bytes> {
         channel: "sms",
     };
     json(StatusCode::ACCEPTED, &body)
+}
+
+pub(super) fn state(state: MessageState) -> Response<Bytes> {
+    json(StatusCode::OK, &StateBody { state: state.name() })
 }
 
 /// The tokens in the body, unless cookies carry them.
@@ -83,6 +105,16 @@ pub(super) fn sessions(sessions: &[OwnSession]) -> Response<Bytes> {
         bound: session.bound_to.is_some(),
     });
     json(StatusCode::OK, &SessionsBody { sessions: sessions.collect() })
+}
+
+pub(super) fn devices(devices: &[OwnDevice]) -> Response<Bytes> {
+    let devices = devices.iter().map(|OwnDevice { device, current }| DeviceBody {
+        device_id: device.id.to_string(),
+        bound_at: device.bound_at.as_secs(),
+        last_login_at: device.seen_at.as_secs(),
+        current: *current,
+    });
+    json(StatusCode::OK, &DevicesBody { devices: devices.collect() })
 }
 
 pub(super) fn nothing() -> Response<Bytes> {

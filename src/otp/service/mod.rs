@@ -1,4 +1,5 @@
 mod answer;
+mod asking;
 mod body;
 mod endpoints;
 mod logout;
@@ -55,11 +56,12 @@ struct Gates {
 
 impl OtpService {
     /// Where it answers: these paths and what is below them.
-    pub const PATHS: [&str; 6] = [
+    pub const PATHS: [&str; 7] = [
         "/v1/otp",
         "/v1/token",
         "/v1/logout",
         "/v1/sessions",
+        "/v1/devices",
         "/v1/openapi.json",
         JwksService::PATH,
     ];

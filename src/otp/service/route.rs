@@ -7,11 +7,14 @@ pub(super) enum Route<'a> {
     Request,
     Resend,
     Verify,
+    State(&'a str),
     Refresh,
     Logout,
     LogoutAll,
     Sessions,
     EndSession(&'a str),
+    Devices,
+    RevokeDevice(&'a str),
     OpenApi,
 }
 
@@ -27,10 +30,13 @@ impl<'a> Route<'a> {
             "/v1/logout" => (Self::Logout, "POST"),
             "/v1/logout/all" => (Self::LogoutAll, "POST"),
             SESSIONS => (Self::Sessions, GET),
+            DEVICES => (Self::Devices, GET),
             "/v1/openapi.json" => (Self::OpenApi, GET),
-            path => match session(path) {
-                Some(id) => (Self::EndSession(id), "DELETE"),
-                None => return Err(Reason::NotFound.into()),
+            path => match (below(SESSIONS, path), below(DEVICES, path), challenge(path)) {
+                (Some(id), ..) => (Self::EndSession(id), "DELETE"),
+                (_, Some(id), _) => (Self::RevokeDevice(id), "DELETE"),
+                (.., Some(id)) => (Self::State(id), GET),
+                (None, None, None) => return Err(Reason::NotFound.into()),
             },
         };
         let method = if request.method == Method::HEAD { "GET" } else { request.method.as_str() };
@@ -46,12 +52,23 @@ impl<'a> Route<'a> {
 /// Whether what is at a path is for callers with a good token alone. Logout is not among them: it must work with
 /// a token that was revoked.
 pub(super) fn needs_token(path: &str) -> bool {
-    matches!(path, "/v1/logout/all" | SESSIONS) || session(path).is_some()
+    matches!(path, "/v1/logout/all" | SESSIONS | DEVICES)
+        || [SESSIONS, DEVICES].iter().any(|list| below(list, path).is_some())
 }
 
 const SESSIONS: &str = "/v1/sessions";
+const DEVICES: &str = "/v1/devices";
 
-fn session(path: &str) -> Option<&str> {
-    let id = path.strip_prefix(SESSIONS)?.strip_prefix('/')?;
+const CHALLENGES: &str = "/v1/otp";
+
+/// What can be a challenge: 50 characters of base64url.
+fn challenge(path: &str) -> Option<&str> {
+    let in_ids = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    below(CHALLENGES, path).filter(|id| id.len() == 50 && id.bytes().all(in_ids))
+}
+
+/// The id of one of a list.
+fn below<'a>(list: &str, path: &'a str) -> Option<&'a str> {
+    let id = path.strip_prefix(list)?.strip_prefix('/')?;
     (!id.is_empty() && !id.contains('/')).then_some(id)
 }

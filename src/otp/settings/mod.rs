@@ -29,6 +29,7 @@ use std::time::Duration;
 /// | refresh token | 7 d | 7 d | 1 to 30 d | |
 /// | session at most | 30 d | 30 d | 1 to 90 d, not less than a refresh token | |
 /// | grace of a refresh token | 10 s | 10 s | 0 to 60 s | |
+/// | cool-off of a device that joins | 0 | 0 | 0 to 30 d | |
 /// | first block | 900 s | 900 s | 900 s (`dev` 30 s) to 24 h | |
 /// | blocks at most: a phone for its messages, all others | 1 h, 24 h | the same | not less than the first | |
 /// | devices of strangers with a live challenge | 2 | 2 | fixed | |
@@ -49,6 +50,7 @@ pub struct Settings {
     pub(super) longest_session: Duration,
     pub(super) grace: Duration,
     pub(super) known_only: bool,
+    pub(super) device_cool_off: Duration,
     pub(super) destinations: Destinations,
     pub(super) traffic: TrafficRules,
     pub(super) spending: Option<Spending>,
@@ -94,6 +96,7 @@ impl Settings {
             longest_session: 30 * DAY,
             grace: Duration::from_secs(10),
             known_only: false,
+            device_cool_off: Duration::ZERO,
             destinations: Destinations::new(profile),
             traffic: TrafficRules::new(profile),
             spending: None,
@@ -225,6 +228,19 @@ impl Settings {
     pub fn known_only(mut self) -> Self {
         self.known_only = true;
         self
+    }
+
+    /// How long a device that came to a subject who was there before is told from the others: as long, its access tokens carry the
+    /// claim `device_new_until`, in seconds since 1970. What it may not do meanwhile is for your services to say: whoever
+    /// took over a number has a device like this.
+    ///
+    /// # Errors
+    ///
+    /// When it is more than 30 days.
+    pub fn device_cool_off(mut self, time: Duration) -> Result<Self, ConfigError> {
+        within("cool-off of a device", time, Duration::ZERO..=30 * DAY, "0 is none")?;
+        self.device_cool_off = time;
+        Ok(self)
     }
 
     /// Where codes may go. Where the login is made, the profile `banking` needs countries that are allowed.

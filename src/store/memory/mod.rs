@@ -2,6 +2,8 @@ mod blocks;
 mod cells;
 #[cfg(feature = "otp")]
 mod logins;
+#[cfg(feature = "otp")]
+mod notes;
 mod overflow;
 mod table;
 mod tally;
@@ -46,6 +48,8 @@ struct Inner {
     blocks: Blocks,
     #[cfg(feature = "otp")]
     logins: logins::Logins,
+    #[cfg(feature = "otp")]
+    board: notes::Board,
     pepper: Pepper,
     clock: Arc<dyn Clock>,
     max_keys: usize,
@@ -123,6 +127,8 @@ impl Memory {
             blocks: Blocks::new(max_keys / BLOCKS_SHARE),
             #[cfg(feature = "otp")]
             logins: logins::Logins::new(max_keys / logins::SHARE),
+            #[cfg(feature = "otp")]
+            board: notes::Board::new(max_keys / logins::SHARE),
             pepper: Pepper::random(),
             clock,
             max_keys,

@@ -106,6 +106,13 @@ pub(super) const FINGERPRINT_WINDOW: KeyFamily = family(
     "when a fingerprint asked for codes",
 );
 #[cfg(feature = "otp")]
+pub(super) const MESSAGE: KeyFamily = family(
+    "sms:<tag>",
+    "string",
+    Lifetime::Ends("a day after it was written"),
+    "what became of the last message of a challenge, or which challenge a provider's message is of, by tags",
+);
+#[cfg(feature = "otp")]
 pub(super) const SESSION: KeyFamily = family(
     "rt:<session>",
     "hash",
@@ -165,6 +172,8 @@ pub(super) const FAMILIES: &[KeyFamily] = &[
     CLIENT_WINDOW,
     #[cfg(feature = "otp")]
     FINGERPRINT_WINDOW,
+    #[cfg(feature = "otp")]
+    MESSAGE,
     #[cfg(feature = "otp")]
     SESSION,
     #[cfg(feature = "otp")]

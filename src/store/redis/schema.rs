@@ -109,6 +109,12 @@ impl Schema {
         of::SPENT.name(&[])
     }
 
+    /// A note about a message.
+    #[cfg(feature = "otp")]
+    pub(super) fn message(self, key: Key) -> String {
+        of::MESSAGE.name(&[&self.tag(key)])
+    }
+
     /// A session, and the generation of its refresh token.
     #[cfg(feature = "otp")]
     pub(super) fn session(self, id: &[u8; 16]) -> String {
@@ -142,6 +148,7 @@ impl Schema {
                 self.devices(phone),
                 self.client_window(ip),
                 self.fingerprint_window(tag(KeyKind::Fingerprint)),
+                self.message(tag(KeyKind::Own)),
                 self.session(&[0; 16]),
                 self.sessions(tag(KeyKind::Subject)),
                 self.country(Country::from_text("IN")),

@@ -15,6 +15,10 @@ pub(super) struct Scripts {
     pub(super) marker: Script,
     pub(super) ready: Script,
     #[cfg(feature = "otp")]
+    pub(super) note: Script,
+    #[cfg(feature = "otp")]
+    pub(super) noted: Script,
+    #[cfg(feature = "otp")]
     pub(super) logins: LoginScripts,
 }
 
@@ -33,6 +37,10 @@ impl Scripts {
             marker: script(include_str!("marker.lua")),
             // Without the prelude, which needs rights.
             ready: Script::new(include_str!("ready.lua")),
+            #[cfg(feature = "otp")]
+            note: Script::new(include_str!("note.lua")),
+            #[cfg(feature = "otp")]
+            noted: Script::new(include_str!("noted.lua")),
             #[cfg(feature = "otp")]
             logins: LoginScripts::new(PRELUDE),
         }

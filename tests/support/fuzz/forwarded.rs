@@ -27,9 +27,9 @@ pub(crate) fn run(data: &[u8]) {
     let lines = lines(data);
     let sent = request(CLIENT, &lines);
     let mut appended = request(PROXY, &lines);
-    append(&mut appended, X_FORWARDED_FOR, "203.0.113.7");
-    append(&mut appended, header::FORWARDED, "for=\"203.0.113.7:80\";proto=http;by=_edge");
-    append(&mut appended, X_FORWARDED_PROTO, "http");
+    append(&mut appended, &X_FORWARDED_FOR, "203.0.113.7");
+    append(&mut appended, &header::FORWARDED, "for=\"203.0.113.7:80\";proto=http;by=_edge");
+    append(&mut appended, &X_FORWARDED_PROTO, "http");
     appended.headers.insert(CLIENT_IP, HeaderValue::from_static("203.0.113.7"));
     for clients in &*EVERY_KIND {
         for parts in [&sent, &appended] {
@@ -68,13 +68,13 @@ fn request(peer: IpAddr, lines: &[(HeaderName, HeaderValue)]) -> Parts {
 }
 
 /// Adds to the last line of `name`, as most proxies do, or adds a line.
-fn append(parts: &mut Parts, name: HeaderName, text: &str) {
-    let mut lines: Vec<_> = parts.headers.get_all(&name).iter().cloned().collect();
+fn append(parts: &mut Parts, name: &HeaderName, text: &str) {
+    let mut lines: Vec<_> = parts.headers.get_all(name).iter().cloned().collect();
     let mut merged = lines.pop().map_or_else(Vec::new, |line| [line.as_bytes(), b", "].concat());
     merged.extend_from_slice(text.as_bytes());
     lines.push(HeaderValue::from_bytes(&merged).expect("both are header values"));
-    parts.headers.remove(&name);
+    parts.headers.remove(name);
     for line in lines {
-        parts.headers.append(&name, line);
+        parts.headers.append(name, line);
     }
 }

@@ -9,7 +9,7 @@ use portcullis::{
     eventual::BoxFuture,
     otp::{
         Courier, Secrets, Settings, Texts,
-        sender::{Message, SendError},
+        sender::{Message, SendError, Taken},
     },
     token::Issuer,
 };
@@ -21,10 +21,11 @@ use std::{
 };
 use tower_service::Service;
 
-const PATHS: [&str; 9] = [
+const PATHS: [&str; 10] = [
     "/v1/otp/request",
     "/v1/otp/resend",
     "/v1/otp/verify",
+    "/v1/otp/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
     "/v1/token/refresh",
     "/v1/logout",
     "/v1/logout/all",
@@ -39,8 +40,8 @@ static ISSUER: LazyLock<Issuer> = LazyLock::new(|| Issuer::generate("idp", "api"
 struct Nobody;
 
 impl CodeSender for Nobody {
-    fn send(&self, _: Message) -> BoxFuture<'static, Result<(), SendError>> {
-        Box::pin(async { Ok(()) })
+    fn send(&self, _: Message) -> BoxFuture<'static, Result<Taken, SendError>> {
+        Box::pin(async { Ok(Taken::new()) })
     }
 }
 

@@ -9,7 +9,7 @@ use portcullis::{
     eventual::BoxFuture,
     otp::{
         Secrets, Settings, Texts,
-        sender::{Message, SendError},
+        sender::{Message, SendError, Taken},
     },
     token::Issuer,
 };
@@ -113,7 +113,7 @@ impl Codes {
 }
 
 impl CodeSender for Sender {
-    fn send(&self, message: Message) -> BoxFuture<'static, Result<(), SendError>> {
+    fn send(&self, message: Message) -> BoxFuture<'static, Result<Taken, SendError>> {
         let code = message.code.as_digits().to_owned();
         let mut codes = self.codes.by_phone.lock().expect("no panic");
         codes.insert(message.to.as_e164().to_owned(), code);
@@ -123,7 +123,7 @@ impl CodeSender for Sender {
                 sleep(takes).await;
             }
             delivered.fetch_add(1, Ordering::Relaxed);
-            Ok(())
+            Ok(Taken::new())
         })
     }
 }

@@ -91,7 +91,7 @@ impl HookKeys {
     }
 
     /// The header for `body`. `None` if the library fails.
-    pub(super) fn sign(&self, now: UnixTime, body: &[u8]) -> Option<String> {
+    pub(crate) fn sign(&self, now: UnixTime, body: &[u8]) -> Option<String> {
         let time = now.as_secs().to_string();
         let mut header = format!("t={time}");
         for key in &self.0 {

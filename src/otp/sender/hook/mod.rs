@@ -3,7 +3,7 @@ mod keys;
 pub use keys::{HookKeys, SIGNATURE};
 
 use super::{
-    CodeSender, Message, SendError,
+    CodeSender, Message, SendError, Taken,
     exchange::{Exchange, by_status},
 };
 use crate::{error::ConfigError, eventual::BoxFuture};
@@ -94,7 +94,7 @@ impl Hook {
 }
 
 impl CodeSender for Hook {
-    fn send(&self, message: Message) -> BoxFuture<'static, Result<(), SendError>> {
+    fn send(&self, message: Message) -> BoxFuture<'static, Result<Taken, SendError>> {
         match self.request(&message) {
             Some(request) => Box::pin(self.exchange.clone().post(request, read)),
             None => Box::pin(async { Err(SendError::NotSent) }),
@@ -117,9 +117,9 @@ struct Call<'a> {
     language: &'a str,
 }
 
-fn read(status: StatusCode, _: &[u8]) -> Result<(), SendError> {
+fn read(status: StatusCode, _: &[u8]) -> Result<Taken, SendError> {
     match status {
-        status if status.is_success() => Ok(()),
+        status if status.is_success() => Ok(Taken::new()),
         StatusCode::GONE => Err(SendError::Blocked),
         StatusCode::UNPROCESSABLE_ENTITY => Err(SendError::Recipient),
         status => Err(by_status(status)),

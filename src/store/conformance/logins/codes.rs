@@ -1,6 +1,6 @@
 //! One challenge: its code, attempts, resends and end.
 
-use super::{Caller, Make, Scene};
+use super::{super::answer, Caller, Make, Scene};
 use crate::otp::{Dispatched, Sealed, Verdict};
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ pub(super) async fn check(make: Make<'_>) {
     stricter_rules_end_what_they_would_not_have_let_grow(make).await;
     the_same_device_replaces_its_challenge(make).await;
     a_message_that_did_not_leave_is_given_back_once(make).await;
+    a_device_that_is_forgotten_is_a_strangers(make).await;
 }
 
 const MICRO: Duration = Duration::from_micros(1);
@@ -223,4 +224,30 @@ async fn a_message_that_did_not_leave_is_given_back_once(make: Make<'_>) {
     scene.give_back(&one, 5, 1).await;
     let told = scene.resend(&fresh, 5, 2).await.outcome;
     assert!(matches!(told, Dispatched::Allowed { number: 2, .. }), "numbers go on: {told:?}");
+}
+
+async fn a_device_that_is_forgotten_is_a_strangers(make: Make<'_>) {
+    let scene = Scene::new(make);
+    let callers = [1, 2, 3].map(|device| Caller::new(device, 1, device));
+    let is_new = async |caller: &Caller, challenge| {
+        scene.allowed(caller, challenge, 1).await;
+        let told = scene.verify(caller, challenge, 1).await.outcome;
+        scene.wait(scene.rules.phone.within);
+        match told {
+            Verdict::Right { new_device, .. } => new_device,
+            other => panic!("{other:?}"),
+        }
+    };
+    for (number, caller) in callers.iter().enumerate() {
+        assert!(is_new(caller, number as u32).await);
+    }
+    let [one, two, three] = callers;
+    answer(scene.store.forget(one.phone, Some(two.device))).await;
+    answer(scene.store.forget(Caller::new(1, 2, 1).phone, None)).await;
+    let told = [is_new(&one, 10).await, is_new(&two, 11).await, is_new(&three, 12).await];
+    assert_eq!(told, [false, true, false]);
+    answer(scene.store.forget(one.phone, None)).await;
+    answer(scene.store.forget(one.phone, Some(one.device))).await;
+    let told = [is_new(&one, 20).await, is_new(&two, 21).await, is_new(&three, 22).await];
+    assert_eq!(told, [true; 3]);
 }

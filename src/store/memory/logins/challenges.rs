@@ -6,6 +6,7 @@ use super::{
 use crate::{
     clock::micros,
     eventual::Eventual,
+    key::Key,
     otp::{
         Attempt, ChallengeId, Challenges, CodeMac, Dispatch, Dispatched, Issue, Resend, Sent,
         Verdict, Verified, fraud::Traffic,
@@ -34,6 +35,13 @@ impl Challenges for Memory {
     fn give_back(&self, sent: Sent) -> Eventual<Result<(), StoreError>> {
         if let Some(phone) = self.0.logins.phones.lock_for(&sent.phone).find_mut(&sent.phone) {
             phone.give_back(sent);
+        }
+        Eventual::Ready(Ok(()))
+    }
+
+    fn forget(&self, phone: Key, device: Option<Key>) -> Eventual<Result<(), StoreError>> {
+        if let Some(phone) = self.0.logins.phones.lock_for(&phone).find_mut(&phone) {
+            phone.forget(device);
         }
         Eventual::Ready(Ok(()))
     }

@@ -220,6 +220,11 @@ impl Phone {
         push(&mut self.devices, Device { key: device, until });
     }
 
+    /// Forgets that a device, or any, has logged in.
+    pub(super) fn forget(&mut self, device: Option<Key>) {
+        self.devices.retain(|known| device.is_some_and(|device| known.key != device));
+    }
+
     fn lane(&self, who: Who) -> Option<&Lane> {
         self.busy.as_ref()?.lanes.iter().find(|lane| lane.of == who)
     }

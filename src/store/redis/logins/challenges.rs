@@ -5,6 +5,7 @@ use super::{
 };
 use crate::{
     eventual::Eventual,
+    key::Key,
     otp::{Attempt, Challenges, Dispatch, Issue, Resend, Sent, Verdict, Verified, fraud::Traffic},
     store::{Standing, StoreError},
 };
@@ -34,6 +35,11 @@ impl Challenges for Redis {
     fn give_back(&self, sent: Sent) -> Eventual<Result<(), StoreError>> {
         let inner = Arc::clone(&self.0);
         Eventual::later(async move { inner.give_back(sent).await })
+    }
+
+    fn forget(&self, phone: Key, device: Option<Key>) -> Eventual<Result<(), StoreError>> {
+        let inner = Arc::clone(&self.0);
+        Eventual::later(async move { inner.forget(phone, device).await })
     }
 }
 
@@ -106,6 +112,14 @@ impl Inner {
         call.key(&self.schema.phone(sent.phone)).micros(self.now());
         call.text(&schema::hex(&sent.challenge.0)).number(sent.number);
         let _given: bool = self.link.run(call).await?;
+        Ok(())
+    }
+
+    async fn forget(&self, phone: Key, device: Option<Key>) -> Result<(), StoreError> {
+        let mut call = self.scripts.logins.forget.call();
+        call.key(&self.schema.devices(phone)).micros(self.now());
+        call.text(&device.map(|device| device.to_string()).unwrap_or_default());
+        let _forgotten: bool = self.link.run(call).await?;
         Ok(())
     }
 }

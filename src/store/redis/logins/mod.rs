@@ -7,6 +7,7 @@
 mod arrivals;
 mod challenges;
 mod listed;
+mod notes;
 mod question;
 mod scripts;
 mod sessions;

@@ -1,11 +1,7 @@
-mod memory;
-
-pub use memory::MemorySubjects;
-
 use crate::{eventual::Eventual, phone::Phone, store::StoreError};
 use std::{fmt, sync::Arc};
 
-/// Whose phone it is: the contract a user database keeps.
+/// Whose phone it is: the contract a user database keeps, where the login's own [records](crate::records) are not to say it.
 ///
 /// Contract: a subject is an id that never changes and is never given to somebody else; it is not made from the
 /// number, which can change hands. `find_or_create` is atomic: of any number of calls at once for one number, one creates,
@@ -18,6 +14,13 @@ pub trait Subjects: fmt::Debug + Send + Sync {
 
     /// The subject of a number that has just shown to be its holder's.
     fn find_or_create(&self, phone: &Phone) -> Eventual<Result<Found, StoreError>>;
+
+    /// The number of a subject, if it has one that is known here: to forget its devices in the store. Nobody's, where this is
+    /// not written.
+    fn phone(&self, subject: &Subject) -> Eventual<Result<Option<Phone>, StoreError>> {
+        let _ = subject;
+        Eventual::Ready(Ok(None))
+    }
 }
 
 /// The immutable id of a user, the `sub` of tokens: 1 to 255 bytes.

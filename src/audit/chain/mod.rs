@@ -1,0 +1,73 @@
+//! A log of events that tells whether somebody changed it.
+//!
+//! A [`Chain`] is a [`Sink`](super::Sink): each event is one row, and each row holds the hash of the one before it. It never makes a
+//! request wait, and it never loses an event without saying so.
+//!
+//! ```no_run
+//! use portcullis::{Otp, audit::chain::{Chain, Folder}, token::KeyFile};
+//!
+//! # fn run(builder: portcullis::otp::OtpBuilder) -> Result<(), portcullis::ConfigError> {
+//! let keys = KeyFile::open("audit.jwks")?; // portcullis keys generate --out audit.jwks
+//! let folder = Folder::open("audit")?.copy_checkpoints("/mnt/elsewhere/checkpoints.jws");
+//! let (chain, writer) = Chain::to(folder).sign(&keys)?.build();
+//! tokio::spawn(writer.run());
+//! let builder = builder.audit(chain);
+//! # Ok(()) }
+//! ```
+//!
+//! # Rows
+//!
+//! A row is one line of JSON: `chain`, `seq`, `time` (UTC, RFC 3339 with microseconds), `event`; where it has them `status`,
+//! `reason`, `cause`, `attempt`, `seconds`, `lost`, `caller`, `layer`; then `person` and `sealed`, see below; `prev` and `hash`. The hash is
+//! SHA-256 over the hash before, as 32 bytes, and the line without `,"hash":".."`, byte by byte.
+//!
+//! The log speaks of itself in rows, too: `log-opened` (with the bytes of a torn row as `lost`), `log-closed`,
+//! `log-overflowed` when it first loses an event, and `log-caught-up` with the number of those that it lost.
+//!
+//! # What it proves
+//!
+//! [`verify()`] finds a changed byte, a missing, moved or added row, and names the first line that is wrong. Whoever can write the files
+//! could make a whole new chain; so every 1,000 rows or 60 seconds, and at the end, a [`Checkpoint`] is signed. Rows for which one speaks
+//! cannot be changed without the key, nor cut off as long as one checkpoint after the cut is left: have them written to a second place that
+//! the service cannot change afterwards.
+//!
+//! * Rows since the last checkpoint, a minute's at most, can be cut off unseen by who can write the files.
+//! * Who has the signing key and the files can make anything. Who has the service itself can make it say anything from then on.
+//! * Old files can be taken away whole, the oldest first, with their keys. The chain then begins with the first one that is left, for
+//!   which a checkpoint must speak; [`Report::first`] tells.
+//! * A process that is killed loses the events of its queue, and at most one row in the middle, which is set aside and told.
+//!
+//! # Persons
+//!
+//! What leads to a person, which is the address of a client and the tags of phones, sessions and subjects, is sealed (AES-256-GCM) with a
+//! key for that person in that file: the subject where it is known, else the phone, else the address. The row names the key by a
+//! random word. [`erase()`] overwrites the keys of one tag; its rows stay, verify, and are about nobody.
+//!
+//! * Whoever has the folder has rows and keys: it is for its owner alone, and worth encrypting as a disk.
+//! * Rows about a phone before a login do not know the subject. To forget somebody, erase the tags of both subject and phone, and the
+//!   addresses if they count as hers.
+//! * Copies are out of reach: backups, snapshots, file systems that do not overwrite in place, blocks that a disk has set aside. Let them
+//!   expire.
+//! * A running writer forgets an erased key when it next meets its owner, or with the next file.
+//! * Other logs, such as that of `tracing`, are none of this.
+
+mod checkpoint;
+mod export;
+mod folder;
+mod ledger;
+mod row;
+mod seal;
+mod sink;
+mod verify;
+mod when;
+mod writer;
+
+pub use checkpoint::Checkpoint;
+pub use export::{Filter, erase, export};
+pub use folder::{Folder, Place};
+pub use ledger::{Ledger, LedgerError, Opened, Owner, Person};
+pub use row::{Hash, Row, RowFault};
+pub use sink::{Chain, ChainBuilder};
+pub use verify::{Broken, Fault, Report, VerifyError, verify};
+pub use when::parse_time;
+pub use writer::Writer;

@@ -1,0 +1,180 @@
+use super::{Ledger, Writer, writer::Draft};
+use crate::{
+    audit::{self, Act, Event, Sink},
+    clock::{Clock, SystemClock, UnixTime},
+    error::ConfigError,
+    meter::Count,
+    token::KeyFile,
+};
+use std::{
+    fmt,
+    num::NonZeroU16,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+use tokio::sync::mpsc;
+
+/// The end of the log at which events go in. Cheap to clone; see the [module docs](super).
+#[derive(Clone)]
+pub struct Chain {
+    queue: mpsc::Sender<Draft>,
+    overflow: Arc<Overflow>,
+    clock: Arc<dyn Clock>,
+    alarm: Option<Arc<dyn Sink>>,
+}
+
+/// What a [`Chain`] is made of. See [`Chain::to`].
+#[must_use]
+pub struct ChainBuilder {
+    ledger: Arc<dyn Ledger>,
+    signing: Option<KeyFile>,
+    truncates: bool,
+    waiting: NonZeroU16,
+    clock: Arc<dyn Clock>,
+    alarm: Option<Arc<dyn Sink>>,
+}
+
+const WAITING: NonZeroU16 = NonZeroU16::MIN.saturating_add(8_191);
+
+impl Chain {
+    /// A log whose rows go to `ledger`.
+    pub fn to(ledger: impl Ledger + 'static) -> ChainBuilder {
+        ChainBuilder {
+            ledger: Arc::new(ledger),
+            signing: None,
+            truncates: false,
+            waiting: WAITING,
+            clock: Arc::new(SystemClock::new()),
+            alarm: None,
+        }
+    }
+
+    /// There is no room, or nobody writes any more.
+    fn lose(&self, at: UnixTime) {
+        if self.overflow.add(at) {
+            audit::record(self.alarm.as_deref(), Event::new(Act::LogOverflowed));
+        }
+    }
+}
+
+/// Puts an event into the queue. It never waits: without room the event is counted, told as lost, and the log itself says how many
+/// were.
+impl Sink for Chain {
+    fn record(&self, event: Event) {
+        let at = self.clock.wall();
+        if self.queue.try_send(Draft { at, event }).is_err() {
+            self.lose(at);
+        }
+    }
+}
+
+impl fmt::Debug for Chain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Chain").field("room", &self.queue.capacity()).finish_non_exhaustive()
+    }
+}
+
+impl ChainBuilder {
+    /// Signs checkpoints with the active key of a file. Without one there are none, and who can write the files can make
+    /// another chain.
+    ///
+    /// # Errors
+    ///
+    /// When there is a secret among the keys: whoever verifies with it could sign.
+    pub fn sign(mut self, keys: &KeyFile) -> Result<Self, ConfigError> {
+        if keys.keys().now().has_secret() {
+            return Err(ConfigError::new(
+                "checkpoints are signed with a key pair, like ES256, and not with a secret",
+            ));
+        }
+        self.signing = Some(keys.clone());
+        Ok(self)
+    }
+
+    /// Keeps addresses of clients as networks alone, `/24` and `/48`.
+    pub fn truncate_addresses(mut self) -> Self {
+        self.truncates = true;
+        self
+    }
+
+    /// How many events can wait to be written, 8,192 by default.
+    pub fn queue(mut self, events: NonZeroU16) -> Self {
+        self.waiting = events;
+        self
+    }
+
+    /// Goes by `clock`.
+    pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Who is told when the log overflows or cannot be written; not the log itself. Without one that is tracing.
+    pub fn alarm(mut self, sink: impl Sink + 'static) -> Self {
+        self.alarm = Some(Arc::new(sink));
+        self
+    }
+
+    /// The log, and what writes it: spawn its [`run`](Writer::run).
+    pub fn build(self) -> (Chain, Writer) {
+        let Self { ledger, signing, truncates, waiting, clock, alarm } = self;
+        let (queue, inbox) = mpsc::channel(waiting.get().into());
+        let overflow = Arc::new(Overflow::default());
+        let writer = Writer {
+            inbox,
+            overflow: Arc::clone(&overflow),
+            ledger,
+            signing,
+            truncates,
+            clock: Arc::clone(&clock),
+            alarm: alarm.clone(),
+        };
+        (Chain { queue, overflow, clock, alarm }, writer)
+    }
+}
+
+impl fmt::Debug for ChainBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ChainBuilder").field("ledger", &self.ledger).finish_non_exhaustive()
+    }
+}
+
+/// Events for which there was no room, since the log said so last.
+#[derive(Debug)]
+pub(super) struct Overflow {
+    lost: AtomicU64,
+    /// In microseconds; 0 while nothing is lost.
+    since: AtomicU64,
+    counted: Count,
+}
+
+impl Overflow {
+    /// One more; whether it is the first.
+    fn add(&self, at: UnixTime) -> bool {
+        self.counted.one();
+        let is_first = self.lost.fetch_add(1, Ordering::AcqRel) == 0;
+        if is_first {
+            self.since.store(at.as_micros(), Ordering::Release);
+        }
+        is_first
+    }
+
+    /// Since when events are lost, if any was.
+    pub(super) fn since(&self) -> Option<UnixTime> {
+        let lost = self.lost.load(Ordering::Acquire);
+        (lost > 0).then(|| UnixTime::from_micros(self.since.load(Ordering::Acquire)))
+    }
+
+    /// How many were lost. From now on it is counted anew.
+    pub(super) fn take(&self) -> u64 {
+        self.lost.swap(0, Ordering::AcqRel)
+    }
+}
+
+impl Default for Overflow {
+    fn default() -> Self {
+        Self { lost: AtomicU64::new(0), since: AtomicU64::new(0), counted: Count::unlogged() }
+    }
+}

@@ -1,0 +1,224 @@
+//! `portcullis audit`: looks at an audit log, shows of it, and forgets whom it is about.
+
+use clap::{Args, Subcommand};
+use portcullis::{
+    ConfigError, Key, Phone,
+    audit::chain::{Filter, Report, VerifyError, erase, export, parse_time, verify},
+    client::Cidr,
+    clock::UnixTime,
+    gateway::{Config, EnvFile},
+    jwt::Keys,
+};
+use std::{
+    error::Error,
+    fs,
+    io::{self, BufWriter, Write},
+    net::IpAddr,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+#[derive(Args)]
+pub(crate) struct Audit {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Looks whether somebody changed a log: exits with 0 if nobody did, with 1 and the first line that is wrong if somebody
+    /// did, and with 2 if it could not be looked at.
+    Verify(Verify),
+    /// Prints rows as lines of JSON, with what was sealed.
+    Export(Export),
+    /// Forgets whom rows are about: overwrites the keys of a subject, a phone or a client. The log still verifies.
+    Erase(Erase),
+}
+
+#[derive(Args)]
+struct Verify {
+    /// The folder of the log.
+    #[arg(value_name = "PATH")]
+    path: PathBuf,
+    /// The keys that sign checkpoints, as a JWK set or one JWK: all that ever did. Public halves will do.
+    #[arg(long, value_name = "FILE")]
+    keys: Option<PathBuf>,
+    /// The copy of the checkpoints, which tells what was cut off here.
+    #[arg(long, value_name = "FILE")]
+    checkpoints: Option<PathBuf>,
+}
+
+#[derive(Args)]
+struct Export {
+    /// The folder of the log.
+    #[arg(value_name = "PATH")]
+    path: PathBuf,
+    #[command(flatten)]
+    whom: Whom,
+    /// An address or network; may be repeated.
+    #[arg(long = "client", value_name = "NETWORK")]
+    clients: Vec<Cidr>,
+    /// From this time on, like 2026-11-22 or 2026-11-22T04:05:06Z.
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    from: Option<UnixTime>,
+    /// Before this time.
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    to: Option<UnixTime>,
+}
+
+#[derive(Args)]
+struct Erase {
+    /// The folder of the log.
+    #[arg(value_name = "PATH")]
+    path: PathBuf,
+    #[command(flatten)]
+    whom: Whom,
+    /// An address, as an export shows it; may be repeated. It forgets rows that are about nobody but their address.
+    #[arg(long = "client", value_name = "ADDRESS")]
+    clients: Vec<IpAddr>,
+}
+
+#[derive(Args)]
+struct Whom {
+    /// A subject, for which --config is needed, or a tag as an export shows it, like subject:9f86..; may be repeated.
+    #[arg(long = "subject", value_name = "ID")]
+    subjects: Vec<String>,
+    /// A phone in E.164, for which --config is needed; may be repeated.
+    #[arg(long = "phone", value_name = "NUMBER")]
+    phones: Vec<Phone>,
+    /// The configuration file (TOML), whose pepper makes tags.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Variables for `env:NAME` in the configuration, as lines NAME=value.
+    #[arg(long, value_name = "FILE", requires = "config")]
+    env_file: Option<PathBuf>,
+}
+
+impl Audit {
+    pub(crate) fn run(self) -> ExitCode {
+        let done = match self.command {
+            Command::Verify(verify) => return verify.run(),
+            Command::Export(export) => export.run(),
+            Command::Erase(erase) => erase.run(),
+        };
+        match done {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) if super::is_broken_pipe(&*error) => ExitCode::SUCCESS,
+            Err(error) => fail(&*error, ExitCode::FAILURE),
+        }
+    }
+}
+
+impl Verify {
+    fn run(self) -> ExitCode {
+        let keys = match self.keys.as_deref().map(public).transpose() {
+            Ok(keys) => keys,
+            Err(error) => return fail(&error, ExitCode::from(2)),
+        };
+        match verify(&self.path, self.checkpoints.as_deref(), keys.as_ref()) {
+            Ok(report) => {
+                say(&tell(&report, keys.is_some()));
+                ExitCode::SUCCESS
+            }
+            Err(error @ VerifyError::Broken(_)) => fail(&error, ExitCode::FAILURE),
+            Err(error) => fail(&error, ExitCode::from(2)),
+        }
+    }
+}
+
+impl Export {
+    fn run(self) -> Result<(), Box<dyn Error>> {
+        let mut filter = Filter::default();
+        for tag in self.whom.tags()? {
+            filter = filter.tag(tag);
+        }
+        filter = self.clients.into_iter().fold(filter, Filter::client);
+        filter = self.from.into_iter().fold(filter, Filter::from);
+        filter = self.to.into_iter().fold(filter, Filter::to);
+        export(&self.path, &filter, BufWriter::new(io::stdout().lock()))?;
+        Ok(())
+    }
+}
+
+impl Erase {
+    fn run(self) -> Result<(), Box<dyn Error>> {
+        let mut tags = self.whom.tags()?;
+        tags.extend(self.clients.iter().map(|client| Key::ip(*client).to_string()));
+        if tags.is_empty() {
+            return Err("whom? Name a --subject, a --phone or a --client".into());
+        }
+        for tag in tags {
+            let erased = erase(&self.path, &tag)?;
+            say(&format!("{tag}: {erased} keys erased\n"));
+        }
+        Ok(())
+    }
+}
+
+impl Whom {
+    fn tags(&self) -> Result<Vec<String>, ConfigError> {
+        let (named, tags): (Vec<_>, Vec<_>) = self.subjects.iter().partition(|it| !is_tag(it));
+        let mut tags: Vec<String> = tags.into_iter().cloned().collect();
+        if named.is_empty() && self.phones.is_empty() {
+            return Ok(tags);
+        }
+        let Some(file) = &self.config else {
+            return Err(ConfigError::new(
+                "the log knows tags alone, which --config can make of a subject or a phone",
+            ));
+        };
+        let env = self.env_file.as_ref().map(EnvFile::load).transpose()?.unwrap_or_default();
+        let config = Config::load_with(file, &env)?;
+        for subject in named {
+            tags.push(config.subject_tag(subject)?);
+        }
+        for phone in &self.phones {
+            tags.push(config.phone_tag(phone)?);
+        }
+        Ok(tags)
+    }
+}
+
+/// The kind, and 32 hexadecimal digits.
+fn is_tag(text: &str) -> bool {
+    let digits = text.split_once(':').map_or("", |(_, digits)| digits);
+    digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+fn public(path: &Path) -> Result<Keys, ConfigError> {
+    let read = || {
+        let text = fs::read_to_string(path)
+            .map_err(|error| ConfigError::new(format!("cannot be read: {error}")))?;
+        Keys::jwks(&text).or_else(|error| Keys::jwk(&text).map_err(|_| error))
+    };
+    read().map_err(|error| error.within(path.display()))
+}
+
+fn tell(report: &Report, looked_at_signatures: bool) -> String {
+    let Report { first, last, checkpoints, signed, unfinished, .. } = report;
+    let mut text = match last {
+        0 => "there is no row\n".to_owned(),
+        _ => format!("rows {first} to {last} are as they were written\n"),
+    };
+    text += &match (checkpoints, looked_at_signatures) {
+        (0, _) => "no checkpoint speaks for any of them\n".to_owned(),
+        (_, true) => format!("{checkpoints} signed checkpoints speak for those up to {signed}\n"),
+        (_, false) => format!(
+            "{checkpoints} checkpoints speak for those up to {signed}; their signatures were not looked at, for which --keys is \
+             needed\n"
+        ),
+    };
+    if *unfinished {
+        text += "the last line is not whole: it is being written, or a process died while it was\n";
+    }
+    text
+}
+
+fn say(text: &str) {
+    let _ = io::stdout().write_all(text.as_bytes());
+}
+
+fn fail(error: &dyn Error, code: ExitCode) -> ExitCode {
+    eprintln!("portcullis: {error}");
+    code
+}

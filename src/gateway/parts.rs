@@ -1,0 +1,37 @@
+//! What runs beside a gateway, for a server of your own.
+
+use super::{Gateway, KeyWatch};
+use crate::{
+    audit::{alerts::Herald, chain::Writer},
+    jwt::KeyRefresh,
+    otp::Courier,
+};
+use std::mem;
+
+impl Gateway {
+    /// What sends the codes of a login, to be spawned by a server of your own; [`serve`](Self::serve) does that by itself.
+    pub fn courier(&mut self) -> Option<Courier> {
+        self.courier.take()
+    }
+
+    /// What follows the file of the signing keys, to be spawned by a server of your own; [`serve`](Self::serve) does that by
+    /// itself.
+    pub fn key_watch(&mut self) -> Option<KeyWatch> {
+        self.key_watch.take()
+    }
+
+    /// What fetches the keys of issuers, to be spawned by a server of your own; [`serve`](Self::serve) does that by itself.
+    pub fn key_refreshes(&mut self) -> Vec<KeyRefresh> {
+        mem::take(&mut self.key_refreshes)
+    }
+
+    /// What writes the audit log, to be spawned by a server of your own; [`serve`](Self::serve) does that by itself.
+    pub fn audit_writer(&mut self) -> Option<Writer> {
+        self.ears.writer.take()
+    }
+
+    /// What posts alerts, to be spawned by a server of your own; [`serve`](Self::serve) does that by itself.
+    pub fn herald(&mut self) -> Option<Herald> {
+        self.ears.herald.take()
+    }
+}

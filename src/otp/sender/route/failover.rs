@@ -1,0 +1,148 @@
+use super::{Country, Route, arrivals::Arrivals, lane::Lane};
+use crate::{
+    audit::{self, Act, Event, ProviderChange, Sink},
+    clock::{Clock, SystemClock},
+    eventual::BoxFuture,
+    limit::Name,
+    otp::{
+        CodeSender,
+        sender::{Message, Reported, SendError, Taken},
+    },
+    phone::Phone,
+    store::SharedStore,
+};
+use std::{fmt, sync::Arc};
+
+/// The providers of a [`Route`] as one sender.
+///
+/// What is known of providers, such as failures in a row, is known of this value and its clones. Budgets are in the store.
+#[derive(Clone)]
+pub struct Failover {
+    lanes: Vec<Arc<Lane>>,
+    countries: Arc<[Country]>,
+    arrivals: Arc<Arrivals>,
+    desk: Desk,
+}
+
+/// What providers share.
+#[derive(Clone)]
+pub(super) struct Desk {
+    pub(super) store: SharedStore,
+    pub(super) clock: Arc<dyn Clock>,
+    sink: Option<Arc<dyn Sink>>,
+}
+
+/// Of providers that are asked to send one message. One that says that it sent nothing can be wrong, so that its owner gets a
+/// second message, but never a third.
+const MOST_ASKED: usize = 2;
+
+impl Failover {
+    pub(super) fn new(route: Route, store: SharedStore) -> Self {
+        let Route { providers, countries } = route;
+        let lanes = providers.into_iter().map(|provider| Arc::new(Lane::new(provider))).collect();
+        let desk = Desk { store, clock: Arc::new(SystemClock::new()), sink: None };
+        Self { lanes, countries: countries.into(), arrivals: Arc::default(), desk }
+    }
+
+    /// Who is told when a provider is left alone, is asked again, or its budget ends.
+    #[must_use]
+    pub fn audit(mut self, sink: impl Sink + 'static) -> Self {
+        self.desk.sink = Some(Arc::new(sink));
+        self
+    }
+
+    /// Goes by `clock`, in tests.
+    #[must_use]
+    pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
+        self.desk.clock = Arc::new(clock);
+        self
+    }
+
+    /// The providers for a number, in the order in which they are asked: those whose messages do not arrive come last.
+    fn lanes(&self, to: &Phone) -> Vec<Arc<Lane>> {
+        let (country, now) = (self.country(to), self.desk.clock.ticks());
+        let mut order: Vec<usize> = match country {
+            Some(at) => self.countries[at].order.clone(),
+            None => (0..self.lanes.len()).collect(),
+        };
+        order.sort_by_key(|&lane| self.arrivals.is_last(lane, country, now));
+        order.into_iter().filter_map(|at| self.lanes.get(at).cloned()).collect()
+    }
+
+    /// The place of the country of a number.
+    fn country(&self, to: &Phone) -> Option<usize> {
+        self.countries.iter().position(|country| country.has(to))
+    }
+}
+
+impl CodeSender for Failover {
+    fn send(&self, message: Message) -> BoxFuture<'static, Result<Taken, SendError>> {
+        let (lanes, desk) = (self.lanes(&message.to), self.desk.clone());
+        Box::pin(async move {
+            let (mut asked, mut told) = (0, SendError::NotSent);
+            for lane in lanes {
+                let takes = match lane.enter(&desk).await {
+                    Ok(takes) => takes,
+                    // What a provider said says more than that another was not asked.
+                    Err(error) => {
+                        told = if asked == 0 { error } else { told };
+                        continue;
+                    }
+                };
+                asked += 1;
+                match lane.send(&desk, message.clone(), takes).await {
+                    Err(error) if error.is_given_back() => told = error,
+                    outcome => return outcome,
+                }
+                if asked == MOST_ASKED {
+                    break;
+                }
+            }
+            Err(told)
+        })
+    }
+
+    fn ready(&self, to: &Phone) -> Result<(), SendError> {
+        let mut told = Err(SendError::NotSent);
+        for lane in self.lanes(to) {
+            match lane.ready(&self.desk) {
+                Ok(()) => return Ok(()),
+                // Of several budgets, the one that has room first.
+                Err(SendError::OverBudget { retry_after: wait }) => match told {
+                    Err(SendError::OverBudget { retry_after }) if retry_after <= wait => {}
+                    _ => told = Err(SendError::OverBudget { retry_after: wait }),
+                },
+                Err(_) => {}
+            }
+        }
+        told
+    }
+
+    fn reported(&self, report: &Reported) {
+        let Some(at) = self.lanes.iter().position(|lane| lane.name() == report.via) else { return };
+        let (country, now) = (self.country(&report.to), self.desk.clock.ticks());
+        if self.arrivals.note(at, country, report.arrived, now) {
+            self.desk.tell(report.via, ProviderChange::Demoted);
+        }
+        self.lanes[at].reported(report);
+    }
+
+    fn reveals_codes(&self) -> bool {
+        self.lanes.iter().any(|lane| lane.reveals_codes())
+    }
+}
+
+impl Desk {
+    pub(super) fn tell(&self, provider: Name, change: ProviderChange) {
+        audit::record(self.sink.as_deref(), Event::new(Act::Provider { provider, change }));
+    }
+}
+
+impl fmt::Debug for Failover {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Failover")
+            .field("providers", &self.lanes)
+            .field("countries", &self.countries)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,93 @@
+use super::{
+    asking::{Asking, DEADLINE, unmigrated, unopened},
+    keep,
+    migrations::Steps,
+};
+use crate::{error::ConfigError, records::Mark, records::Unopened};
+use sqlx::{
+    ConnectOptions, SqlitePool,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+use std::{
+    fmt, fs, io,
+    path::{Path, PathBuf},
+    sync::{Arc, OnceLock},
+};
+
+/// Records in a file, for one machine: SQLite, which is part of the program.
+///
+/// What was answered is on the disk. Several processes may share the file on a disk of their own machine, not on one of
+/// the network. Two more files with the same name and `-wal`, `-shm` stand beside it while it is used; for a copy of a running one use
+/// `sqlite3 FILE ".backup COPY"`. Needs a tokio runtime; each of up to four connections is a thread. Cheap to clone.
+#[derive(Clone)]
+pub struct Sqlite(Arc<Inner>);
+
+struct Inner {
+    path: PathBuf,
+    asking: Asking,
+    pool: OnceLock<SqlitePool>,
+}
+
+const STEPS: Steps = Steps(&[include_str!("migrations/sqlite_1.sql")]);
+/// Writers take turns.
+const CONNECTIONS: u32 = 4;
+
+impl Sqlite {
+    /// Records in the file at `path`, which is made at the first use, for the eyes of its owner alone.
+    pub fn new(path: impl AsRef<Path>) -> Self {
+        let path = path.as_ref().to_owned();
+        Self(Arc::new(Inner { path, asking: Asking::new(), pool: OnceLock::new() }))
+    }
+
+    pub(super) fn asking(&self) -> &Asking {
+        &self.0.asking
+    }
+
+    /// Made where a runtime is sure to be.
+    pub(super) fn pool(&self) -> SqlitePool {
+        let make = || {
+            let options = SqliteConnectOptions::new()
+                .filename(&self.0.path)
+                .create_if_missing(false)
+                .journal_mode(SqliteJournalMode::Wal)
+                // On the disk, and not only in the system's memory, before anything is answered.
+                .synchronous(SqliteSynchronous::Full)
+                .busy_timeout(DEADLINE)
+                .disable_statement_logging();
+            SqlitePoolOptions::new()
+                .max_connections(CONNECTIONS)
+                .acquire_timeout(DEADLINE)
+                .connect_lazy_with(options)
+        };
+        self.0.pool.get_or_init(make).clone()
+    }
+
+    pub(super) async fn migrate(self, mark: Mark) -> Result<(), Unopened> {
+        create(&self.0.path).map_err(|error| {
+            let text = format!("{} cannot be opened: {error}", self.0.path.display());
+            Unopened::Refused(ConfigError::new(text))
+        })?;
+        // The first to write holds the lock, whatever process it is in.
+        let mut migration = self.pool().begin_with("BEGIN IMMEDIATE").await.map_err(unopened)?;
+        let migrator = STEPS.migrator().await.map_err(unmigrated)?;
+        // Not `run`: the compiler does not find its way through the lifetimes of that.
+        migrator.run_direct(&mut *migration).await.map_err(unmigrated)?;
+        keep::sqlite::mark(&mut migration, mark).await?;
+        migration.commit().await.map_err(unopened)
+    }
+}
+
+impl fmt::Debug for Sqlite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Sqlite").field(&self.0.path).finish()
+    }
+}
+
+/// The files that SQLite puts beside it get the same rights.
+fn create(path: &Path) -> io::Result<()> {
+    let mut options = fs::OpenOptions::new();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(|_| ())
+}
