@@ -33,6 +33,7 @@ use portcullis::{
     metrics::{ALL, describe},
     otp::{
         CodeSender, Settings,
+        fraud::{self, Destinations},
         sender::{self, Message, Provider, Route, SendError},
     },
     store::{Asks, Block, Redis, Resilient},
@@ -224,6 +225,25 @@ async fn steps_of_a_login_and_messages_are_counted() {
     }
 }
 
+#[tokio::test]
+async fn what_looks_like_fraud_is_counted_by_rule_and_verdict() {
+    let recorded = Recorded::default();
+    let _on = recorded.listen();
+    ask_for_elsewhere().await;
+    let moved = recorded.moved();
+    let found: Shown =
+        moved.into_iter().filter(|(name, _)| name.starts_with("sms_fraud")).collect();
+    let expected = [("sms_fraud_total{rule=region,verdict=observed}", 1)];
+    assert_eq!(found, shown(&expected));
+}
+
+async fn ask_for_elsewhere() {
+    let there =
+        Destinations::new(Profile::Dev).deny(["IN"]).unwrap().region_mode(fraud::Mode::Observe);
+    let login = Login::with(Settings::new(Profile::Dev).destinations(there));
+    assert_eq!(login.request().await.status, 202);
+}
+
 /// A provider that takes nothing.
 #[derive(Debug)]
 struct Fails(SendError);
@@ -371,6 +391,7 @@ async fn the_table_is_all_that_is_counted_and_each_of_it_moves() {
     let recorded = Recorded::default();
     let _on = recorded.listen();
     describe();
+    ask_for_elsewhere().await;
     let _ = (Login::new().login().await, fail_to_send(SendError::NotSent).await, fill().await);
     pause_a_provider().await;
     pass_a_bad_token(tokens::verifier()).await;

@@ -13,7 +13,7 @@ use portcullis::{
     Clients, OtpService, Profile,
     block::AddressRules,
     client::Forwarding,
-    otp::{Origins, Settings},
+    otp::{Origins, Settings, fraud::Destinations},
     token::Cookies,
 };
 use serde_json::json;
@@ -293,7 +293,8 @@ async fn requirement_69_no_other_site_uses_the_cookies() {
 #[tokio::test]
 async fn requirement_67_calls_in_plain_text_are_refused_outside_dev() {
     for profile in [Profile::Standard, Profile::Banking] {
-        let login = Login::with(Settings::new(profile));
+        let everywhere = Destinations::new(profile).allow(["IN"]).unwrap();
+        let login = Login::with(Settings::new(profile).destinations(everywhere));
         let clients = Clients::behind(["10.0.0.0/8"], Forwarding::XForwardedFor).unwrap();
         let service = login.service.clone().clients(clients);
         let ask = |ask: Ask| answer(service.clone(), ask);

@@ -438,6 +438,82 @@ async fn requirement_43_a_wish_for_a_language_comes_back_nowhere() {
 }
 
 #[tokio::test]
+async fn headers_that_are_abused_change_no_answer_and_come_back_nowhere() {
+    let mut scene = Scene::new().await;
+    let (long, other) =
+        ("a".repeat(30_000), json!({ "challenge_id": "A".repeat(50), "code": "123456" }));
+    let values: [&[u8]; 7] = [
+        b"",
+        MARK.as_bytes(),
+        long.as_bytes(),
+        b"\x80\xff\xfe",
+        b"a\tb\tc",
+        b"{}*${jndi:ldap://x}",
+        b"\"; Set-Cookie: a=b",
+    ];
+    for name in [
+        "user-agent",
+        "accept-language",
+        "accept",
+        "x-challenge-response",
+        "x-forwarded-for",
+        "forwarded",
+        "x-forwarded-proto",
+        "x-request-id",
+        "x-token-delivery",
+        "cookie",
+        "origin",
+        "referer",
+        "host",
+        "range",
+        "expect",
+    ] {
+        for value in values {
+            let what = format!("{name}: {}", value[..value.len().min(20)].escape_ascii());
+            let abused = |ask: Ask| ask.also(name, value).also(name, value);
+            let ask = abused(Ask::verify("", "").body(other.to_string()));
+            scene.refused(ask, 401, "otp-invalid", &what).await;
+            let ask = abused(Ask::post(REQUEST, &json!({ "phone": "+12" })));
+            scene.refused(ask, 400, "phone-invalid", &what).await;
+            let ask = abused(Ask::post(RESEND, &json!({ "challenge": 1 })));
+            scene.refused(ask, 400, "body-invalid", &what).await;
+            let ask = abused(Ask::refresh("nonsense"));
+            scene.refused(ask, 401, "token-invalid", &what).await;
+        }
+    }
+    scene.end_untouched().await;
+}
+
+#[tokio::test]
+async fn tokens_that_are_none_are_refused_wherever_one_is_needed() {
+    let mut scene = Scene::new().await;
+    let session = format!("/v1/sessions/{}", "A".repeat(22));
+    let long = format!("Bearer {}", "a".repeat(20_000));
+    for (method, path) in [
+        (Method::POST, "/v1/logout/all"),
+        (Method::GET, "/v1/sessions"),
+        (Method::DELETE, session.as_str()),
+        (Method::POST, LOGOUT),
+    ] {
+        let bare = || Ask::new(method.clone(), path);
+        scene.refused(bare(), 401, "token-missing", path).await;
+        for bad in [
+            &b"Bearer a"[..],
+            b"Bearer a.b.c",
+            b"Bearer \xff\xfe",
+            b"Bearer <script>",
+            long.as_bytes(),
+        ] {
+            let ask = bare().also("authorization", bad);
+            scene.refused(ask, 401, "token-invalid", path).await;
+        }
+        let twice = bare().also("authorization", b"Bearer a").also("authorization", b"Bearer a");
+        scene.refused(twice, 400, "token-ambiguous", path).await;
+    }
+    scene.end_untouched().await;
+}
+
+#[tokio::test]
 async fn requirement_39_forty_numbers_over_http() {
     let mut scene = Scene::new().await;
     for number in [

@@ -15,11 +15,14 @@ use login::{Answer, Ask, Login, PHONE, wrong};
 use openapi::{Document, matches, slugs};
 use portcullis::{
     Blocklist, Key, Limit, Memory, OtpService, Profile, Reason,
+    audit::FraudRule,
     block::AddressRules,
     client::Encrypted,
+    eventual::BoxFuture,
     jwt::Dpop,
     otp::{
         Origins, Settings,
+        fraud::{Challenger, Destinations, Mode, Spending, Suspect, TrafficRules},
         sender::{Provider, Route},
     },
     store::Block,
@@ -245,6 +248,8 @@ async fn codes(document: &mut Document) {
     assert_eq!(spent.slug(), "otp-exhausted", "{spent:?}");
     document.check(resend, "post", None, &spent);
 
+    frauds(document).await;
+
     // The windows of the login itself, besides limits.
     let scene =
         Scene::new(dev().client_window(2, Duration::from_secs(600)).unwrap(), |service| service)
@@ -286,6 +291,59 @@ async fn codes(document: &mut Document) {
     let refused = scene.ask(Ask::code(&login::phone(2))).await;
     assert_eq!(refused.slug(), "sms-budget", "{refused:?}");
     document.check(request, "post", None, &refused);
+}
+
+/// What the rules against fraud refuse: a request at once, a message that is sent again when it is its turn.
+async fn frauds(document: &mut Document) {
+    let (request, resend) = ("/v1/otp/request", "/v1/otp/resend");
+    let us = || Destinations::new(Profile::Dev).deny(["US"]).unwrap();
+    for (mode, slug) in
+        [(Mode::Deny, "region-not-supported"), (Mode::Challenge, "challenge-required")]
+    {
+        let settings = dev().destinations(us().region_mode(mode));
+        let login = Login::built(settings, |builder| builder.challenger(Nobody));
+        let answer = login.ask(Ask::code("+14155552671")).await;
+        assert_eq!(answer.slug(), slug, "{answer:?}");
+        document.check(request, "post", None, &answer);
+    }
+    // What was allowed when it was asked for may be so no more.
+    let before = Login::new();
+    let challenge = before.request().await.str("challenge_id");
+    before.pass(60);
+    let india = Destinations::new(Profile::Dev).deny(["IN"]).unwrap().region_mode(Mode::Deny);
+    let store = before.store.clone();
+    let now = Login::over(dev().destinations(india), |builder| builder, |_| Arc::new(store));
+    let answer = now.ask(Ask::resend(&challenge)).await;
+    assert_eq!(answer.slug(), "region-not-supported", "{answer:?}");
+    document.check(resend, "post", None, &answer);
+    let spending = |cap: &str| Spending::new(cap.parse().unwrap(), "1".parse().unwrap()).unwrap();
+    let login = Login::with(dev().spending(spending("1")));
+    let challenge = login.request().await.str("challenge_id");
+    login.pass(60);
+    for (path, ask) in [(request, Ask::code("+14155552671")), (resend, Ask::resend(&challenge))] {
+        let answer = login.ask(ask).await;
+        assert_eq!(answer.slug(), "sms-budget", "{answer:?}");
+        document.check(path, "post", None, &answer);
+    }
+    // A client whose second message is one too many.
+    let once = TrafficRules::new(Profile::Dev).client_most(1, 1).unwrap();
+    let rules = once.mode(FraudRule::Client, Some(Mode::Challenge)).unwrap();
+    let login = Login::built(dev().traffic(rules), |builder| builder.challenger(Nobody));
+    let challenge = login.request().await.str("challenge_id");
+    login.pass(60);
+    let answer = login.ask(Ask::resend(&challenge)).await;
+    assert_eq!(answer.slug(), "challenge-required", "{answer:?}");
+    document.check(resend, "post", None, &answer);
+}
+
+/// Lets nobody pass.
+#[derive(Debug)]
+struct Nobody;
+
+impl Challenger for Nobody {
+    fn passes(&self, _: Suspect) -> BoxFuture<'static, bool> {
+        Box::pin(async { false })
+    }
 }
 
 async fn tokens(document: &mut Document) {

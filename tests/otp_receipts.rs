@@ -21,9 +21,11 @@ use http_body_util::Full;
 use login::{Answer, Ask, Login, PHONE, Told, address, device, phone, send, spawn};
 use portcullis::{
     CodeSender, Memory, Otp, Profile,
+    audit::FraudRule,
     otp::{
         MemoryOptOuts, OptOuts, Settings, Wish,
         fake::{FakeMsg91, FakeTwilio},
+        fraud::{Destinations, Mode, TrafficRules},
         receipts::{Note, Noted, Notes, Report},
         sender::{Provider, Route, SendError},
         webhooks::SmsWebhooks,
@@ -319,6 +321,78 @@ async fn a_decoy_looks_like_the_messages_before_it() {
     for challenge in [failed, decoy] {
         let ask = of(&challenge).device(&device(2)).from(&address(2));
         assert_eq!(login.ask(ask).await.str("state"), "failed");
+    }
+}
+
+/// The states of a challenge right away, just before messages arrive and then.
+async fn course(login: &Login, challenge: &str, number: usize) -> [String; 3] {
+    let state = async || {
+        let ask = of(challenge).from(&address(number)).device(&device(number));
+        login.ask(ask).await.str("state")
+    };
+    login.sent.settled().await;
+    let first = state().await;
+    login.pass(6);
+    let second = state().await;
+    login.pass(1);
+    [first, second, state().await]
+}
+
+#[tokio::test]
+async fn a_message_that_a_rule_silences_has_the_states_of_a_decoy() {
+    let german = |number: usize| format!("+49151200000{number:02}");
+    let to = Destinations::new(Profile::Dev).deny(["DE"]).unwrap().region_mode(Mode::Silent);
+    let rules = TrafficRules::new(Profile::Dev).mode(FraudRule::Client, Some(Mode::Silent));
+    let rules = rules.unwrap().client_most(10, 1).unwrap();
+    let settings = Settings::new(Profile::Dev).destinations(to).traffic(rules);
+    let decoys = [phone(1), phone(2)];
+    let withheld = decoys.clone();
+    let build = |it: portcullis::otp::OtpBuilder| {
+        it.withhold(move |phone| withheld.iter().any(|it| it == phone.as_e164()))
+    };
+    let fake = FakeTwilio::start().unwrap();
+    let (login, courier) = Login::sending(settings, build, sms::twilio(&fake));
+    spawn(courier);
+    let request = async |phone: &str, number: usize| {
+        let ask = Ask::code(phone).from(&address(number)).device(&device(number));
+        let answer = login.ask(ask).await;
+        assert_eq!(answer.status, 202, "{answer:?}");
+        answer.str("challenge_id")
+    };
+    let resend = async |challenge: &str, number: usize| {
+        let ask = Ask::resend(challenge).from(&address(number)).device(&device(number));
+        let answer = login.ask(ask).await;
+        assert_eq!(answer.status, 202, "{answer:?}");
+    };
+    let real = request(PHONE, 0).await;
+    let sid = FakeTwilio::sid(&fake.wait_for(1).await[0]);
+    until(&login, "code-sent").await;
+    login.pass(7);
+    let report = Report { provider: "twilio", id: &sid, arrived: true, of_number: false, to: None };
+    login.otp.report(&report).await.unwrap();
+
+    // The first is a decoy, the second silenced for its country.
+    for (phone, number) in [(&decoys[0], 1), (&german(2), 2)] {
+        let challenge = request(phone, number).await;
+        let states = course(&login, &challenge, number).await;
+        assert_eq!(states, ["sent", "sent", "delivered"], "{phone}");
+        login.pass(60);
+        resend(&challenge, number).await;
+        let states = course(&login, &challenge, number).await;
+        assert_eq!(states, ["sent", "sent", "delivered"], "{phone} again");
+    }
+    // What was sent at first is silenced when it is sent again: its client has had its message.
+    resend(&real, 0).await;
+    assert_eq!(course(&login, &real, 0).await, ["sent", "sent", "delivered"]);
+    assert_eq!(fake.received().len(), 1);
+
+    // While messages fail, so do all of these.
+    drop(fake);
+    let failed = request("+919876400009", 9).await;
+    until(&login, "code-not-sent").await;
+    let (decoy, silenced) = (request(&decoys[1], 3).await, request(&german(4), 4).await);
+    for (challenge, number) in [(failed, 9), (decoy, 3), (silenced, 4)] {
+        assert_eq!(course(&login, &challenge, number).await[0], "failed", "{number}");
     }
 }
 

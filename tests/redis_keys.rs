@@ -18,7 +18,10 @@ use portcullis::{
     block::Ladder,
     clock::{ManualClock, UnixTime},
     key::KeyKind,
-    otp::Settings,
+    otp::{
+        Settings,
+        fraud::{Destinations, Findings, Mode, Spending, TrafficRules},
+    },
     store::{Asks, Block, KeyFamily, Lifetime, Near, Outcome, Redis, Resilient, conformance},
 };
 use redis::RedisServer;
@@ -147,6 +150,102 @@ async fn a_request_for_a_code_is_one_script_more() {
 }
 
 #[tokio::test]
+async fn rules_about_traffic_are_one_script_more_for_a_message_and_for_an_answer() {
+    let scene = Scene::new();
+    let (plain, ruled) = (&scene.login, &scene.ruled());
+    let away = "198.51.100.2";
+    // The server learns the scripts.
+    plain.login().await;
+    ruled.login_of("+919876500001").await;
+    let scripts = async |login: &Login, ask: Ask, status: u16| {
+        let before = scene.scripts();
+        let answer = login.ask(ask.from(away)).await;
+        assert_eq!(answer.status, status, "{answer:?}");
+        (scene.scripts() - before, answer)
+    };
+    let mut told = Vec::new();
+    for (login, number) in [(plain, "+919876511111"), (ruled, "+919876722222")] {
+        let before = login.sent.settled().await;
+        let (request, answer) = scripts(login, Ask::code(number), 202).await;
+        let (challenge, code) = (answer.str("challenge_id"), login.sent.code(before).await);
+        let again = Ask::code(number).header("user-agent", "another");
+        let (cooldown, _) = scripts(login, again, 429).await;
+        let (wrong, _) = scripts(login, Ask::verify(&challenge, &login::wrong(&code)), 401).await;
+        let (right, _) = scripts(login, Ask::verify(&challenge, &code), 200).await;
+        told.push([request, cooldown, wrong, right]);
+    }
+    let [[request, cooldown, wrong, right], ruled_ones] = told[..] else { panic!("{told:?}") };
+    // What the phone refuses is taken back.
+    assert_eq!(ruled_ones, [request + 1, cooldown + 2, wrong, right + 1]);
+    // What is silenced asks as often as what is sent.
+    assert_eq!(scripts(ruled, Ask::code("+4915123456789"), 202).await.0, request + 1);
+    assert_eq!(ruled.sent.settled().await, 2);
+}
+
+#[tokio::test]
+async fn whatever_comes_the_names_of_keys_stay_those_of_the_table() {
+    let scene = Scene::new();
+    let login = scene.ruled();
+    let texts = [
+        "",
+        "*",
+        "{}",
+        "{otp}",
+        "otp:{traffic}:spent",
+        "a b",
+        "\0",
+        "\r\nSET x y",
+        "+919876543210\n",
+        "\u{202e}",
+        "+4915123456789",
+        "+881612345678",
+        PEER,
+        "2001:db8::1",
+        "'; DROP",
+        "${x}",
+        &"9".repeat(3000),
+    ];
+    for (at, text) in texts.into_iter().enumerate() {
+        let bytes: Vec<_> = text.bytes().filter(|byte| *byte >= b' ').collect();
+        let abused = |ask: Ask| {
+            let ask = ask.from(&format!("2001:db8:0:{at:x}::1")).also("user-agent", &bytes);
+            let ask = ask.also("x-forwarded-for", &bytes).also("forwarded", &bytes);
+            let ask = ask.also("accept-language", &bytes).also("x-challenge-response", &bytes);
+            ask.also("x-request-id", &bytes).also("cookie", &bytes)
+        };
+        let good = format!("+91987{at:03}0000");
+        let answer = login.ask(abused(Ask::code(&good))).await;
+        assert_eq!(answer.status, 202, "{answer:?}");
+        let challenge = answer.str("challenge_id");
+        for ask in [
+            Ask::code(text),
+            Ask::code(&format!("+91{text}")),
+            Ask::resend(text),
+            Ask::verify(text, "123456"),
+            Ask::verify(&challenge, text),
+            Ask::refresh(text),
+            Ask::code(&good).without("x-device-id").also("x-device-id", &bytes),
+        ] {
+            let answer = login.ask(abused(ask)).await;
+            assert!(answer.status.is_client_error() || answer.status == 202, "{text:?} {answer:?}");
+        }
+        for byte in [0x80_u8, 0xff, b'\t', b'"'] {
+            let ask = Ask::verify(&challenge, "000000").also("user-agent", &[byte; 200]);
+            let answer = login.ask(ask).await;
+            assert!(answer.status.is_client_error(), "{answer:?}");
+        }
+    }
+    let found = scene.families();
+    assert!(found.len() > 8, "{found:?}");
+    assert!(
+        scene
+            .keys()
+            .iter()
+            .all(|name| name.len() < 90 && name.bytes().all(|it| it.is_ascii_graphic()))
+    );
+}
+
+#[tokio::test]
 async fn a_block_that_was_lifted_is_over_within_a_second_on_another_instance() {
     let scene = Scene::new();
     let other = Near::new(Resilient::new(scene.far.clone()));
@@ -233,20 +332,9 @@ async fn every_key_is_in_the_table_with_its_type_and_its_time_to_live() {
         }
     }
 
+    assert_eq!(scene.ruled().login_of("+919876500001").await.status, 200);
     let families = Redis::key_families();
-    let mut found = BTreeSet::new();
-    for name in scene.keys() {
-        let fitting: Vec<_> = families.iter().filter(|family| fits(family, &name)).collect();
-        let [family] = fitting[..] else { panic!("{name} is of {fitting:?}") };
-        assert_eq!(scene.server.command(&["TYPE", &name]).trim(), format!("+{}", family.kind));
-        let left: i64 = scene.server.command(&["PTTL", &name])[1..].trim().parse().unwrap();
-        match family.lifetime {
-            Lifetime::Ends(_) => assert!(left > 0, "{name} stays for ever"),
-            Lifetime::MayStay(_) => assert!(left > 0 || left == -1, "{name}"),
-            _ => assert_eq!(left, -1, "{name} goes"),
-        }
-        found.insert((family.pattern, left > 0));
-    }
+    let found = scene.families();
     let told = families.iter().flat_map(|KeyFamily { pattern, lifetime, .. }| match lifetime {
         Lifetime::Ends(_) => vec![(*pattern, true)],
         Lifetime::MayStay(_) => vec![(*pattern, true), (*pattern, false)],
@@ -263,6 +351,39 @@ impl Scene {
         scene.store = Near::new(Resilient::new(far.clone()).clock(clock.clone())).clock(clock);
         (scene.server, scene.far) = (server, far);
         scene
+    }
+
+    /// A login over the same store, with all rules about traffic and a budget.
+    fn ruled(&self) -> Login {
+        let mut rules = TrafficRules::new(Profile::Dev);
+        for rule in Findings::RULES {
+            rules = rules.mode(rule, Some(Mode::Silent)).unwrap();
+        }
+        let spending = Spending::new("900".parse().unwrap(), "1".parse().unwrap()).unwrap();
+        let germany = Destinations::new(Profile::Dev).deny(["DE"]).unwrap();
+        let settings = Settings::new(Profile::Dev).traffic(rules).spending(spending);
+        let store = self.store.clone();
+        Login::over(settings.destinations(germany), |builder| builder, |_| Arc::new(store))
+    }
+
+    /// The families of all keys on the server, each with whether one ends. Each key is of one family, of its type and with its
+    /// time to live.
+    fn families(&self) -> BTreeSet<(&'static str, bool)> {
+        let families = Redis::key_families();
+        let mut found = BTreeSet::new();
+        for name in self.keys() {
+            let fitting: Vec<_> = families.iter().filter(|family| fits(family, &name)).collect();
+            let [family] = fitting[..] else { panic!("{name} is of {fitting:?}") };
+            assert_eq!(self.server.command(&["TYPE", &name]).trim(), format!("+{}", family.kind));
+            let left: i64 = self.server.command(&["PTTL", &name])[1..].trim().parse().unwrap();
+            match family.lifetime {
+                Lifetime::Ends(_) => assert!(left > 0, "{name} stays for ever"),
+                Lifetime::MayStay(_) => assert!(left > 0 || left == -1, "{name}"),
+                _ => assert_eq!(left, -1, "{name} goes"),
+            }
+            found.insert((family.pattern, left > 0));
+        }
+        found
     }
 
     fn keys(&self) -> Vec<String> {

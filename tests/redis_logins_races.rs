@@ -54,7 +54,8 @@ async fn requirement_7_of_100_right_codes_at_once_one_is_right() {
     for _ in 0..ROUNDS {
         fresh(&server).allowed(&Caller::new(0, 1, 1), 1, 1).await;
         let told = race(&server, "right", 50);
-        let right = "Right { attempt: 1, sealed: Sealed(..), new_device: true }".to_owned();
+        let right =
+            "Right { attempt: 1, sealed: Sealed(..), new_device: true, messages: 1 }".to_owned();
         assert_eq!(told, BTreeMap::from([(right, 1), ("NotLive".to_owned(), 99)]));
     }
 }

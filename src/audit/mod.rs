@@ -12,11 +12,13 @@ pub mod alerts;
 #[cfg(feature = "audit-log")]
 #[cfg_attr(docsrs, doc(cfg(feature = "audit-log")))]
 pub mod chain;
+mod fraud;
 mod provider;
 mod step;
 #[cfg(feature = "tracing")]
 mod trace;
 
+pub use fraud::{FraudRule, FraudVerdict};
 pub use provider::ProviderChange;
 pub use step::Step;
 #[cfg(feature = "tracing")]
@@ -161,6 +163,15 @@ pub enum Act {
         /// The number of the attempt at a code, from one.
         attempt: Option<u8>,
     },
+    /// A request for a code looked like fraud.
+    Fraud {
+        /// Which rule found it.
+        rule: FraudRule,
+        /// What came of it.
+        verdict: FraudVerdict,
+        /// Whom it is about: a phone, or everyone.
+        key: Key,
+    },
     /// Something changed about a provider of messages.
     Provider {
         /// Its name in the configuration.
@@ -200,6 +211,7 @@ impl Act {
             Self::StoreBack => "store-back",
             Self::StoreEmptied => "store-emptied",
             Self::Login { step, .. } => step.name(),
+            Self::Fraud { .. } => "sms-fraud",
             Self::Provider { change, .. } => change.name(),
             Self::LogOverflowed => "log-overflowed",
             Self::LogCaughtUp { .. } => "log-caught-up",

@@ -1,4 +1,4 @@
-use super::{Act, Event, ProviderChange, Sink};
+use super::{Act, Event, FraudRule, ProviderChange, Sink};
 use crate::{limit::Name, rejection::Reason};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -44,6 +44,13 @@ impl Sink for Tracing {
             Act::Login { key, attempt, .. } => {
                 tracing::info!(target: TARGET, act, client, caller, %key, attempt);
             }
+            Act::Fraud { rule: FraudRule::Budget, verdict, .. } => tracing::warn!(
+                target: TARGET, act, rule = FraudRule::Budget.name(), verdict = verdict.name(),
+                "messages of this day have cost what they may, or nearly"
+            ),
+            Act::Fraud { rule, verdict, key } => tracing::info!(
+                target: TARGET, act, client, caller, %key, rule = rule.name(), verdict = verdict.name()
+            ),
             Act::Provider { provider, change: ProviderChange::Resumed } => {
                 tracing::info!(target: TARGET, act, provider = provider.as_str());
             }

@@ -133,6 +133,11 @@ pub(crate) const BLOCKS_LIFTED: Metric = Metric::counter_of(
 );
 pub(crate) const LOGIN_STEPS: Metric =
     Metric::counter_of("portcullis_login_steps_total", &["step"], "Steps of logins.");
+pub(crate) const FRAUD: Metric = Metric::counter_of(
+    "portcullis_sms_fraud_total",
+    &["rule", "verdict"],
+    "Requests for codes that looked like fraud.",
+);
 pub(crate) const MESSAGE_SECONDS: Metric = Metric::histogram_of(
     "portcullis_message_seconds",
     &["outcome"],
@@ -193,7 +198,7 @@ pub(crate) const ALERTS: Metric =
     Metric::counter_of("portcullis_alerts_total", &["alert"], "Alerts that were raised.");
 
 /// All metrics, in the order of the [table](super).
-pub const ALL: [Metric; 21] = [
+pub const ALL: [Metric; 22] = [
     ADMITTED,
     REFUSALS,
     SHADOW_REFUSALS,
@@ -203,6 +208,7 @@ pub const ALL: [Metric; 21] = [
     BLOCKS_STARTED,
     BLOCKS_LIFTED,
     LOGIN_STEPS,
+    FRAUD,
     MESSAGE_SECONDS,
     PROVIDER_CHANGES,
     STORE_SECONDS,

@@ -2,6 +2,7 @@ use super::{
     ClaimsFor, CodeSender, Courier, LoginStore, OptOuts, Otp, Secrets, Settings, SharedLoginStore,
     Subjects, TestNumbers, Texts,
     courier::{self, Ended, OnEnd},
+    fraud::{self, Challenger},
     ledger::Ledger,
     login::Inner,
     number,
@@ -35,6 +36,7 @@ pub struct OtpBuilder {
     opt_outs: Option<Arc<dyn OptOuts>>,
     test_numbers: TestNumbers,
     dpop: Option<Dpop>,
+    challenger: Option<Arc<dyn Challenger>>,
     sink: Option<Arc<dyn Sink>>,
     waiting: NonZeroU16,
 }
@@ -54,6 +56,7 @@ impl OtpBuilder {
             opt_outs: None,
             test_numbers: TestNumbers::new(),
             dpop: None,
+            challenger: None,
             sink: None,
             waiting: courier::WAITING,
         }
@@ -104,6 +107,12 @@ impl OtpBuilder {
         self
     }
 
+    /// Who tells people from programs, where a rule against fraud has the mode `challenge`.
+    pub fn challenger(mut self, challenger: impl Challenger + 'static) -> Self {
+        self.challenger = Some(Arc::new(challenger));
+        self
+    }
+
     /// Who is told of steps, refusals and blocks.
     pub fn audit(mut self, sink: impl Sink + 'static) -> Self {
         self.sink = Some(Arc::new(sink));
@@ -122,7 +131,10 @@ impl OtpBuilder {
     /// # Errors
     ///
     /// When the profile is not `dev` and the sender reveals codes, the secrets were made up, or a test number has no end
-    /// within 366 days; when a test number cannot be assigned; and when test numbers or settings contradict each other.
+    /// within 366 days; when it is `banking` and no countries are [allowed](crate::otp::fraud::Destinations::allow); when a
+    /// rule has the mode `challenge` and there is no challenger, or one that stops messages is to ask a store that counts no
+    /// [traffic](crate::otp::fraud::Traffic); when a test number cannot be assigned; and when test numbers or settings
+    /// contradict each other.
     pub fn build(
         self,
         store: impl LoginStore + 'static,
@@ -145,6 +157,9 @@ impl OtpBuilder {
     ) -> Result<(Otp, Courier), ConfigError> {
         let Self { settings, secrets, .. } = &self;
         settings.check()?;
+        settings.check_fraud()?;
+        settings.check_challenger(self.challenger.is_some())?;
+        let limits = fraud::limits(&settings.traffic, settings.spending.as_ref(), &*store)?;
         let profile = settings.profile();
         if profile != Profile::Dev {
             let name = profile.name();
@@ -193,6 +208,8 @@ impl OtpBuilder {
             tracker,
             desk,
             windows,
+            limits,
+            challenger: self.challenger,
         }));
         Ok((otp, courier))
     }

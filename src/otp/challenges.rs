@@ -1,4 +1,4 @@
-use super::{code::CodeMac, secrets::Sealed};
+use super::{code::CodeMac, fraud::Traffic, secrets::Sealed};
 use crate::{
     block::Ladder,
     eventual::Eventual,
@@ -21,6 +21,11 @@ pub trait Challenges: fmt::Debug + Send + Sync {
 
     /// Counts an attempt, then compares.
     fn verify(&self, attempt: Attempt) -> Eventual<Result<Verified, StoreError>>;
+
+    /// What counts messages over all phones, for the rules against fraud; `None` if the store does not.
+    fn traffic(&self) -> Option<&dyn Traffic> {
+        None
+    }
 
     /// Takes back a send that certainly did not leave: it counts no more, and the cooldown it began is over.
     fn give_back(&self, sent: Sent) -> Eventual<Result<(), StoreError>>;
@@ -195,6 +200,8 @@ pub enum Verdict {
         sealed: Sealed,
         /// Whether the phone had not logged in from this device before, as far as is remembered.
         new_device: bool,
+        /// How many messages of the challenge were sent, without those that were given back.
+        messages: u8,
     },
     /// The code was wrong.
     Wrong {

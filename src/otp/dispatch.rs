@@ -4,6 +4,7 @@ use super::{
     Caller, Challenge, Code, Dispatch, Dispatched, Issue, Purpose, Resend, Sealed, Sent,
     answer::Standings,
     courier::Place,
+    fraud::{Bill, Screened},
     login::Inner,
     number,
     receipts::Errand,
@@ -37,22 +38,24 @@ impl Inner {
         phone: &Phone,
         purpose: Purpose,
     ) -> Result<Challenge, Rejection> {
-        if !number::is_assignable(phone) {
-            return Err(Reason::PhoneInvalid.into());
-        }
+        let number = number::read(phone).ok_or(Reason::PhoneInvalid)?;
         // Before anything is stored: a code that cannot be sent must not cost a send.
         let place = self.place()?;
         self.sender.ready(phone).map_err(refusal::unsendable)?;
-        let is_decoy = self.is_withheld(phone, purpose).await?;
         let pepper = self.store.pepper();
+        let tag = phone_key(pepper, phone);
+        let is_withheld = self.is_withheld(phone, purpose).await?;
+        let (code, is_fixed) = self.draw(tag)?;
+        let screened = self.screen(caller, phone, &number, tag, !is_withheld && !is_fixed).await?;
+        let is_decoy = is_withheld || screened.is_silent;
         let challenge = self.secrets.draw_challenge(is_decoy).ok_or(Reason::StoreUnavailable)?;
-        let handle = Handle { purpose, challenge, phone: phone_key(pepper, phone) };
+        let handle = Handle { purpose, challenge, phone: tag };
         let device = self.device(caller)?;
-        let (code, is_fixed) = self.draw(&handle)?;
         // A decoy takes the same work, so that time does not tell.
         let message = self.write(*phone, purpose, caller.language.as_deref(), code);
         let mac = self.secrets.code(&handle, device, &message.code);
-        let record = Record { phone: *phone, language: message.language.clone() };
+        let (language, client) = (message.language.clone(), Some(caller.client.key()));
+        let record = Record { phone: *phone, language, client };
         let issue = Issue {
             arrival: caller.arrival(handle.phone, pepper),
             phone: handle.phone,
@@ -62,9 +65,20 @@ impl Inner {
             sealed: record.seal(&self.secrets, challenge)?,
             rules: self.settings.rules,
         };
-        let allowed = self.allowed(caller, self.store.issue(issue).await?)?;
+        let dispatch = self.store.issue(issue).await;
+        let allowed =
+            match dispatch.map_err(Rejection::from).and_then(|it| self.allowed(caller, it)) {
+                Ok(allowed) => allowed,
+                Err(refusal) => {
+                    if let Some(bill) = screened.bill {
+                        bill.void().await;
+                    }
+                    return Err(refusal);
+                }
+            };
         self.tell(Some(caller), Step::CodeRequested, handle.phone, None);
-        self.post(place, (&handle, device), &allowed, message, is_decoy || is_fixed);
+        let message = (!is_decoy && !is_fixed).then_some(message);
+        self.post(place, (&handle, device), &allowed, message, screened.bill);
         self.told(&handle, *phone, &allowed)
     }
 
@@ -78,7 +92,7 @@ impl Inner {
         let is_decoy = self.secrets.is_decoy(handle.challenge).ok_or(Reason::StoreUnavailable)?;
         let pepper = self.store.pepper();
         let device = self.device(caller)?;
-        let (code, is_fixed) = self.draw(&handle)?;
+        let (code, is_fixed) = self.draw(handle.phone)?;
         let mac = self.secrets.code(&handle, device, &code);
         let resend = Resend {
             arrival: caller.arrival(handle.phone, pepper),
@@ -95,9 +109,32 @@ impl Inner {
         let message = self.write(record.phone, handle.purpose, Some(language), code);
         // Since the first message the number may have opted out. The code is stored: where that cannot be told none leaves.
         let is_out = self.is_silenced(&record.phone).await.unwrap_or(true);
-        let is_decoy = is_decoy || is_out;
-        self.post(place, (&handle, device), &allowed, message, is_decoy || is_fixed);
+        let is_feigned = is_decoy || is_out || is_fixed;
+        let screened =
+            self.screen_again(caller, &handle, &allowed, &record.phone, !is_feigned).await?;
+        let message = (!is_feigned && !screened.is_silent).then_some(message);
+        self.post(place, (&handle, device), &allowed, message, screened.bill);
         self.told(&handle, record.phone, &allowed)
+    }
+
+    /// Asks the rules about a message that is sent again, whose number was not known before. One that they refuse is given back.
+    async fn screen_again(
+        &self,
+        caller: &Caller,
+        handle: &Handle,
+        allowed: &Allowed,
+        phone: &Phone,
+        paid: bool,
+    ) -> Result<Screened, Rejection> {
+        let number = number::read(phone).ok_or(Reason::StoreUnavailable)?;
+        let screened = self.screen(caller, phone, &number, handle.phone, paid).await;
+        if screened.is_err() {
+            let Handle { challenge, phone, .. } = *handle;
+            let sent = Sent { phone, challenge, number: allowed.number };
+            // A store that does not answer now counts a send too many, which is the safe side.
+            let _ = self.store.give_back(sent).await;
+        }
+        screened
     }
 
     fn place(&self) -> Result<Place, Rejection> {
@@ -121,9 +158,9 @@ impl Inner {
     }
 
     /// The code of the next message, and whether it is the fixed one of a test number.
-    fn draw(&self, handle: &Handle) -> Result<(Code, bool), Rejection> {
+    fn draw(&self, phone: Key) -> Result<(Code, bool), Rejection> {
         let now = self.issuer.time().wall();
-        let fixed = self.test_numbers.code_for(self.store.pepper(), handle.phone, now);
+        let fixed = self.test_numbers.code_for(self.store.pepper(), phone, now);
         let is_fixed = fixed.is_some();
         let code = fixed.or_else(|| Code::random(self.settings.digits));
         Ok((code.ok_or(Reason::StoreUnavailable)?, is_fixed))
@@ -135,19 +172,19 @@ impl Inner {
         Message { to, text, code, purpose, language }
     }
 
-    /// Puts a message on its way, unless there must be none: decoys and test numbers.
+    /// Puts a message on its way; `None` for decoys and test numbers.
     fn post(
         &self,
         place: Place,
         (handle, device): (&Handle, Key),
         allowed: &Allowed,
-        message: Message,
-        is_feigned: bool,
+        message: Option<Message>,
+        bill: Option<Bill>,
     ) {
         let Handle { challenge, phone, .. } = *handle;
         let sent = Sent { phone, challenge, number: allowed.number };
         let errand = Errand { sent, device, posted_at: self.issuer.time().wall() };
-        if is_feigned { place.feign(errand) } else { place.post(message, errand) }
+        place.post(message, errand, bill);
     }
 
     fn allowed(&self, caller: &Caller, dispatch: Dispatch) -> Result<Allowed, Rejection> {

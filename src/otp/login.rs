@@ -1,7 +1,13 @@
 use super::{
     Attempt, Caller, Challenge, ClaimsFor, Code, CodeSender, Login, OptOuts, OtpBuilder, Proof,
     Purpose, Secrets, Settings, SharedLoginStore, Subjects, TestNumbers, Texts, Verdict, bound,
-    builder::Withheld, courier::Desk, ledger::Ledger, receipts::Tracker, record::Record, refusal,
+    builder::Withheld,
+    courier::Desk,
+    fraud::{Challenger, Limits},
+    ledger::Ledger,
+    receipts::Tracker,
+    record::Record,
+    refusal,
     windows::Windows,
 };
 use crate::{
@@ -43,6 +49,9 @@ pub(super) struct Inner {
     pub(super) tracker: Arc<Tracker>,
     pub(super) desk: Desk,
     pub(super) windows: Windows,
+    /// What the store decides about fraud; `None` if nothing.
+    pub(super) limits: Option<Limits>,
+    pub(super) challenger: Option<Arc<dyn Challenger>>,
 }
 
 impl Otp {
@@ -66,7 +75,8 @@ impl Otp {
     ///
     /// # Errors
     ///
-    /// `phone-invalid`, `blocked`, `rate-limited`, `cooldown`, `sms-unavailable`, `sms-budget`, `store-unavailable`.
+    /// `phone-invalid`, `region-not-supported`, `challenge-required`, `blocked`, `rate-limited`, `cooldown`, `sms-budget`,
+    /// `sms-unavailable`, `store-unavailable`.
     pub async fn request(
         &self,
         caller: &Caller,
@@ -169,8 +179,10 @@ impl Otp {
         inner.tell_blocks(caller, &verified.started);
         let tell = |step, attempt| inner.tell(Some(caller), step, handle.phone, Some(attempt));
         match verified.outcome {
-            Verdict::Right { attempt, sealed, new_device } => {
+            Verdict::Right { attempt, sealed, new_device, messages } => {
                 let record = Record::open(&inner.secrets, handle.challenge, &sealed)?;
+                let client = record.client.unwrap_or_else(|| caller.client.key());
+                inner.convert(&record.phone, client, messages).await;
                 tell(Step::CodeRight, attempt);
                 if new_device {
                     tell(Step::DeviceNew, attempt);
@@ -213,7 +225,7 @@ impl Inner {
         audit::record(self.sink.as_deref(), event.subject(Some(subject)));
     }
 
-    fn record(&self, caller: Option<&Caller>, act: Act) {
+    pub(super) fn record(&self, caller: Option<&Caller>, act: Act) {
         let client = caller.map(|caller| caller.client.address());
         audit::record(self.sink.as_deref(), Event::new(act).client(client));
     }

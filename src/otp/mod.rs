@@ -67,7 +67,8 @@
 //!
 //! With a [bound](#bound-to-a-key) access token, `bearer token` is one sent as `DPoP` with a proof.
 //!
-//! Codes need the header `X-Device-Id`, see [`DeviceId`]. Bodies are JSON of at most 4 KiB without unknown
+//! Codes need the header `X-Device-Id`, see [`DeviceId`]; after 403 `challenge-required` also `X-Challenge-Response`, see
+//! [`Challenger`](fraud::Challenger). Bodies are JSON of at most 4 KiB without unknown
 //! members. A refusal is a problem document; [`rejection::problems`](crate::rejection::problems) lists them.
 //!
 //! # What is defended
@@ -76,6 +77,8 @@
 //!   has ten wrong ones in an hour over all challenges. Then it is blocked, for 15 minutes first.
 //! * **The bill.** Exact windows for client, phone, device and fingerprint (address, phone, user agent), cooldowns that
 //!   double, blocks that double.
+//! * **SMS pumping.** Countries and types of numbers that codes go to, messages that nobody answers, numbers in a row, and what
+//!   a day may cost: see [`fraud`].
 //! * **The owner.** A device that has logged in with a phone has a lane of its own: whoever asks and guesses until
 //!   the phone is blocked blocks strangers, not the owner.
 //! * **Enumeration.** The answer to a request is the same for every number that can exist. One that must not get a
@@ -135,6 +138,7 @@ mod dispatch;
 #[cfg_attr(docsrs, doc(cfg(all(feature = "sms", feature = "test-util"))))]
 pub mod fake;
 mod follow_up;
+pub mod fraud;
 mod ledger;
 mod login;
 pub mod message;

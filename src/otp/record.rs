@@ -1,5 +1,6 @@
 use super::{ChallengeId, Sealed, Secrets};
 use crate::{
+    key::Key,
     phone::Phone,
     rejection::{Reason, Rejection},
 };
@@ -10,6 +11,8 @@ use zeroize::Zeroizing;
 pub(super) struct Record {
     pub(super) phone: Phone,
     pub(super) language: Box<str>,
+    /// The address that asked.
+    pub(super) client: Option<Key>,
 }
 
 impl Record {
@@ -18,7 +21,10 @@ impl Record {
         secrets: &Secrets,
         challenge: ChallengeId,
     ) -> Result<Sealed, Rejection> {
-        let text = Zeroizing::new(format!("{} {}", self.phone.as_e164(), self.language));
+        let (phone, client) = (self.phone.as_e164(), self.client.and_then(Key::address));
+        let client = client.map(|(address, prefix)| format!(" {address}/{prefix}"));
+        let text = format!("{phone} {}{}", self.language, client.unwrap_or_default());
+        let text = Zeroizing::new(text);
         Ok(secrets.seal(challenge, text.as_bytes()).ok_or(Reason::StoreUnavailable)?)
     }
 
@@ -34,7 +40,12 @@ impl Record {
     }
 
     fn parse(text: &str) -> Option<Self> {
-        let (phone, language) = text.split_once(' ')?;
-        Some(Self { phone: phone.parse().ok()?, language: language.into() })
+        let mut words = text.split(' ');
+        let (phone, language) = (words.next()?.parse().ok()?, words.next()?.into());
+        let client = words.next().and_then(|text| {
+            let (address, prefix) = text.split_once('/')?;
+            Some(Key::ip_prefix(address.parse().ok()?, prefix.parse().ok()?))
+        });
+        Some(Self { phone, language, client })
     }
 }

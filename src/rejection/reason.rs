@@ -55,6 +55,10 @@ pub enum Reason {
     DeviceMismatch,
     /// The code of a challenge was sent again as often as it may be: 429.
     ResendsSpent,
+    /// No code goes to numbers like this one: 403.
+    RegionNotSupported,
+    /// A person must respond to a challenge first: 403.
+    ChallengeRequired,
     /// A code was sent to this phone a moment ago: 429.
     Cooldown,
     /// No message can be taken on: 503.
@@ -82,7 +86,7 @@ pub enum Reason {
 
 impl Reason {
     /// One of each, but for reasons of your own.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 32] = [
         Self::RateLimited,
         Self::Blocked,
         Self::Denied,
@@ -106,6 +110,8 @@ impl Reason {
         Self::CodeInvalid,
         Self::DeviceMismatch,
         Self::ResendsSpent,
+        Self::RegionNotSupported,
+        Self::ChallengeRequired,
         Self::Cooldown,
         Self::SmsUnavailable,
         Self::SmsBudget,
@@ -125,6 +131,8 @@ impl Reason {
             | Self::ScopeMissing
             | Self::ClaimMissing
             | Self::DeviceMismatch
+            | Self::RegionNotSupported
+            | Self::ChallengeRequired
             | Self::CrossSite
             | Self::EncryptionRequired
             | Self::SignatureInvalid => StatusCode::FORBIDDEN,
@@ -177,6 +185,8 @@ impl Reason {
             Self::CodeInvalid => "otp-invalid",
             Self::DeviceMismatch => "device-mismatch",
             Self::ResendsSpent => "otp-exhausted",
+            Self::RegionNotSupported => "region-not-supported",
+            Self::ChallengeRequired => "challenge-required",
             Self::Cooldown => "cooldown",
             Self::SmsUnavailable => "sms-unavailable",
             Self::SmsBudget => "sms-budget",
@@ -213,6 +223,8 @@ impl Reason {
             Self::CodeInvalid => "The code is not valid",
             Self::DeviceMismatch => "The code was requested from another device",
             Self::ResendsSpent => "This code cannot be sent again",
+            Self::RegionNotSupported => "No codes are sent to this number",
+            Self::ChallengeRequired => "A challenge must be passed first",
             Self::Cooldown => "A code was sent a moment ago",
             Self::SmsUnavailable => "Codes cannot be sent at the moment",
             Self::SmsBudget => "No more codes can be sent for now",

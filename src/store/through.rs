@@ -6,6 +6,7 @@ use crate::{
     key::Key,
     otp::{
         Attempt, Challenges, Dispatch, Issue, Resend, Sent, SharedLoginStore, Verified,
+        fraud::{Converted, Country, Outgoing, Settlement, Traffic, Weighed},
         receipts::{Note, Noted, Notes},
     },
     store::Store,
@@ -26,6 +27,10 @@ impl<S: Challenges + 'static> Challenges for Near<S> {
 
     fn verify(&self, attempt: Attempt) -> Answer<Verified> {
         self.store().verify(attempt)
+    }
+
+    fn traffic(&self) -> Option<&dyn Traffic> {
+        self.store().traffic()
     }
 
     fn give_back(&self, sent: Sent) -> Answer<()> {
@@ -89,12 +94,38 @@ impl<S: Store + Challenges + Clone + 'static> Challenges for Resilient<S> {
         })
     }
 
+    fn traffic(&self) -> Option<&dyn Traffic> {
+        self.far().traffic().map(|_| self as &dyn Traffic)
+    }
+
     fn give_back(&self, sent: Sent) -> Answer<()> {
         self.ask(move |store| store.give_back(sent))
     }
 
     fn forget(&self, phone: Key, device: Option<Key>) -> Answer<()> {
         self.ask(move |store| store.forget(phone, device))
+    }
+}
+
+/// Nor what a message may cost: each instance alone would spend the whole budget.
+impl<S: Store + Challenges + Clone + 'static> Traffic for Resilient<S> {
+    fn weigh(&self, outgoing: Outgoing) -> Answer<Weighed> {
+        self.ask(move |store| counting(store, |it| it.weigh(outgoing)))
+    }
+
+    fn settle(&self, settlement: Settlement) -> Answer<()> {
+        self.ask(move |store| counting(store, |it| it.settle(settlement)))
+    }
+
+    fn conversions(&self, of: Vec<Country>) -> Answer<Vec<Converted>> {
+        self.ask(move |store| counting(store, |it| it.conversions(of)))
+    }
+}
+
+fn counting<T>(store: &impl Challenges, ask: impl FnOnce(&dyn Traffic) -> Answer<T>) -> Answer<T> {
+    match store.traffic() {
+        Some(traffic) => ask(traffic),
+        None => Eventual::Ready(Err(StoreError::new("it counts no messages"))),
     }
 }
 

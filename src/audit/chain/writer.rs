@@ -208,6 +208,8 @@ impl Writer {
         });
         let key = match &event.act {
             Act::Blocked { key, .. } | Act::Login { key, .. } | Act::Unblocked(key) => Some(*key),
+            // A budget is nobody's.
+            Act::Fraud { key, .. } if *key != Key::EVERYONE => Some(*key),
             _ => None,
         };
         let owner = event.subject.or(key).or(client.map(Key::ip));
@@ -271,6 +273,10 @@ fn describe(event: &Event, members: &mut Members<'_>) {
             members.cause = cause.map(|cause| cause.as_str().into());
         }
         Act::Login { attempt, .. } => members.attempt = *attempt,
+        Act::Fraud { rule, verdict, .. } => {
+            members.reason = Some(verdict.name().into());
+            members.cause = Some(rule.name().into());
+        }
         Act::LogCaughtUp { lost } => members.lost = Some(*lost),
         _ => {}
     }

@@ -3,8 +3,10 @@
 mod alerts;
 mod audit;
 mod certificates;
+mod destinations;
 mod dpop;
 mod env_file;
+mod fraud;
 mod issuers;
 mod keys;
 mod limits;

@@ -1,6 +1,8 @@
 //! The section `[otp]`: login by a code sent to a phone.
 
 use super::{
+    destinations::DestinationsSection,
+    fraud::{self, FraudSection, SpendingSection},
     keys::{SecretRef, Sources},
     records::RecordsSection,
     sections::{DurationText, WindowText},
@@ -56,6 +58,9 @@ pub(super) struct OtpSection {
     device: Option<WindowText>,
     block: Option<DurationText>,
     device_cool_off: Option<DurationText>,
+    destinations: Option<DestinationsSection>,
+    fraud: Option<FraudSection>,
+    spending: Option<SpendingSection>,
     #[serde(default)]
     test_number: Vec<TestNumberSection>,
 }
@@ -100,7 +105,7 @@ impl OtpSection {
         settings.check().map_err(at("[token]"))?;
         let senders = self.senders();
         let webhooks = self.webhooks.as_ref().map(|it| it.build(senders, profile, sources));
-        Ok(LoginConfig {
+        let login = LoginConfig {
             cookies: token.cookies().map_err(at("[token]"))?,
             secrets: self.secrets(token, profile, sources)?,
             records: records
@@ -112,7 +117,10 @@ impl OtpSection {
             route: sending::route(senders, &self.sender, &self.route, profile, sources)?,
             webhooks: webhooks.transpose().map_err(at("[otp.webhooks]"))?,
             settings,
-        })
+        };
+        let checked = login.settings.check_fraud();
+        let checked = checked.and_then(|()| login.settings.check_challenger(false));
+        checked.map_err(at("[otp]")).map(|()| login)
     }
 
     fn senders(&self) -> Senders<'_> {
@@ -166,6 +174,9 @@ impl OtpSection {
         if let Some(DurationText(time)) = self.device_cool_off {
             settings = settings.device_cool_off(time).map_err(at("device_cool_off"))?;
         }
+        let Self { destinations, fraud, spending, .. } = self;
+        settings =
+            fraud::apply(settings, destinations.as_ref(), fraud.as_ref(), spending.as_ref())?;
         settings.check().map(|()| settings)
     }
 

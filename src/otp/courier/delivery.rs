@@ -3,7 +3,8 @@ use crate::{
     eventual::BoxFuture,
     meter::{Stopwatch, Times},
     otp::{
-        Challenges, CodeSender,
+        Challenges, CodeSender, Sent,
+        fraud::Bill,
         receipts::Errand,
         sender::{Message, SendError, Taken},
     },
@@ -46,7 +47,7 @@ pub(super) struct SendTimes {
 }
 
 impl Delivery {
-    pub(super) async fn deliver(self: Arc<Self>, Parcel { message, errand }: Parcel) {
+    pub(super) async fn deliver(self: Arc<Self>, Parcel { message, errand, bill }: Parcel) {
         let outcome = match &message {
             Some(message) => self.send(message).await,
             // While messages fail, a number that gets none must not be the only one whose cooldown goes on.
@@ -54,8 +55,7 @@ impl Delivery {
             None => Ok(Taken::new()),
         };
         if outcome.as_ref().is_err_and(|error| error.is_given_back()) {
-            // A store that does not answer now counts a send too many, which is the safe side.
-            let _ = self.challenges.give_back(errand.sent).await;
+            self.give_back(errand.sent, bill).await;
         }
         (self.on_end)(Ended { message, errand, outcome }).await;
     }
@@ -69,6 +69,14 @@ impl Delivery {
         let failed = outcome.as_ref().is_err_and(|error| error.is_given_back());
         self.last_failed.store(failed, Ordering::Relaxed);
         outcome
+    }
+
+    async fn give_back(&self, sent: Sent, bill: Option<Bill>) {
+        // A store that does not answer now counts a send too many, which is the safe side.
+        let _ = self.challenges.give_back(sent).await;
+        if let Some(bill) = bill {
+            bill.void().await;
+        }
     }
 }
 
@@ -96,7 +104,7 @@ pub(super) mod tests {
     use crate::{
         eventual::Eventual,
         key::Key,
-        otp::{Attempt, Dispatch, Issue, Resend, Sent, Verified},
+        otp::{Attempt, Dispatch, Issue, Resend, Verified},
         store::StoreError,
     };
     use std::sync::Mutex;

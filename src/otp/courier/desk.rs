@@ -1,4 +1,4 @@
-use crate::otp::{receipts::Errand, sender::Message};
+use crate::otp::{fraud::Bill, receipts::Errand, sender::Message};
 use std::{fmt, num::NonZeroU16};
 use tokio::sync::mpsc;
 
@@ -13,6 +13,8 @@ pub(super) struct Parcel {
     /// `None` where nothing is to be sent and nobody must find out.
     pub(super) message: Option<Message>,
     pub(super) errand: Errand,
+    /// To be told if it did not leave.
+    pub(super) bill: Option<Bill>,
 }
 
 impl Desk {
@@ -29,14 +31,10 @@ impl Desk {
 }
 
 impl Place {
-    /// Hands the message in.
-    pub(crate) fn post(self, message: Message, errand: Errand) {
-        self.0.send(Parcel { message: Some(message), errand });
-    }
-
-    /// Does as if: the send ends as the last real one did, and what its client can see of that is the same.
-    pub(crate) fn feign(self, errand: Errand) {
-        self.0.send(Parcel { message: None, errand });
+    /// Hands the message in. `None` does as if: the send ends as the last real one did, and what its client can see of that is the
+    /// same.
+    pub(crate) fn post(self, message: Option<Message>, errand: Errand, bill: Option<Bill>) {
+        self.0.send(Parcel { message, errand, bill });
     }
 }
 
@@ -75,12 +73,12 @@ pub(super) mod tests {
         let sent = Sent { phone, challenge: ChallengeId([9; 16]), number };
         let device = Key::tag(KeyKind::Device, [8; 16]);
         let errand = Errand { sent, device, posted_at: UnixTime::default() };
-        Parcel { message: Some(message), errand }
+        Parcel { message: Some(message), errand, bill: None }
     }
 
     pub(in super::super) fn post(desk: &Desk, number: u8) -> Option<()> {
-        let Parcel { message, errand } = parcel(number);
-        desk.reserve().zip(message).map(|(place, message)| place.post(message, errand))
+        let Parcel { message, errand, bill } = parcel(number);
+        desk.reserve().map(|place| place.post(message, errand, bill))
     }
 
     #[test]

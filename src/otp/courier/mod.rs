@@ -17,6 +17,7 @@ use std::{
     fmt,
     future::poll_fn,
     num::NonZeroU16,
+    ops::ControlFlow,
     sync::{Arc, atomic::AtomicBool},
     task::{Context, Poll},
 };
@@ -77,32 +78,25 @@ impl Courier {
             let room = on_their_way.len() < self.in_flight;
             let step = poll_fn(|cx: &mut Context<'_>| {
                 if let Poll::Ready(Some(())) = on_their_way.poll_next_unpin(cx) {
-                    return Poll::Ready(Step::Delivered);
+                    return Poll::Ready(ControlFlow::Continue(()));
                 }
-                if room {
-                    return self
-                        .desk
-                        .poll_recv(cx)
-                        .map(|parcel| parcel.map_or(Step::Closed, Step::Fetched));
+                if !room {
+                    return Poll::Pending;
                 }
-                Poll::Pending
+                self.desk.poll_recv(cx).map(|parcel| match parcel {
+                    Some(parcel) => {
+                        on_their_way.push(Arc::clone(&self.delivery).deliver(parcel));
+                        ControlFlow::Continue(())
+                    }
+                    None => ControlFlow::Break(()),
+                })
             });
-            match step.await {
-                Step::Fetched(parcel) => {
-                    on_their_way.push(Arc::clone(&self.delivery).deliver(parcel));
-                }
-                Step::Delivered => {}
-                Step::Closed => break,
+            if step.await.is_break() {
+                break;
             }
         }
         while on_their_way.next().await.is_some() {}
     }
-}
-
-enum Step {
-    Fetched(Parcel),
-    Delivered,
-    Closed,
 }
 
 impl fmt::Debug for Courier {

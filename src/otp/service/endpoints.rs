@@ -4,14 +4,14 @@ use super::{
     route::Route,
 };
 use crate::{
-    block::{AddressRules, AddressStanding},
+    block::AddressRules,
     client::Client,
     eventual::BoxFuture,
     gate::Door,
     guarded::Guarded,
     identity::{Claims, Identity, challenge},
     jwt::{DpopProof, JwtLayer, TokenSource},
-    otp::{Caller, DeviceId, Origins, Otp, Purpose, Subject, Tokens, cross_site},
+    otp::{Caller, Origins, Otp, Purpose, Subject, Tokens, cross_site},
     phone::Phone,
     profile::Profile,
     rejection::{Reason, Rejection},
@@ -19,7 +19,7 @@ use crate::{
     token::{Cookies, SessionId},
 };
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, header, request::Parts};
+use http::{Request, Response, request::Parts};
 use http_body::Body;
 use http_body_util::Full;
 use std::{
@@ -40,8 +40,6 @@ pub(super) struct Endpoints {
     /// Who takes access tokens.
     pub(super) tokens: JwtLayer,
 }
-
-const DEVICE_ID: &str = "x-device-id";
 
 impl Endpoints {
     pub(super) fn new(otp: Otp) -> Self {
@@ -202,26 +200,6 @@ impl Endpoints {
             }
             None => Ok(body.refresh_token),
         }
-    }
-
-    fn caller(&self, parts: &Parts, client: Client) -> Result<Caller, Rejection> {
-        let mut ids = parts.headers.get_all(DEVICE_ID).iter();
-        let device: DeviceId = match (ids.next().map(HeaderValue::to_str), ids.next()) {
-            (Some(Ok(id)), None) => id.parse().map_err(|_| Reason::DeviceInvalid)?,
-            _ => return Err(Reason::DeviceInvalid.into()),
-        };
-        let mut caller = Caller::new(client, device);
-        if let Some(agent) = parts.headers.get(header::USER_AGENT) {
-            caller = caller.user_agent(agent.as_bytes());
-        }
-        let languages = parts.headers.get(header::ACCEPT_LANGUAGE);
-        if let Some(Ok(languages)) = languages.map(HeaderValue::to_str) {
-            caller = caller.language(languages);
-        }
-        if self.addresses.standing(client.address()) == AddressStanding::Allowed {
-            caller = caller.never_struck();
-        }
-        Ok(caller)
     }
 
     fn with_windows(&self, challenge: &crate::otp::Challenge) -> Response<Bytes> {

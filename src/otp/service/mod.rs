@@ -1,4 +1,5 @@
 mod answer;
+mod asking;
 mod body;
 mod endpoints;
 mod logout;

@@ -1,7 +1,7 @@
 //! What contradicts each other, whatever the order it was set in.
 
 use super::{MINUTE, SHORT_GUESSES, Settings};
-use crate::error::ConfigError;
+use crate::{error::ConfigError, otp::fraud::Mode};
 
 impl Settings {
     /// Refuses what contradicts each other. What is about sessions comes last.
@@ -34,6 +34,24 @@ impl Settings {
         }
         if self.longest_session < self.refresh {
             return wrong("a session must last as long as a refresh token".into());
+        }
+        Ok(())
+    }
+}
+
+impl Settings {
+    /// Refuses what a profile does not let codes be sent to.
+    pub(crate) fn check_fraud(&self) -> Result<(), ConfigError> {
+        self.destinations.check(self.profile).map_err(|error| error.within("destinations"))
+    }
+
+    /// Refuses a mode that nobody is there for.
+    pub(crate) fn check_challenger(&self, is_there: bool) -> Result<(), ConfigError> {
+        let has = self.destinations.has(Mode::Challenge) || self.traffic.has(Mode::Challenge);
+        if has && !is_there {
+            return Err(ConfigError::new(
+                "mode challenge: there is no challenger that could tell who passes",
+            ));
         }
         Ok(())
     }

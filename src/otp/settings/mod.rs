@@ -3,7 +3,10 @@ mod check;
 mod windows;
 
 use self::bounds::{counted, within};
-use super::challenges::{Rules, Window};
+use super::{
+    challenges::{Rules, Window},
+    fraud::{Destinations, Spending, TrafficRules},
+};
 use crate::{block::Ladder, error::ConfigError, profile::Profile};
 use std::time::Duration;
 
@@ -48,6 +51,9 @@ pub struct Settings {
     pub(super) grace: Duration,
     pub(super) known_only: bool,
     pub(super) device_cool_off: Duration,
+    pub(super) destinations: Destinations,
+    pub(super) traffic: TrafficRules,
+    pub(super) spending: Option<Spending>,
 }
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -91,6 +97,9 @@ impl Settings {
             grace: Duration::from_secs(10),
             known_only: false,
             device_cool_off: Duration::ZERO,
+            destinations: Destinations::new(profile),
+            traffic: TrafficRules::new(profile),
+            spending: None,
         }
     }
 
@@ -232,6 +241,24 @@ impl Settings {
         within("cool-off of a device", time, Duration::ZERO..=30 * DAY, "0 is none")?;
         self.device_cool_off = time;
         Ok(self)
+    }
+
+    /// Where codes may go. Where the login is made, the profile `banking` needs countries that are allowed.
+    pub fn destinations(mut self, destinations: Destinations) -> Self {
+        self.destinations = destinations;
+        self
+    }
+
+    /// What the messages of all phones together must look like.
+    pub fn traffic(mut self, rules: TrafficRules) -> Self {
+        self.traffic = rules;
+        self
+    }
+
+    /// What messages may cost in a day.
+    pub fn spending(mut self, spending: Spending) -> Self {
+        self.spending = Some(spending);
+        self
     }
 
     /// What a store is told to decide by.

@@ -36,7 +36,8 @@ use std::{fmt, sync::Arc, time::Duration};
 /// that logged in is remembered (90 days by default) and some 600 while a code waits, a session some 250, a client or
 /// fingerprint some 110. What is live is never forgotten: when there is no place, what is new is refused with an error
 /// until something has passed. A phone gives way of which only devices are remembered, and messages of the day. So give it
-/// four times as many keys as you expect users in 90 days.
+/// four times as many keys as you expect users in 90 days. Rules about traffic keep a prefix and a client for every four limits
+/// as well, of some 200 bytes to 4 kB each, for as long as they count: a day, or 14 for a prefix that is answered.
 ///
 /// There is no thread and no timer: the dead are swept by the way. A clone shares what is stored.
 #[derive(Clone)]

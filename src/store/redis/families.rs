@@ -126,6 +126,34 @@ pub(super) const SESSIONS: KeyFamily = family(
     Lifetime::Ends("the last session is over"),
     "the sessions of a subject",
 );
+#[cfg(feature = "otp")]
+pub(super) const COUNTRY: KeyFamily = family(
+    "otp:{traffic}:country:<country>",
+    "hash",
+    Lifetime::Ends("14 days after the last answer, or a day after the last message"),
+    "how many messages to a country nobody answered, and how many somebody did, in buckets",
+);
+#[cfg(feature = "otp")]
+pub(super) const PREFIX: KeyFamily = family(
+    "otp:{traffic}:prefix:<tag>",
+    "hash",
+    Lifetime::Ends("14 days after the last answer, or a day after the last message"),
+    "the same, of numbers that differ in their last four digits alone; and which of these were asked for lately",
+);
+#[cfg(feature = "otp")]
+pub(super) const CLIENT: KeyFamily = family(
+    "otp:{traffic}:client:<address>",
+    "hash",
+    Lifetime::Ends("a day after the last message"),
+    "the same, of messages for an address; and the countries of a day",
+);
+#[cfg(feature = "otp")]
+pub(super) const SPENT: KeyFamily = family(
+    "otp:{traffic}:spent",
+    "hash",
+    Lifetime::Ends("48 hours after the last message"),
+    "what the messages of a day have cost, in millionths",
+);
 
 /// All of them. In a name, a tag is a keyed hash in hexadecimal digits, and a key is its kind and its tag.
 pub(super) const FAMILIES: &[KeyFamily] = &[
@@ -150,6 +178,14 @@ pub(super) const FAMILIES: &[KeyFamily] = &[
     SESSION,
     #[cfg(feature = "otp")]
     SESSIONS,
+    #[cfg(feature = "otp")]
+    COUNTRY,
+    #[cfg(feature = "otp")]
+    PREFIX,
+    #[cfg(feature = "otp")]
+    CLIENT,
+    #[cfg(feature = "otp")]
+    SPENT,
 ];
 
 /// Blocks and revocations.

@@ -1,6 +1,8 @@
 //! The names of keys, in one place.
 
 use super::{connection::slot, families as of};
+#[cfg(feature = "otp")]
+use crate::otp::fraud::Country;
 use crate::{
     key::{Hex, Key, KeyKind},
     limit::Name,
@@ -83,6 +85,30 @@ impl Schema {
         of::FINGERPRINT_WINDOW.name(&[&self.key(key)])
     }
 
+    /// Messages to a country. In braces always, as what is counted of one message shares a slot.
+    #[cfg(feature = "otp")]
+    pub(super) fn country(self, country: Country) -> String {
+        of::COUNTRY.name(&[&country])
+    }
+
+    /// Messages to the numbers of a prefix.
+    #[cfg(feature = "otp")]
+    pub(super) fn prefix(self, prefix: Key) -> String {
+        of::PREFIX.name(&[&Hex(prefix.bytes())])
+    }
+
+    /// Messages for a client.
+    #[cfg(feature = "otp")]
+    pub(super) fn client_traffic(self, key: Key) -> String {
+        of::CLIENT.name(&[&key])
+    }
+
+    /// What the messages of a day have cost.
+    #[cfg(feature = "otp")]
+    pub(super) fn spent(self) -> String {
+        of::SPENT.name(&[])
+    }
+
     /// A note about a message.
     #[cfg(feature = "otp")]
     pub(super) fn message(self, key: Key) -> String {
@@ -125,6 +151,10 @@ impl Schema {
                 self.message(tag(KeyKind::Own)),
                 self.session(&[0; 16]),
                 self.sessions(tag(KeyKind::Subject)),
+                self.country(Country::from_text("IN")),
+                self.prefix(phone),
+                self.client_traffic(ip),
+                self.spent(),
             ],
         ]
         .concat();

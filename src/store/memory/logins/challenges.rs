@@ -9,7 +9,7 @@ use crate::{
     key::Key,
     otp::{
         Attempt, ChallengeId, Challenges, CodeMac, Dispatch, Dispatched, Issue, Resend, Sent,
-        Verdict, Verified,
+        Verdict, Verified, fraud::Traffic,
     },
     store::StoreError,
 };
@@ -26,6 +26,10 @@ impl Challenges for Memory {
 
     fn verify(&self, attempt: Attempt) -> Eventual<Result<Verified, StoreError>> {
         Eventual::Ready(Ok(self.0.verify(&attempt)))
+    }
+
+    fn traffic(&self) -> Option<&dyn Traffic> {
+        Some(self)
     }
 
     fn give_back(&self, sent: Sent) -> Eventual<Result<(), StoreError>> {
@@ -157,10 +161,11 @@ impl Call<'_> {
             && right
             && let Some(Challenge { sealed, .. }) = phone.take(id)
         {
+            let messages = phone.sent_of(id);
             let new_device = !phone.remembers(self.device, now);
             let until = now.saturating_add(micros(rules.device_memory));
             phone.remember(self.device, who, until, now);
-            return Verdict::Right { attempt, sealed, new_device };
+            return Verdict::Right { attempt, sealed, new_device, messages };
         }
         self.wrong(phone, who);
         if own { Verdict::Wrong { attempt, left } } else { Verdict::OtherDevice { attempt, left } }

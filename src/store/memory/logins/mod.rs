@@ -8,10 +8,12 @@ mod arrivals;
 mod call;
 mod challenges;
 mod lane;
+mod ledger;
 mod phone;
 mod sessions;
+mod traffic;
 
-use self::{arrivals::Arrivals, phone::Phone, sessions::Kept};
+use self::{arrivals::Arrivals, phone::Phone, sessions::Kept, traffic::Ledgers};
 use super::table::Table;
 use crate::key::Key;
 
@@ -24,12 +26,18 @@ pub(super) struct Logins {
     phones: Table<Key, Phone>,
     arrivals: Arrivals,
     kept: Kept,
+    ledgers: Ledgers,
 }
 
 impl Logins {
     /// Room for `most` of each kind.
     pub(super) fn new(most: usize) -> Self {
-        Self { phones: Table::new(most), arrivals: Arrivals::new(most), kept: Kept::new(most) }
+        Self {
+            phones: Table::new(most),
+            arrivals: Arrivals::new(most),
+            kept: Kept::new(most),
+            ledgers: Ledgers::new(most),
+        }
     }
 
     pub(super) fn phones(&self) -> usize {

@@ -116,6 +116,13 @@ impl Phone {
         standing(window, counted.map(|message| message.at), now)
     }
 
+    /// How many messages of a challenge are kept.
+    pub(super) fn sent_of(&self, id: ChallengeId) -> u8 {
+        let messages = self.busy.as_deref().map_or(&[][..], |busy| &busy.messages);
+        let own = messages.iter().filter(|message| message.sent.challenge == id);
+        own.count().try_into().unwrap_or(u8::MAX)
+    }
+
     /// What led to the block that ends then, if it was the strangers.
     pub(super) fn noted(&self, end: End) -> Option<Spent> {
         let (noted, spent) = self.busy.as_ref()?.noted?;

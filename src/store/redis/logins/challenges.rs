@@ -6,7 +6,7 @@ use super::{
 use crate::{
     eventual::Eventual,
     key::Key,
-    otp::{Attempt, Challenges, Dispatch, Issue, Resend, Sent, Verdict, Verified},
+    otp::{Attempt, Challenges, Dispatch, Issue, Resend, Sent, Verdict, Verified, fraud::Traffic},
     store::{Standing, StoreError},
 };
 use smallvec::SmallVec;
@@ -26,6 +26,10 @@ impl Challenges for Redis {
     fn verify(&self, attempt: Attempt) -> Eventual<Result<Verified, StoreError>> {
         let inner = Arc::clone(&self.0);
         Eventual::later(async move { inner.verify(&attempt).await })
+    }
+
+    fn traffic(&self) -> Option<&dyn Traffic> {
+        Some(self)
     }
 
     fn give_back(&self, sent: Sent) -> Eventual<Result<(), StoreError>> {

@@ -12,5 +12,6 @@ mod question;
 mod scripts;
 mod sessions;
 mod told;
+mod traffic;
 
 pub(super) use scripts::LoginScripts;

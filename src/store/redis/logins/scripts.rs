@@ -7,6 +7,9 @@ pub(in crate::store::redis) struct LoginScripts {
     pub(super) verify: Script,
     pub(super) give_back: Script,
     pub(super) forget: Script,
+    pub(super) weigh: Script,
+    pub(super) settle: Script,
+    pub(super) conversions: Script,
     pub(super) open: Script,
     pub(super) rotate: Script,
     pub(super) one_session: Script,
@@ -34,12 +37,16 @@ impl LoginScripts {
         let phone = &[window, include_str!("phone.lua")].concat();
         let dispatch = include_str!("dispatch.lua");
         let session = include_str!("session.lua");
+        let ledger = include_str!("ledger.lua");
         Self {
             issue: script(&[phone, dispatch, include_str!("issue.lua")]),
             resend: script(&[phone, dispatch, include_str!("resend.lua")]),
             verify: script(&[phone, include_str!("verify.lua")]),
             give_back: script(&[include_str!("give_back.lua")]),
             forget: script(&[include_str!("forget.lua")]),
+            weigh: script(&[ledger, include_str!("weigh.lua")]),
+            settle: script(&[ledger, include_str!("settle.lua")]),
+            conversions: script(&[ledger, include_str!("conversions.lua")]),
             open: script(&[session, include_str!("open.lua")]),
             rotate: script(&[session, include_str!("rotate.lua")]),
             one_session: script(&[session, include_str!("one_session.lua")]),

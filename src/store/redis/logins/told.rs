@@ -60,6 +60,7 @@ impl Told {
             0_u8 => Verdict::Right {
                 attempt: self.number()?,
                 new_device: self.flag()?,
+                messages: self.number()?,
                 sealed: Sealed::from_bytes(&self.texts.next()?),
             },
             1 => Verdict::Wrong { attempt: self.number()?, left: self.number()? },

@@ -13,7 +13,10 @@ local is_own = one.device == device
 
 -- Who steers no byte of an authenticator learns nothing from the time that this takes.
 if is_own and one.code == code then
-  local is_new = remembers(device) and 0 or 1
+  local is_new, sent = remembers(device) and 0 or 1, 0
+  for _, message in ipairs(messages) do
+    if message.challenge == one.id then sent = sent + 1 end
+  end
   one.ending = 0
   wrong[lane], wrong[device] = nil, nil
   for i = #devices, 1, -1 do
@@ -32,7 +35,7 @@ if is_own and one.code == code then
   redis.call('SET', KEYS[2], table.concat(list, ','))
   lapse(KEYS[2], dies)
   save()
-  return { { RIGHT, one.attempts, is_new }, { one.sealed } }
+  return { { RIGHT, one.attempts, is_new, math.min(sent, 255) }, { one.sealed } }
 end
 
 -- Written before anything else, so that no fault below makes a guess free.

@@ -207,7 +207,9 @@ impl Model {
                 self.wrong.retain(|(of, _)| *of != (gone.0, Some(gone.1)));
                 self.cooldowns.retain(|(of, ..)| *of != (gone.0, Some(gone.1)));
             }
-            return Ok(Verdict::Right { attempt, sealed: live.sealed, new_device });
+            let own = self.messages.iter().filter(|(sent, ..)| sent.challenge == live.id).count();
+            let messages = own.try_into().unwrap_or(u8::MAX);
+            return Ok(Verdict::Right { attempt, sealed: live.sealed, new_device, messages });
         }
         let client = call.arrival.may_be_struck.then_some(call.arrival.client);
         for key in client.into_iter().chain([call.arrival.fingerprint]) {

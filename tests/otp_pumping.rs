@@ -1,0 +1,521 @@
+//! SMS pumping: messages that nobody answers are found by country, prefix, client and row, and what is spent has an end.
+#![cfg(all(feature = "full", feature = "test-util"))]
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test that cannot go on should panic; what is measured is the time of the machine"
+)]
+
+#[path = "support/config.rs"]
+mod config;
+#[path = "support/faults.rs"]
+mod faults;
+#[path = "support/login.rs"]
+mod login;
+
+use config::{Folder, check, dev, served};
+use faults::Faulty;
+use login::{Ask, Login, PHONE, address, device};
+use portcullis::{
+    CodeSender, Memory, Otp, Profile,
+    audit::{Act, FraudRule},
+    eventual::BoxFuture,
+    otp::{
+        Settings, SharedLoginStore,
+        fraud::{Challenger, Destinations, Mode, Spending, Suspect, TrafficRules},
+        sender::{Message, SendError, Taken},
+    },
+    records::MemoryRecords,
+    token::Issuer,
+};
+use std::{
+    fmt::Write,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+/// The rules of `dev`, which are off, with one that is on.
+fn only(rule: FraudRule, mode: Mode) -> TrafficRules {
+    TrafficRules::new(Profile::Dev).mode(rule, Some(mode)).unwrap()
+}
+
+fn with(rules: TrafficRules) -> Login {
+    Login::with(Settings::new(Profile::Dev).traffic(rules))
+}
+
+/// An Indian number of a prefix of its own, and one of the same prefix, far from others.
+fn scattered(number: usize) -> String {
+    format!("+9198{:04}{:04}", 1000 + number, 100 * (number % 90) + 7)
+}
+
+/// Asks from an address and a device of its own.
+fn ask(number: usize) -> Ask {
+    Ask::code(&scattered(number)).from(&address(number)).device(&device(number))
+}
+
+impl Login {
+    fn found(&self) -> Vec<(&'static str, &'static str)> {
+        let told = self.told.events().into_iter().filter_map(|event| match event.act {
+            Act::Fraud { rule, verdict, .. } => Some((rule.name(), verdict.name())),
+            _ => None,
+        });
+        let told = told.collect();
+        self.told.acts();
+        told
+    }
+
+    /// Asks and answers, from an address and a device of its own.
+    async fn answered(&self, number: usize) {
+        let (challenge, code) = self.challenge(ask(number)).await;
+        let verify = Ask::verify(&challenge, &code).from(&address(number)).device(&device(number));
+        assert_eq!(self.ask(verify).await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn a_country_that_nobody_answers_gets_three_messages_in_an_hour() {
+    for (mode, status, verdict) in [
+        (Mode::Silent, 202, "silenced"),
+        (Mode::Deny, 429, "denied"),
+        (Mode::Observe, 202, "observed"),
+    ] {
+        let login = with(only(FraudRule::Country, mode));
+        for number in 0..3 {
+            assert_eq!(login.ask(ask(number)).await.status, 202);
+        }
+        assert_eq!(login.found(), []);
+        let fourth = login.ask(ask(3)).await;
+        assert_eq!(fourth.status, status, "{fourth:?}");
+        if status == 429 {
+            fourth.assert(429, "rate-limited");
+            assert_eq!(fourth.retry_after(), 3600);
+        }
+        assert_eq!(login.found(), [("country", verdict)]);
+        let sent = 3 + usize::from(mode == Mode::Observe);
+        assert_eq!(login.sent.settled().await, sent, "{mode:?}");
+        // Another country is another matter.
+        let german = Ask::code("+4915123456789").from(&address(9));
+        assert_eq!(login.ask(german).await.status, 202);
+        assert_eq!(login.sent.settled().await, sent + 1);
+        login.pass(3900);
+        assert_eq!(login.ask(ask(4)).await.status, 202);
+        assert_eq!(login.sent.settled().await, sent + 2, "an hour later");
+    }
+}
+
+#[tokio::test]
+async fn who_answers_makes_room_for_all_messages_of_the_challenge() {
+    let login = with(only(FraudRule::Country, Mode::Deny));
+    for number in 0..20 {
+        login.answered(number).await;
+    }
+    assert_eq!(login.found(), [], "20 that are answered are none that are not");
+    // Four fifths of which are answered: a fifth of 20 are four.
+    let first = login.ask(ask(20)).await.str("challenge_id");
+    login.pass(30);
+    let resend = Ask::resend(&first).from(&address(20)).device(&device(20));
+    assert_eq!(login.ask(resend).await.status, 202);
+    for number in 21..23 {
+        assert_eq!(login.ask(ask(number)).await.status, 202, "{number}");
+    }
+    login.ask(ask(23)).await.assert(429, "rate-limited");
+    // Both messages of the first challenge, by one answer.
+    let code = login.sent.code(21).await;
+    let verify = Ask::verify(&first, &code).from(&address(20)).device(&device(20));
+    assert_eq!(login.ask(verify).await.status, 200);
+    for number in 23..25 {
+        assert_eq!(login.ask(ask(number)).await.status, 202, "{number}");
+    }
+    login.ask(ask(25)).await.assert(429, "rate-limited");
+}
+
+#[tokio::test]
+async fn an_answer_from_another_address_is_counted_for_the_one_that_asked() {
+    let login = with(only(FraudRule::Client, Mode::Deny));
+    for number in 0..8 {
+        let asked = Ask::code(&scattered(number)).device(&device(number));
+        let (challenge, code) = login.challenge(asked).await;
+        let elsewhere = Ask::verify(&challenge, &code).device(&device(number)).from("192.0.2.1");
+        assert_eq!(login.ask(elsewhere).await.status, 200);
+    }
+    assert_eq!(login.found(), []);
+}
+
+#[tokio::test]
+async fn a_client_has_five_messages_in_an_hour_that_nobody_answers_and_three_countries() {
+    let login = with(only(FraudRule::Client, Mode::Deny));
+    for number in 0..5 {
+        assert_eq!(login.ask(Ask::code(&scattered(number))).await.status, 202);
+    }
+    login.ask(Ask::code(&scattered(5))).await.assert(429, "rate-limited");
+    assert_eq!(login.ask(ask(5)).await.status, 202);
+
+    let login = with(only(FraudRule::Countries, Mode::Silent));
+    for number in [PHONE, "+4915123456789", "+33612345678", "+14155552671", "+4915123456780"] {
+        assert_eq!(login.ask(Ask::code(number)).await.status, 202);
+    }
+    assert_eq!(login.found(), [("countries", "silenced")]);
+    assert_eq!(login.sent.settled().await, 4);
+}
+
+#[tokio::test]
+async fn a_prefix_is_the_number_without_its_last_four_digits() {
+    let login = with(only(FraudRule::Prefix, Mode::Deny));
+    let of = |last: usize| Ask::code(&format!("+9198765{last:05}")).from(&address(last % 90));
+    for last in [10_000, 13_000, 16_000] {
+        assert_eq!(login.ask(of(last)).await.status, 202);
+    }
+    assert_eq!(login.ask(of(20_000)).await.status, 202, "another prefix");
+    login.ask(of(19_999)).await.assert(429, "rate-limited");
+}
+
+#[tokio::test]
+async fn numbers_in_a_row_are_found_for_one_address_and_for_many() {
+    let row = |at: usize| format!("+919876540{:03}", 500 + 3 * at);
+    let login = with(only(FraudRule::Sequence, Mode::Silent));
+    for at in 0..3 {
+        login.ask(Ask::code(&row(at))).await;
+    }
+    assert_eq!((login.found(), login.sent.settled().await), (vec![], 3));
+    login.ask(Ask::code(&row(3))).await;
+    assert_eq!((login.found(), login.sent.settled().await), (vec![("sequence", "silenced")], 3));
+    // Each from its own address: the eleventh, if ten of them are near.
+    let login = with(only(FraudRule::Sequence, Mode::Silent));
+    let close = |at: usize| format!("+919876540{:03}", 500 + at);
+    for at in 0..10 {
+        login.ask(Ask::code(&close(at)).from(&address(at))).await;
+    }
+    assert_eq!((login.found(), login.sent.settled().await), (vec![], 10));
+    login.ask(Ask::code(&close(10)).from(&address(10))).await;
+    assert_eq!((login.found(), login.sent.settled().await), (vec![("sequence", "silenced")], 10));
+}
+
+fn priced(cap: &str) -> Settings {
+    let spending = Spending::new(cap.parse().unwrap(), "0.05".parse().unwrap()).unwrap();
+    Settings::new(Profile::Dev).spending(spending)
+}
+
+#[tokio::test]
+async fn requirement_47_at_the_cap_of_a_day_there_are_no_more_messages_and_one_alert() {
+    let spending = Spending::new("0.25".parse().unwrap(), "0.05".parse().unwrap()).unwrap();
+    let spending = spending.price("DE", "0.20".parse().unwrap()).unwrap();
+    let login = Login::with(Settings::new(Profile::Dev).spending(spending));
+    for number in 0..4 {
+        assert_eq!(login.ask(ask(number)).await.status, 202);
+    }
+    assert_eq!(login.found(), [("budget", "observed")], "four fifths are spent");
+    // One more at home has room, but not one abroad.
+    let german = Ask::code("+4915123456789").from(&address(9));
+    login.ask(german.clone()).await.assert(503, "sms-budget");
+    assert_eq!(login.ask(ask(4)).await.status, 202);
+    for number in 5..8 {
+        let refused = login.ask(ask(number)).await;
+        refused.assert(503, "sms-budget");
+        // The clock began at 1,800,000,000 s, which is 8 h before the end of a day.
+        assert_eq!(refused.retry_after(), 86_400 - 1_800_000_000 % 86_400);
+    }
+    assert_eq!(login.found(), [("budget", "denied")], "once");
+    assert_eq!(login.sent.settled().await, 5);
+    login.pass(86_400 - 1_800_000_000 % 86_400);
+    assert_eq!(login.ask(german).await.status, 202);
+}
+
+/// A provider that takes nothing.
+#[derive(Debug)]
+struct Fails;
+
+impl CodeSender for Fails {
+    fn send(&self, _: Message) -> BoxFuture<'static, Result<Taken, SendError>> {
+        Box::pin(async { Err(SendError::NotSent) })
+    }
+}
+
+#[tokio::test]
+async fn what_did_not_leave_costs_nothing_and_was_not_sent() {
+    let settings = priced("0.05").traffic(only(FraudRule::Country, Mode::Deny));
+    let (login, courier) = Login::sending(settings, |builder| builder, Fails);
+    login::spawn(courier);
+    for number in 0..6 {
+        assert_eq!(login.ask(ask(number)).await.status, 202, "{number}");
+        login.sent.settled().await;
+    }
+}
+
+#[tokio::test]
+async fn what_the_phone_refuses_is_not_counted() {
+    let login = Login::with(priced("0.10"));
+    assert_eq!(login.request().await.status, 202);
+    for _ in 0..3 {
+        let elsewhere = Ask::code(PHONE).header("user-agent", "another");
+        login.ask(elsewhere).await.assert(429, "cooldown");
+    }
+    assert_eq!(login.ask(ask(1)).await.status, 202, "there is money for two");
+    login.ask(ask(2)).await.assert(503, "sms-budget");
+}
+
+#[tokio::test]
+async fn a_message_that_is_sent_again_is_judged_and_given_back_where_it_is_refused() {
+    let login = with(only(FraudRule::Country, Mode::Deny));
+    let challenge = login.request().await.str("challenge_id");
+    for number in 0..2 {
+        login.ask(ask(number)).await;
+    }
+    login.pass(30);
+    let again = login.ask(Ask::resend(&challenge)).await;
+    again.assert(429, "rate-limited");
+    assert_eq!(login.sent.settled().await, 3);
+    // Neither the cooldown nor the phone's window has counted it.
+    login.pass(3900);
+    assert_eq!(login.request().await.status, 202);
+}
+
+/// Takes one response, once.
+#[derive(Clone, Debug, Default)]
+struct Captcha(Arc<Mutex<Vec<String>>>);
+
+impl Challenger for Captcha {
+    fn passes(&self, suspect: Suspect) -> BoxFuture<'static, bool> {
+        assert!(!format!("{suspect:?}").contains("solved"), "{suspect:?}");
+        let told = format!("{} {} {}", suspect.rule.name(), suspect.country, suspect.client);
+        self.0.lock().unwrap().push(told);
+        Box::pin(async move { &*suspect.response == "solved" })
+    }
+}
+
+#[tokio::test]
+async fn who_passes_a_challenge_gets_the_message() {
+    let captcha = Captcha::default();
+    let settings = Settings::new(Profile::Dev).traffic(only(FraudRule::Country, Mode::Challenge));
+    let login = Login::built(settings, |builder| builder.challenger(captcha.clone()));
+    for number in 0..3 {
+        assert_eq!(login.ask(ask(number)).await.status, 202);
+    }
+    let solved = |number| ask(number).header("x-challenge-response", "solved");
+    login.ask(ask(3)).await.assert(403, "challenge-required");
+    // None of these is a response, or it is not one of ours.
+    let long = "a".repeat(4097);
+    for bad in ["", "a b", "wrong", long.as_str()] {
+        let answer = login.ask(ask(3).header("x-challenge-response", bad)).await;
+        answer.assert(403, "challenge-required");
+    }
+    let latin = ask(3).also("x-challenge-response", b"s\xf6lved");
+    login.ask(latin).await.assert(403, "challenge-required");
+    let twice = solved(3).also("x-challenge-response", b"solved");
+    login.ask(twice).await.assert(403, "challenge-required");
+    assert_eq!(captcha.0.lock().unwrap().as_slice(), ["country IN 198.51.0.4"], "asked once");
+    assert_eq!(login.found(), [("country", "challenged"); 7]);
+    assert_eq!(login.ask(solved(3)).await.status, 202);
+    assert_eq!(login.found(), [("country", "passed")]);
+    assert_eq!(login.sent.settled().await, 4);
+}
+
+#[tokio::test]
+async fn what_countries_answer_can_be_asked_for() {
+    let login = with(only(FraudRule::Country, Mode::Observe));
+    for number in 0..3 {
+        login.answered(number).await;
+    }
+    login.ask(ask(4)).await;
+    login.ask(Ask::code("+4915123456789")).await;
+    let mut told = login.otp.conversions().await.unwrap();
+    told.sort_by_key(|it| it.country);
+    let seen: Vec<_> = told
+        .iter()
+        .map(|it| (it.country.as_str(), it.open_in_day, it.answered_in_day, it.best_day))
+        .collect();
+    assert_eq!(seen, [("DE", 1, 0, 0), ("IN", 1, 3, 3)]);
+}
+
+#[test]
+fn rules_that_stop_need_a_store_that_counts_and_a_challenge_needs_a_challenger() {
+    let build = |settings: Settings, store: SharedLoginStore| {
+        let issuer = Issuer::generate(login::ISSUER, login::AUDIENCE).unwrap();
+        let builder = Otp::builder(settings, login::secrets(), login::texts());
+        let built = builder.build_shared(store, issuer, Arc::new(Fails));
+        built.map(drop).map_err(|error| error.to_string())
+    };
+    let blind = || -> SharedLoginStore { Arc::new(Faulty::new(Memory::new())) };
+    let ruled = |mode| Settings::new(Profile::Dev).traffic(only(FraudRule::Prefix, mode));
+    let counts = "rules about traffic and spending need a store that counts messages";
+    assert_eq!(build(ruled(Mode::Silent), blind()).unwrap_err(), counts);
+    assert_eq!(build(priced("1"), blind()).unwrap_err(), counts);
+    // What would only observe is not worth a start that fails.
+    assert_eq!(build(ruled(Mode::Observe), blind()), Ok(()));
+    assert_eq!(build(ruled(Mode::Silent), Arc::new(Memory::new())), Ok(()));
+    let error = build(ruled(Mode::Challenge), Arc::new(Memory::new())).unwrap_err();
+    assert!(error.starts_with("mode challenge: there is no challenger"), "{error}");
+}
+
+fn section(lines: &str) -> String {
+    dev(&config::login(lines, ""))
+}
+
+#[test]
+fn rules_and_spending_of_a_configuration_have_bounds() {
+    let folder = Folder::new();
+    for good in [
+        "[otp.fraud]\ncountry = \"silent\"\nprefix = \"off\"\nclient = \"deny\"\ncountries = \"observe\"",
+        "[otp.fraud]\ncountry_floor = { day = 5, hour = 1 }\nprefix_floor = { day = 1000000, hour = 100000 }",
+        "[otp.fraud]\nclient_most = { day = 10000, hour = 1 }\nmost_countries = 50",
+        "[otp.fraud]\nnear = { all = 50, client = 1, reach = 1000, within = \"24h\" }\nsequence = \"observe\"",
+        "[otp.spending]\nper_day = \"250\"\nprice = \"0.05\"\nwarn_at = \"250\"\nprices = { IN = \"0.004\", \"+49\" = \"0.08\" }",
+    ] {
+        let text = served(&section(good));
+        folder.parse(&text).unwrap_or_else(|error| panic!("{good}\n{error}"));
+    }
+    let fraud = |line: &str, told| (section(&format!("[otp.fraud]\n{line}")), told);
+    let money = |line: &str, told| (section(&format!("[otp.spending]\n{line}")), told);
+    check(&[
+        fraud("country = \"on\"", "`on` is no mode; one of observe, challenge, deny, silent"),
+        fraud("land = \"off\"", "unknown key `land`"),
+        fraud("sequence = \"challenge\"", "[otp]: mode challenge: there is no challenger"),
+        fraud(
+            "country_floor = { day = 4, hour = 3 }",
+            "country_floor: in a day: 5 to 1000000, not 4",
+        ),
+        fraud(
+            "prefix_floor = { day = 20, hour = 0 }",
+            "prefix_floor: in an hour: 1 to 100000, not 0",
+        ),
+        fraud("client_most = { day = 0, hour = 1 }", "client_most: in a day: 1 to 10000, not 0"),
+        fraud("most_countries = 51", "most_countries: countries: 1 to 50, not 51"),
+        fraud("near = { reach = 0 }", "near: reach: 1 to 1000, not 0"),
+        fraud("near = { all = 51 }", "near: numbers: 1 to 50, not 51"),
+        fraud("near = { client = 0 }", "near: numbers of a client: 1 to 50, not 0"),
+        fraud("near = { within = \"59s\" }", "near: seconds: 60 to 86400, not 59"),
+        money("per_day = \"250\"", "missing field `price`"),
+        money("per_day = 250\nprice = \"1\"", "a string is needed here, not: integer"),
+        money("per_day = \"1\"\nprice = \"0\"", "spending: price: more than 0, up to the cap, 1"),
+        money(
+            "per_day = \"1\"\nprice = \"1.01\"",
+            "spending: price: more than 0, up to the cap, 1",
+        ),
+        money("per_day = \"1,5\"\nprice = \"1\"", "`1,5` is not an amount like 250 or 0.0457"),
+        money(
+            "per_day = \"9\"\nprice = \"1\"\nwarn_at = \"10\"",
+            "warn_at: more than 0, up to the cap, 9",
+        ),
+        money(
+            "per_day = \"9\"\nprice = \"1\"\nprices = { UK = \"1\" }",
+            "prices: `UK` is neither a region",
+        ),
+        money(
+            "per_day = \"9\"\nprice = \"1\"\nprices = { IN = \"10\" }",
+            "prices: IN: price: more than 0",
+        ),
+    ]);
+}
+
+/// The middle of some times.
+fn median(times: &[Duration]) -> Duration {
+    let mut times = times.to_vec();
+    times.sort_unstable();
+    times[times.len() / 2]
+}
+
+/// How often a time of one is below one of the other, from 0 to 1 (Mann and Whitney).
+fn below(one: &[Duration], other: &[Duration]) -> f64 {
+    let pairs = one.iter().flat_map(|a| other.iter().map(move |b| (a, b)));
+    let wins: f64 = pairs
+        .map(|(a, b)| {
+            if a < b {
+                1.0
+            } else if a == b {
+                0.5
+            } else {
+                0.0
+            }
+        })
+        .sum();
+    wins / (one.len() * other.len()) as f64
+}
+
+/// Asks for numbers of every kind in turn, each from its own address, and says how long each took.
+async fn times(login: &Login, kinds: &[fn(usize) -> String], round: usize) -> Vec<Vec<Duration>> {
+    let mut times = vec![Vec::new(); kinds.len()];
+    for number in 0..150 {
+        for (kind, of) in kinds.iter().enumerate() {
+            let place = (round * 150 + number) * kinds.len() + kind;
+            let ask = Ask::code(&of(round * 150 + number)).from(&address(place));
+            let since = Instant::now();
+            let answer = login.ask(ask).await;
+            times[kind].push(since.elapsed());
+            assert_eq!(answer.status, 202, "{answer:?}");
+        }
+        // The courier works between requests, not in them.
+        login.sent.settled().await;
+    }
+    times
+}
+
+/// Whether no kind can be told from the first by the time of its answers. What else the machine does takes time of
+/// all alike, as they take turns; a slow moment in one round does not count if another one is good.
+async fn look_alike(login: &Login, kinds: &[fn(usize) -> String]) {
+    let mut told = String::new();
+    for round in 0..4 {
+        let times = times(login, kinds, round).await;
+        let first = median(&times[0]).as_secs_f64();
+        let others = times[1..]
+            .iter()
+            .map(|kind| (median(kind).as_secs_f64() / first, below(&times[0], kind)));
+        let others: Vec<_> = others.collect();
+        if others
+            .iter()
+            .all(|(ratio, below)| (0.67..1.5).contains(ratio) && (0.05..0.95).contains(below))
+        {
+            return;
+        }
+        write!(told, "{others:?} ").unwrap();
+    }
+    panic!("an answer tells what became of the message by its time: {told}");
+}
+
+fn lone(number: usize) -> String {
+    format!("+91987{number:04}{:03}", 100 + number % 800)
+}
+
+fn withheld(number: usize) -> String {
+    format!("+91986{number:04}{:03}", 100 + number % 800)
+}
+
+fn german(number: usize) -> String {
+    format!("+49151{:04}{:04}", 2000 + number, 1000 + number)
+}
+
+fn pumped(number: usize) -> String {
+    format!("+919850000{number:03}")
+}
+
+#[tokio::test]
+async fn the_time_of_an_answer_does_not_tell_what_became_of_the_message() {
+    let germany = Destinations::new(Profile::Dev).deny(["DE"]).unwrap();
+    let settings = Settings::new(Profile::Dev)
+        .traffic(only(FraudRule::Sequence, Mode::Silent))
+        .destinations(germany);
+    let login = Login::built(settings, |builder| {
+        builder.withhold(|phone| phone.as_e164().starts_with("+91986"))
+    });
+    look_alike(&login, &[lone, withheld, german, pumped]).await;
+    let found = login.found();
+    for finding in [("region", "silenced"), ("sequence", "silenced")] {
+        assert!(found.iter().filter(|it| **it == finding).count() > 100, "{finding:?}");
+    }
+    // What was sent was sent to those of the first kind, and to the first ones in the row.
+    let sent = login.sent.count();
+    assert!((150..=4 * 150 + 10).contains(&sent) && sent % 150 <= 10, "{sent}");
+}
+
+#[tokio::test]
+async fn nor_whether_a_number_is_known() {
+    let records = MemoryRecords::new();
+    let before = Login::built(Settings::new(Profile::Dev), |it| it.records(records.clone()));
+    for number in 0..600 {
+        let from = |ask: Ask| ask.from(&address(number)).device(&device(number));
+        let (challenge, code) = before.challenge(from(Ask::code(&lone(number)))).await;
+        assert_eq!(before.ask(from(Ask::verify(&challenge, &code))).await.status, 200);
+    }
+    let settings = Settings::new(Profile::Dev).known_only();
+    let login = Login::built(settings, |builder| builder.records(records));
+    look_alike(&login, &[lone, withheld]).await;
+    assert_eq!(login.sent.settled().await % 150, 0);
+}
