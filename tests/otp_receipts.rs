@@ -511,6 +511,24 @@ async fn requirement_54_stop_ends_messages_and_start_begins_them_again() {
 }
 
 #[tokio::test]
+async fn requirement_54_records_keep_who_wants_no_messages() {
+    let records = portcullis::records::MemoryRecords::new();
+    let login = || Login::built(Settings::new(Profile::Dev), |it| it.records(records.clone()));
+    let (before, after) = (login(), login());
+    let owner = PHONE.parse().unwrap();
+    before.otp.heed(&owner, Wish::Stop).await.unwrap();
+    before.otp.heed(&owner, Wish::Stop).await.unwrap();
+    assert_eq!(before.told.acts(), ["opted-out"], "once");
+    assert_eq!(after.request().await.status, 202);
+    assert_eq!(after.ask(Ask::code(&phone(1))).await.status, 202);
+    assert_eq!(after.sent.settled().await, 1);
+    after.otp.heed(&owner, Wish::Start).await.unwrap();
+    after.pass(600);
+    assert_eq!(after.request().await.status, 202);
+    assert_eq!(after.sent.settled().await, 2);
+}
+
+#[tokio::test]
 async fn where_opt_outs_cannot_be_read_nothing_is_sent() {
     #[derive(Debug)]
     struct Gone;

@@ -12,7 +12,7 @@ mod postgres;
 mod users;
 
 use authority::Authority;
-use login::{Ask, DEVICE, Login, PHONE};
+use login::{Ask, DEVICE, Login, PHONE, phone};
 use portcullis::{
     Profile,
     otp::Settings,
@@ -79,6 +79,8 @@ async fn a_crash_of_the_server_loses_nothing_and_logins_go_on_by_themselves() {
     let url = server.database("crash");
     let login = users::login_over(records(&url));
     let first = login.login().await;
+    login.pass(600);
+    let (challenge, code) = login.challenge(Ask::code(PHONE)).await;
     // Killed in the middle of writing.
     let (kept, writing) = users::write_until_it_fails(records(&url));
     while kept.lock().unwrap().len() < 50 {
@@ -87,9 +89,9 @@ async fn a_crash_of_the_server_loses_nothing_and_logins_go_on_by_themselves() {
     server.kill();
     writing.await.unwrap();
 
-    // A right code is not used up meanwhile, and nobody becomes a new user.
-    login.pass(600);
-    let (challenge, code) = login.challenge(Ask::code(PHONE)).await;
+    // A right code is not used up meanwhile, nobody becomes a new user, and no message leaves for a login that cannot be.
+    let refused = login.ask(Ask::code(&phone(1))).await;
+    assert_eq!((refused.status.as_u16(), login.sent.settled().await), (503, 2), "{refused:?}");
     let answer = login.ask(Ask::verify(&challenge, &code)).await;
     assert_eq!(
         (answer.status.as_u16(), answer.slug().as_str()),

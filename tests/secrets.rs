@@ -63,7 +63,7 @@ fn requirement_93_the_example_of_an_environment_has_placeholders_that_are_refuse
     let names: Vec<_> = lines.iter().map(|line| line.split_once('=').unwrap().0).collect();
     let (ours, providers) = (
         ["STORE_PEPPER", "OTP_PEPPER", "JWT_REFRESH_SECRET", "JWT_SECRET", "ALERT_SECRET"],
-        ["TWILIO_AUTH_TOKEN", "MSG91_AUTHKEY", "SMS_HOOK_SECRET"],
+        ["TWILIO_AUTH_TOKEN", "MSG91_AUTHKEY", "MSG91_WEBHOOK_SECRET", "SMS_HOOK_SECRET"],
     );
     assert_eq!(names, [&ours[..], &providers].concat());
     for line in lines {

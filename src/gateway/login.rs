@@ -6,7 +6,7 @@ use crate::{
     body::ResponseBody,
     error::ConfigError,
     gate::Door,
-    otp::{Courier, MemoryOptOuts, Otp, OtpService, SharedLoginStore, webhooks::SmsWebhooks},
+    otp::{Courier, Otp, OtpService, SharedLoginStore, webhooks::SmsWebhooks},
     rejection::Reason,
     store::SharedStore,
 };
@@ -39,8 +39,7 @@ pub(super) fn build(
     let sender = Arc::new(login.route.clone().over(Arc::clone(&store) as SharedStore));
     let mut builder = Otp::builder(settings, secrets, texts)
         .records(Arc::clone(&login.records))
-        .test_numbers(login.test_numbers.clone())
-        .opt_outs(MemoryOptOuts::new());
+        .test_numbers(login.test_numbers.clone());
     if let Some(rules) = config.dpop.as_ref().and_then(|dpop| dpop.login.clone()) {
         builder = builder.dpop(rules);
     }

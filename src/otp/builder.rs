@@ -87,7 +87,7 @@ impl OtpBuilder {
         self
     }
 
-    /// Who keeps which owners want no messages: they get none, and who asks for a code gets the answer that everybody gets.
+    /// Who keeps which owners want no messages, if not the [records](Self::records): they get none, and who asks for a code gets the answer that everybody gets.
     /// [`Otp::heed`] tells it what they want.
     pub fn opt_outs(mut self, opt_outs: impl OptOuts + 'static) -> Self {
         self.opt_outs = Some(Arc::new(opt_outs));
@@ -187,6 +187,7 @@ impl OtpBuilder {
         let records = self.records.unwrap_or_else(|| Arc::new(MemoryRecords::new()));
         let ledger = Ledger::new(records, self.secrets.clone(), time);
         let subjects = self.subjects.unwrap_or_else(|| Arc::new(ledger.clone()));
+        let opt_outs = self.opt_outs.unwrap_or_else(|| Arc::new(ledger.clone()));
         let dpop = self.dpop.map(|rules| rules.over(store.clone()));
         let otp = Otp(Arc::new(Inner {
             store,
@@ -199,7 +200,7 @@ impl OtpBuilder {
             subjects,
             claims: self.claims,
             withheld: self.withheld,
-            opt_outs: self.opt_outs,
+            opt_outs,
             test_numbers: self.test_numbers,
             dpop,
             sink: self.sink,

@@ -154,11 +154,7 @@ impl Inner {
     /// Whether a number gets no messages, known or not.
     async fn is_silenced(&self, phone: &Phone) -> Result<bool, Rejection> {
         let withheld = self.withheld.as_ref().is_some_and(|withheld| withheld(phone));
-        let is_out = match &self.opt_outs {
-            Some(opt_outs) => opt_outs.is_out(phone).await?,
-            None => false,
-        };
-        Ok(withheld || is_out)
+        Ok(self.opt_outs.is_out(phone).await? || withheld)
     }
 
     /// The code of the next message, and whether it is the fixed one of a test number.

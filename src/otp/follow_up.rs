@@ -64,8 +64,7 @@ impl Otp {
     /// `store-unavailable`: it has to be said again.
     pub async fn heed(&self, phone: &Phone, wish: Wish) -> Result<(), Rejection> {
         let inner = &*self.0;
-        let Some(opt_outs) = &inner.opt_outs else { return Ok(()) };
-        if opt_outs.set(phone, wish == Wish::Stop).await? {
+        if inner.opt_outs.set(phone, wish == Wish::Stop).await? {
             let step = if wish == Wish::Stop { Step::OptedOut } else { Step::OptedIn };
             inner.tell(None, step, phone_key(inner.store.pepper(), phone), None);
         }

@@ -1,4 +1,4 @@
-use super::{DeviceId, Found, Secrets, Subject, Subjects};
+use super::{DeviceId, Found, OptOuts, Secrets, Subject, Subjects};
 use crate::{
     clock::Clock,
     eventual::Eventual,
@@ -157,6 +157,31 @@ impl Subjects for Ledger {
             // Sealed by these secrets, as the mark was theirs.
             let opened = |sealed| secrets.open_phone(&sealed, &subject).ok_or_else(no_library);
             told?.map(opened).transpose()
+        })
+    }
+}
+
+impl OptOuts for Ledger {
+    fn is_out(&self, phone: &Phone) -> Told<bool> {
+        match self.0.secrets.phone_tag(phone) {
+            Some(tag) => self.asked(move |records| records.is_opted_out(tag)),
+            None => Eventual::Ready(Err(no_library())),
+        }
+    }
+
+    fn set(&self, phone: &Phone, is_out: bool) -> Told<bool> {
+        let Some(tag) = self.0.secrets.phone_tag(phone) else {
+            return Eventual::Ready(Err(no_library()));
+        };
+        if !is_out {
+            return self.asked(move |records| records.opt_in(tag));
+        }
+        let (this, now) = (self.clone(), self.0.time.wall());
+        self.asked(move |records| records.is_opted_out(tag)).then(move |was| match was {
+            Ok(false) => {
+                this.asked(move |records| records.opt_out(tag, now)).map(|told| told.map(|()| true))
+            }
+            told => Eventual::Ready(told.map(|_| false)),
         })
     }
 }

@@ -41,7 +41,7 @@ pub(super) struct Inner {
     pub(super) subjects: Arc<dyn Subjects>,
     pub(super) claims: Option<Arc<dyn ClaimsFor>>,
     pub(super) withheld: Option<Withheld>,
-    pub(super) opt_outs: Option<Arc<dyn OptOuts>>,
+    pub(super) opt_outs: Arc<dyn OptOuts>,
     pub(super) test_numbers: TestNumbers,
     pub(super) dpop: Option<Dpop>,
     pub(super) sink: Option<Arc<dyn Sink>>,
