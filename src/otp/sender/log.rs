@@ -3,8 +3,10 @@ use crate::eventual::BoxFuture;
 use std::{
     fmt,
     io::{self, Write},
-    sync::{Arc, Mutex, PoisonError},
+    sync::mpsc,
+    thread,
 };
+use tokio::sync::oneshot;
 use zeroize::Zeroizing;
 
 /// Prints messages instead of sending them: for a developer's machine, where only the profile `dev` takes it.
@@ -16,8 +18,11 @@ use zeroize::Zeroizing;
 /// ```
 ///
 /// A reader that has gone away is a message with an unknown end, not the end of the program. A reader that stops to read
-/// holds up the messages behind.
-pub struct LogSender(Arc<Mutex<dyn Write + Send>>);
+/// holds up the messages behind, and nothing else: a thread prints.
+pub struct LogSender(mpsc::Sender<Line>);
+
+/// What to print, and whom to tell.
+type Line = (Zeroizing<String>, oneshot::Sender<io::Result<()>>);
 
 impl LogSender {
     /// Prints to standard output.
@@ -26,20 +31,31 @@ impl LogSender {
     }
 
     /// Prints to `out`, which is flushed after each line.
-    pub fn to(out: impl Write + Send + 'static) -> Self {
-        Self(Arc::new(Mutex::new(out)))
+    pub fn to(mut out: impl Write + Send + 'static) -> Self {
+        let (lines, waiting) = mpsc::channel::<Line>();
+        let print = move || {
+            for (line, told) in waiting {
+                let written = out.write_all(line.as_bytes()).and_then(|()| out.flush());
+                let _ = told.send(written);
+            }
+        };
+        // Without a thread nobody takes lines, and no message is sent.
+        let _ = thread::Builder::new().name("portcullis-log".into()).spawn(print);
+        Self(lines)
     }
 }
 
 impl CodeSender for LogSender {
     fn send(&self, message: Message) -> BoxFuture<'static, Result<Taken, SendError>> {
-        let out = Arc::clone(&self.0);
+        let (told, written) = oneshot::channel();
+        let given = self.0.send((line(&message), told));
         Box::pin(async move {
-            let line = line(&message);
-            let mut out = out.lock().unwrap_or_else(PoisonError::into_inner);
-            let written = out.write_all(line.as_bytes()).and_then(|()| out.flush());
-            // Half a line may hold the code.
-            written.map(|()| Taken::new()).map_err(|_| SendError::Unknown)
+            given.map_err(|_| SendError::NotSent)?;
+            match written.await {
+                Ok(Ok(())) => Ok(Taken::new()),
+                // Half a line may hold the code.
+                _ => Err(SendError::Unknown),
+            }
         })
     }
 
@@ -74,6 +90,7 @@ fn line(message: &Message) -> Zeroizing<String> {
 mod tests {
     use super::*;
     use crate::otp::{Code, Purpose};
+    use std::sync::{Arc, Mutex};
 
     #[derive(Clone, Default)]
     struct Page {
