@@ -91,10 +91,13 @@ impl Judge {
     }
 
     pub(super) fn admit(&self, request: request::Parts, says: Encoded) -> Verdict<Admitted> {
-        Verdict::admit(
-            request,
-            Admitted { says, count: self.admitted.clone(), ..Admitted::default() },
-        )
+        let admitted = Admitted {
+            says,
+            count: self.admitted.clone(),
+            #[cfg(feature = "jwt")]
+            nonce: None,
+        };
+        Verdict::admit(request, admitted)
     }
 
     fn report_shadows(&self, request: &request::Parts, takes: &[Take], standings: &[Standing]) {
