@@ -19,13 +19,18 @@ use portcullis::{
     Blocklist, Key, Memory, Otp, OtpService, Phone, Profile,
     audit::Act,
     clock::{ManualClock, UnixTime},
-    otp::{Code, Origins, Settings, TestNumbers, sender::LogSender},
+    eventual::BoxFuture,
+    otp::{
+        Code, CodeSender, Origins, Settings, TestNumbers,
+        sender::{LogSender, Message, SendError, Taken},
+    },
     store::Block,
     token::{Cookies, Issuer},
 };
 use proptest::prelude::*;
 use serde_json::json;
 use std::{fmt::Write, sync::Arc, time::Duration};
+use tokio::{sync::watch, time::timeout};
 use tower::Layer;
 use tower_http::trace::TraceLayer;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -43,6 +48,7 @@ struct Stage {
     store: Faulty,
     clock: ManualClock,
     printed: Written,
+    on_their_way: Arc<watch::Sender<usize>>,
     told: Told,
     /// What must be nowhere but in the line of the sender, and what is secret but for its owner.
     codes: Vec<String>,
@@ -51,6 +57,33 @@ struct Stage {
     events: String,
     /// Steps and refusals that were expected, in order.
     expected: Vec<&'static str>,
+}
+
+/// Knows how many messages are with the sender.
+#[derive(Debug)]
+struct Counted(LogSender, Arc<watch::Sender<usize>>);
+
+impl CodeSender for Counted {
+    fn send(&self, message: Message) -> BoxFuture<'static, Result<Taken, SendError>> {
+        let (sending, on_their_way) = (self.0.send(message), self.1.clone());
+        on_their_way.send_modify(|count| *count += 1);
+        Box::pin(async move {
+            let sent = sending.await;
+            on_their_way.send_modify(|count| *count -= 1);
+            sent
+        })
+    }
+
+    fn reveals_codes(&self) -> bool {
+        self.0.reveals_codes()
+    }
+}
+
+/// Enough turns for every task that could go on.
+async fn yield_often() {
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
 }
 
 impl Stage {
@@ -72,7 +105,8 @@ impl Stage {
         if with_sink {
             builder = builder.audit(told.clone());
         }
-        let sender = LogSender::to(printed.clone());
+        let on_their_way = Arc::<watch::Sender<usize>>::default();
+        let sender = Counted(LogSender::to(printed.clone()), on_their_way.clone());
         let (otp, courier) = builder.build(store.clone(), issuer, sender).unwrap();
         spawn(courier);
         Self {
@@ -81,6 +115,7 @@ impl Stage {
             store,
             clock,
             printed,
+            on_their_way,
             told,
             codes: vec!["407193".into()],
             tokens: Vec::new(),
@@ -98,9 +133,7 @@ impl Stage {
         let ask = ask.header("accept-language", SENTINEL);
         let service = TraceLayer::new_for_http().layer(self.service.clone());
         let answer = login::send(service, ask.request()).await;
-        for _ in 0..100 {
-            tokio::task::yield_now().await;
-        }
+        self.settled().await;
         assert_eq!(answer.status, status, "{answer:?}");
         for line in self.printed.text().lines().skip(printed) {
             self.codes.push(code_of(line));
@@ -142,6 +175,16 @@ impl Stage {
         }
         let _ = writeln!(self.answers, "{} {:?} {}", answer.status, answer.headers, answer.text);
         answer
+    }
+
+    /// Lets the courier do all it can, and the thread that prints for it.
+    async fn settled(&self) {
+        yield_often().await;
+        let mut on_their_way = self.on_their_way.subscribe();
+        let none = on_their_way.wait_for(|count| *count == 0);
+        let _ =
+            timeout(Duration::from_secs(10), none).await.expect("a message is printed").unwrap();
+        yield_often().await;
     }
 
     fn is_traced(&self) -> bool {
