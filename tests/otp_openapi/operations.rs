@@ -1,23 +1,15 @@
-//! The OpenAPI document of the login says what the login does: each operation, status, refusal and body, and no others.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
+//! Each operation is driven to each of its answers.
 
-#[path = "support/faults.rs"]
-mod faults;
-#[path = "support/login.rs"]
-mod login;
-#[path = "support/openapi.rs"]
-mod openapi;
-
-use faults::Faulty;
-use http::{Method, Request};
-use http_body_util::Full;
-use login::{Answer, Ask, Login, PHONE, wrong};
-use openapi::{Document, matches, slugs};
+use crate::{
+    Scene, dev,
+    login::{self, Ask, Login, PHONE, wrong},
+    openapi::Document,
+};
+use http::Method;
 use portcullis::{
-    Blocklist, Key, Limit, Memory, OtpService, Profile, Reason,
+    Blocklist, Key, Limit, Memory, OtpService, Profile,
     audit::FraudRule,
     block::AddressRules,
-    client::Encrypted,
     eventual::BoxFuture,
     jwt::Dpop,
     otp::{
@@ -28,99 +20,8 @@ use portcullis::{
     store::Block,
     token::{Cookies, JwksService},
 };
-use serde_json::{Value, json};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    num::NonZeroU16,
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
-
-/// A login whose store can fail, somebody who is logged in, and a code that waits.
-struct Scene {
-    login: Login,
-    store: Faulty,
-    service: OtpService,
-    tokens: Value,
-    device: String,
-    challenge: String,
-    code: String,
-}
-
-impl Scene {
-    async fn new(settings: Settings, edit: impl FnOnce(OtpService) -> OtpService) -> Self {
-        let kept = OnceLock::new();
-        let login = Login::over(
-            settings,
-            |builder| builder,
-            |memory| Arc::new(kept.get_or_init(|| Faulty::new(memory)).clone()),
-        );
-        let plain = login.service.clone();
-        let ask = |ask: Ask| login::send(plain.clone(), encrypted(ask));
-        let challenge = ask(Ask::code(PHONE)).await.str("challenge_id");
-        let code = login.sent.code(0).await;
-        let tokens = ask(Ask::verify(&challenge, &code)).await.json();
-        let listed = Ask::get("/v1/devices").bearer(tokens["access_token"].as_str().unwrap());
-        let listed = ask(listed).await.json();
-        let device = listed["devices"][0]["device_id"].as_str().unwrap().to_owned();
-        login.pass(60);
-        let challenge = ask(Ask::code(PHONE)).await.str("challenge_id");
-        let code = login.sent.code(1).await;
-        login.pass(120);
-        let service = edit(login.service.clone());
-        Self { store: kept.into_inner().unwrap(), login, service, tokens, device, challenge, code }
-    }
-
-    /// A call of an operation that would succeed.
-    fn good(&self, path: &str) -> (Ask, Option<Value>) {
-        let token = |name: &str| self.tokens[name].as_str().unwrap().to_owned();
-        let access = token("access_token");
-        let body = match path {
-            "/v1/otp/request" => {
-                json!({ "phone": "+14155552671", "purpose": "login", "channel": "sms", "locale": "en" })
-            }
-            "/v1/otp/resend" => json!({ "challenge_id": self.challenge }),
-            "/v1/otp/verify" => json!({ "challenge_id": self.challenge, "code": self.code }),
-            "/v1/otp/{challenge_id}" => {
-                return (
-                    Ask::get(&format!("/v1/otp/{}", self.challenge)).device(login::DEVICE),
-                    None,
-                );
-            }
-            "/v1/token/refresh" | "/v1/logout" => {
-                json!({ "refresh_token": token("refresh_token") })
-            }
-            "/v1/logout/all" => return (Ask::new(Method::POST, path).bearer(&access), None),
-            "/v1/sessions" => return (Ask::get(path).bearer(&access), None),
-            "/v1/sessions/{id}" => {
-                let path = path.replace("{id}", &token("session_id"));
-                return (Ask::new(Method::DELETE, &path).bearer(&access), None);
-            }
-            "/v1/devices" => return (Ask::get(path).bearer(&access), None),
-            "/v1/devices/{id}" => {
-                let path = path.replace("{id}", &self.device);
-                return (Ask::new(Method::DELETE, &path).bearer(&access), None);
-            }
-            "/v1/openapi.json" | JwksService::PATH => return (Ask::get(path), None),
-            other => panic!("the document has {other}, which nobody drives"),
-        };
-        (Ask::post(path, &body), Some(body))
-    }
-
-    async fn send(&self, request: Request<Full<bytes::Bytes>>) -> Answer {
-        login::send(self.service.clone(), request).await
-    }
-}
-
-fn encrypted(ask: Ask) -> Request<Full<bytes::Bytes>> {
-    let mut request = ask.request();
-    request.extensions_mut().insert(Encrypted);
-    request
-}
-
-fn dev() -> Settings {
-    Settings::new(Profile::Dev)
-}
+use serde_json::json;
+use std::{num::NonZeroU16, sync::Arc, time::Duration};
 
 #[tokio::test]
 async fn each_operation_answers_what_the_document_says_and_no_more() {
@@ -420,117 +321,4 @@ async fn public_keys(document: &mut Document) {
     let again = scene.send(Ask::get(path).header("if-none-match", &etag).request()).await;
     assert_eq!(again.status, 304, "{again:?}");
     document.check(path, "get", None, &again);
-}
-
-#[tokio::test]
-async fn the_document_has_the_routes_that_are_served() {
-    let document = Document::new();
-    let scene = Scene::new(dev(), |service| service).await;
-    let served = scene.send(Ask::get("/v1/openapi.json").request()).await;
-    assert_eq!(served.json(), document.root);
-    assert_eq!(served.header("content-type"), "application/json");
-    let mut paths = BTreeMap::<String, BTreeSet<String>>::new();
-    for (path, method, _) in document.operations() {
-        paths.entry(path).or_default().insert(method);
-    }
-    // Literals of paths in the file that knows the routes.
-    let source = include_str!("../src/otp/service/route.rs");
-    let literals = source.split('"').filter(|text| text.starts_with("/v1/"));
-    let literals: BTreeSet<_> = literals.map(str::to_owned).collect();
-    let mut plain: BTreeSet<_> = paths.keys().cloned().collect();
-    for path in ["/v1/sessions/{id}", "/v1/devices/{id}", JwksService::PATH] {
-        assert!(plain.remove(path));
-    }
-    // The folder of those with a name in the path.
-    assert!(plain.remove("/v1/otp/{challenge_id}") && plain.insert("/v1/otp".to_owned()));
-    assert_eq!(plain, literals);
-
-    for (path, methods) in &paths {
-        let real = path.replace("{id}", &"A".repeat(22)).replace("{challenge_id}", &"A".repeat(50));
-        for method in ["get", "post", "put", "patch", "delete", "options"] {
-            let scene = Scene::new(dev(), |service| service).await;
-            let verb = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
-            let ask = Ask::new(verb, &real).bearer(scene.tokens["access_token"].as_str().unwrap());
-            let answer = scene.send(ask.request()).await;
-            assert_eq!(
-                answer.status != 405,
-                methods.contains(method),
-                "{method} {path} {answer:?}"
-            );
-            assert!(answer.status != 404 || path.contains("{id}"), "{method} {path}");
-        }
-    }
-}
-
-#[test]
-fn names_and_examples_are_good() {
-    let document = Document::new();
-    let mut ids = BTreeSet::new();
-    for (path, method, operation) in document.operations() {
-        assert!(ids.insert(operation["operationId"].as_str().unwrap()), "{method} {path}");
-        assert!(!operation["summary"].as_str().unwrap().is_empty());
-        let securities = operation["security"].as_array();
-        for scheme in
-            securities.into_iter().flatten().flat_map(|one| one.as_object().unwrap().keys())
-        {
-            assert!(
-                document.root["components"]["securitySchemes"].get(scheme).is_some(),
-                "{scheme}"
-            );
-        }
-    }
-    let mut used = BTreeSet::new();
-    let mut examples = 0;
-    walk(&document.root, &mut |value| {
-        if let Some(pointer) = value["$ref"].as_str() {
-            used.insert(pointer.to_owned());
-            assert!(document.root.pointer(&pointer[1..]).is_some(), "{pointer}");
-        }
-        for example in value["examples"].as_array().into_iter().flatten() {
-            examples += 1;
-            assert_eq!(document.fits(value, example), Ok(()));
-        }
-    });
-    assert!(examples > 0);
-    for kind in ["schemas", "parameters", "headers"] {
-        for name in document.root["components"][kind].as_object().unwrap().keys() {
-            let pointer = format!("#/components/{kind}/{name}");
-            assert!(used.contains(&pointer), "nobody uses {pointer}");
-        }
-    }
-    // Slugs are those of the crate, with their status.
-    for (path, method, operation) in document.operations() {
-        for (status, response) in operation["responses"].as_object().unwrap() {
-            for slug in slugs(response) {
-                let reason = Reason::ALL.into_iter().find(|reason| reason.slug() == slug);
-                let reason = reason.unwrap_or_else(|| panic!("{method} {path}: {slug}"));
-                assert_eq!(reason.status().as_str(), status, "{method} {path}: {slug}");
-            }
-        }
-    }
-}
-
-fn walk(value: &Value, see: &mut impl FnMut(&Value)) {
-    see(value);
-    match value {
-        Value::Object(members) => members.values().for_each(|inner| walk(inner, see)),
-        Value::Array(items) => items.iter().for_each(|inner| walk(inner, see)),
-        _ => {}
-    }
-}
-
-#[test]
-fn the_matcher_of_patterns_is_right() {
-    for (pattern, good, bad) in [
-        (
-            "^\\+[1-9][0-9]{1,14}$",
-            &["+12", "+919876543210"][..],
-            &["", "+1", "12", "+01", "+12a", "+1234567890123456"][..],
-        ),
-        ("^[0-9]{4,8}$", &["1234", "12345678"], &["123", "123456789", "12a4", " 1234"]),
-        ("^[A-Za-z0-9_-]{3}$", &["a-_", "Z09"], &["a-", "a.b", "abcd", "a\u{e9}b"]),
-    ] {
-        assert!(good.iter().all(|text| matches(pattern, text)), "{pattern}");
-        assert!(!bad.iter().any(|text| matches(pattern, text)), "{pattern}");
-    }
 }
