@@ -5,11 +5,15 @@
 //! and at least 12 security headers. Every stack is measured against the bare service inside it.
 
 mod check;
+mod cpu;
 mod ours;
 mod peers;
+mod redis_server;
 mod work;
 
 pub use check::check;
+pub use cpu::running;
+pub use redis_server::RedisServer;
 pub use work::{Contender, request};
 
 use work::{Set, Tokens};

@@ -1,14 +1,15 @@
-//! Prints what a login in memory can do over HTTP/1.1 on loopback, with a sender that is instant and one that
-//! takes 200 ms: the slow one must not change the figures.
+//! Prints what a login in memory and one over Redis can do over HTTP/1.1 on loopback, with a sender that is instant and one
+//! that takes 200 ms: the slow one must not change the figures.
 //!
-//! One thread serves, another asks over 64 connections. CPU time is that of the thread that serves, the courier of
-//! messages included. Run it with `cargo run --release --bin login`; `CALLS` (20,000), `SECONDS` (20) and `ROUNDS` (5)
+//! One thread serves, another asks over 64 connections, and a redis-server is of this run alone. CPU time is that of the
+//! thread that serves, the courier of messages included. Run it with `cargo run --release --bin login`; `CALLS` (20,000), `SECONDS` (20) and `ROUNDS` (5)
 //! bound it.
 
 mod load;
 mod server;
 
 use load::{Figures, Load};
+use portcullis_benches::RedisServer;
 use server::Server;
 use std::time::Duration;
 
@@ -20,6 +21,21 @@ fn main() {
     let calls = setting("CALLS", 20_000).clamp(64, 60_000);
     let time = Duration::from_secs(setting("SECONDS", 20).clamp(1, 60) as u64);
     let rounds = setting("ROUNDS", 5).max(1);
+    println!(
+        "medians of {rounds} rounds, each of at most {calls} calls and {} s, {} connections",
+        time.as_secs(),
+        load::CONNECTIONS
+    );
+    table("memory", rounds, |takes| round(&Server::start(None, takes), calls, time));
+    table("Redis", rounds, |takes| {
+        // A new one each time, as the phones are the same.
+        let redis = RedisServer::start();
+        round(&Server::start(Some(redis.port), takes), calls, time)
+    });
+}
+
+/// Measures with each sender and prints the medians.
+fn table(store: &str, rounds: usize, round: impl Fn(Duration) -> [Figures; CALLS.len()]) {
     let mut all = vec![Vec::new(); SENDERS.len() * CALLS.len()];
     // The senders take turns, and take turns at being first, so that a noisy machine disturbs both alike.
     for number in 0..rounds {
@@ -28,20 +44,14 @@ fn main() {
             order.reverse();
         }
         for (at, (_, takes)) in order {
-            for (call, figures) in round(calls, time, takes).into_iter().enumerate() {
+            for (call, figures) in round(takes).into_iter().enumerate() {
                 all[call * SENDERS.len() + at].push(figures);
             }
         }
     }
-
     println!(
-        "medians of {rounds} rounds, each of at most {calls} calls and {} s, {} connections\n",
-        time.as_secs(),
-        load::CONNECTIONS
-    );
-    println!(
-        "{:8} {:>8} {:>8} {:>9} {:>9} {:>9} {:>18}",
-        "call", "sender", "calls", "calls/s", "p50, ms", "p99, ms", "CPU s/100,000 calls"
+        "\n{store:8} {:>8} {:>8} {:>9} {:>9} {:>9} {:>18}",
+        "sender", "calls", "calls/s", "p50, ms", "p99, ms", "CPU s/100,000 calls"
     );
     for (at, rounds) in all.into_iter().enumerate() {
         let of = |figure: fn(&Figures) -> f64| median(rounds.iter().map(figure).collect());
@@ -58,10 +68,9 @@ fn main() {
     }
 }
 
-/// A login of its own, and the three calls, each with what the one before gave out.
-fn round(calls: usize, time: Duration, sender_takes: Duration) -> [Figures; 3] {
-    let server = Server::start(sender_takes);
-    let load = Load::new(&server, time);
+/// The three calls, each with what the one before gave out.
+fn round(server: &Server, calls: usize, time: Duration) -> [Figures; CALLS.len()] {
+    let load = Load::new(server, time);
     // Warm caches and connections, with phones that are not asked for again.
     let warm = load.request(calls..calls + 640).0;
     load.verify(warm);

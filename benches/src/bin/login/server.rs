@@ -4,13 +4,14 @@ use http::Request;
 use hyper::{body::Incoming, server::conn::http1};
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use portcullis::{
-    CodeSender, Memory, Otp, OtpService, Profile,
+    CodeSender, Memory, Otp, OtpService, Pepper, Profile,
     client::{Clients, Forwarding, PeerAddr},
     eventual::BoxFuture,
     otp::{
-        Secrets, Settings, Texts,
+        Secrets, Settings, SharedLoginStore, Texts,
         sender::{Message, SendError, Taken},
     },
+    store::{Redis, Resilient},
     token::Issuer,
 };
 use std::{
@@ -58,8 +59,8 @@ const MAX_KEYS: usize = 1 << 21;
 const IN_FLIGHT: usize = 65_536;
 
 impl Server {
-    /// Serves a login whose sender takes a time for each message.
-    pub(crate) fn start(takes: Duration) -> Self {
+    /// Serves a login over the Redis with this port, or in memory, whose sender takes a time for each message.
+    pub(crate) fn start(redis: Option<u16>, takes: Duration) -> Self {
         let codes = Codes::default();
         let sender = Sender { codes: codes.clone(), takes };
         let (started, start) = mpsc::channel();
@@ -73,7 +74,7 @@ impl Server {
                 started.send((address, account)).expect("somebody waits");
                 select! {
                     _ = stopped => {}
-                    () = serve(listener, sender) => {}
+                    () = serve(listener, redis, sender) => {}
                 }
             });
         });
@@ -84,9 +85,7 @@ impl Server {
 
     /// The CPU time of the thread.
     pub(crate) fn cpu(&self) -> Duration {
-        let text = fs::read_to_string(self.account.join("schedstat")).expect("schedstat");
-        let running = text.split(' ').next().expect("the time it ran");
-        Duration::from_nanos(running.parse().expect("nanoseconds"))
+        portcullis_benches::running(&self.account.join("schedstat"))
     }
 }
 
@@ -128,7 +127,15 @@ impl CodeSender for Sender {
     }
 }
 
-async fn serve(listener: TcpListener, sender: Sender) {
+fn store(redis: Option<u16>) -> SharedLoginStore {
+    let Some(port) = redis else { return Arc::new(Memory::new().max_keys(MAX_KEYS)) };
+    let pepper = Pepper::new(b"mZ4qJ8w1Rk6tYb3nVx7cPd0sLf5hGu2a").expect("a pepper");
+    let redis = Redis::new(&format!("redis://127.0.0.1:{port}"), pepper).expect("a URL");
+    // An answer that is late is measured, not refused.
+    Arc::new(Resilient::new(redis.deadline(Duration::from_secs(2))))
+}
+
+async fn serve(listener: TcpListener, redis: Option<u16>, sender: Sender) {
     let issuer = Issuer::generate("https://login.example/", "https://api.example");
     let secrets =
         Secrets::new(b"V0r9xTz3JmB2nKc5LdY8sHf1GaPuE4iO", b"q7Vw0r9xTz3JmB2nKc5LdY8sHf1GaPuE");
@@ -136,7 +143,7 @@ async fn serve(listener: TcpListener, sender: Sender) {
     let (otp, courier) =
         Otp::builder(Settings::new(Profile::Standard), secrets.expect("secrets"), texts)
             .queue(NonZeroU16::MAX)
-            .build(Memory::new().max_keys(MAX_KEYS), issuer.expect("a key"), sender)
+            .build_shared(store(redis), issuer.expect("a key"), Arc::new(sender))
             .expect("a login");
     tokio::spawn(courier.in_flight(IN_FLIGHT).expect("within bounds").run());
     let clients = Clients::behind(["127.0.0.0/8"], Forwarding::XForwardedFor);

@@ -9,15 +9,11 @@
 mod cases;
 mod floor;
 mod link;
-mod server;
 
 use cases::Case;
 use link::Link;
-use server::Server;
-use std::{
-    fs,
-    time::{Duration, Instant},
-};
+use portcullis_benches::RedisServer;
+use std::time::{Duration, Instant};
 use tokio::runtime::{self, Runtime};
 
 /// Questions that wait at a time.
@@ -37,7 +33,7 @@ fn main() {
     let decisions = setting("DECISIONS", 20_000).clamp(AT_ONCE, 1_000_000);
     let rounds = setting("ROUNDS", 9).clamp(1, 99);
     let delay = Duration::from_micros(setting("DELAY_US", 1_000).clamp(1, 100_000) as u64);
-    let server = Server::start();
+    let server = RedisServer::start();
     println!("medians of {rounds} rounds of {decisions} decisions, {AT_ONCE} at a time");
     table("loopback", &server, server.port, decisions, rounds);
     let link = Link::to(server.port, delay);
@@ -45,7 +41,7 @@ fn main() {
     table(&name, &server, link.port, decisions, rounds);
 }
 
-fn table(name: &str, server: &Server, port: u16, decisions: usize, rounds: usize) {
+fn table(name: &str, server: &RedisServer, port: u16, decisions: usize, rounds: usize) {
     let runtime = runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.expect("a runtime");
     let cases = runtime.block_on(cases::all(port));
@@ -96,7 +92,7 @@ fn table(name: &str, server: &Server, port: u16, decisions: usize, rounds: usize
     }
 }
 
-fn measure(runtime: &Runtime, server: &Server, case: &Case, decisions: usize) -> Figures {
+fn measure(runtime: &Runtime, server: &RedisServer, case: &Case, decisions: usize) -> Figures {
     let (start, client, of_server) = (Instant::now(), cpu(), server.cpu());
     let (mut times, good) = runtime.block_on(case.run(decisions));
     let (time, client) = (start.elapsed(), cpu() - client);
@@ -113,13 +109,9 @@ fn measure(runtime: &Runtime, server: &Server, case: &Case, decisions: usize) ->
 
 /// The CPU time of this thread.
 fn cpu() -> Duration {
-    server::running("/proc/thread-self/schedstat".as_ref())
+    portcullis_benches::running("/proc/thread-self/schedstat".as_ref())
 }
 
 fn setting(name: &str, default: usize) -> usize {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
-}
-
-fn read(path: &std::path::Path) -> String {
-    fs::read_to_string(path).expect("a Linux")
 }

@@ -1,21 +1,26 @@
-//! A redis-server of this run alone.
-
+use crate::cpu;
 use std::{
     fs,
     net::{TcpListener, TcpStream},
-    path::Path,
     process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
-pub(crate) struct Server {
-    pub(crate) port: u16,
+/// A redis-server of this run alone, which ends with the value.
+pub struct RedisServer {
+    /// Where it listens, on loopback.
+    pub port: u16,
     child: Child,
 }
 
-impl Server {
-    pub(crate) fn start() -> Self {
+impl RedisServer {
+    /// Starts one that keeps nothing on disk.
+    ///
+    /// # Panics
+    ///
+    /// When there is no redis-server, or it does not come up in ten seconds.
+    pub fn start() -> Self {
         let port = free_port();
         let child = Command::new("redis-server")
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""])
@@ -34,27 +39,24 @@ impl Server {
     }
 
     /// The CPU time of all its threads.
-    pub(crate) fn cpu(&self) -> Duration {
+    ///
+    /// # Panics
+    ///
+    /// When this is no Linux.
+    pub fn cpu(&self) -> Duration {
         let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("a Linux");
-        tasks.map(|task| running(&task.expect("a thread").path().join("schedstat"))).sum()
+        tasks.map(|task| cpu::running(&task.expect("a thread").path().join("schedstat"))).sum()
     }
 }
 
-impl Drop for Server {
+impl Drop for RedisServer {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// How long a thread was running, by its file `schedstat`.
-pub(crate) fn running(file: &Path) -> Duration {
-    let text = crate::read(file);
-    let running = text.split(' ').next().expect("the time it ran");
-    Duration::from_nanos(running.parse().expect("nanoseconds"))
-}
-
-pub(crate) fn free_port() -> u16 {
+fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     listener.local_addr().expect("an address").port()
 }
