@@ -54,7 +54,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("asked for a code for {}", challenge.phone);
     let message = inbox.recv().await.ok_or("no message")?;
     println!("a message to {}", message.to);
-    let code = message.code;
+    let code = message.code().ok_or("no code")?;
 
     let wrong = if code.as_digits() == "000000" { "111111" } else { "000000" };
     let refusal = otp.verify(&caller, &challenge.id, wrong).await.err().ok_or("it was wrong")?;
@@ -68,7 +68,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let other = Caller::new(address, "e5d0c3b2a1908f7e".parse()?);
     let again =
         otp.request(&other, &"+12025550123".parse()?, Purpose::StepUp).await.map_err(slug)?;
-    let code = inbox.recv().await.ok_or("no message")?.code;
+    let message = inbox.recv().await.ok_or("no message")?;
+    let code = message.code().ok_or("no code")?;
     let proof =
         otp.check(&other, &again.id, code.as_digits(), Purpose::StepUp).await.map_err(slug)?;
     println!("{} is confirmed", proof.phone);

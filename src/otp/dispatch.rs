@@ -11,7 +11,7 @@ use super::{
     record::Record,
     refusal,
     secrets::Handle,
-    sender::{Message, SendError},
+    sender::{Content, Message, SendError},
 };
 use crate::{
     audit::Step,
@@ -52,8 +52,8 @@ impl Inner {
         let handle = Handle { purpose, challenge, phone: tag };
         let device = self.device(caller)?;
         // A decoy takes the same work, so that time does not tell.
-        let message = self.write(*phone, purpose, caller.language.as_deref(), code);
-        let mac = self.secrets.code(&handle, device, &message.code);
+        let message = self.write(*phone, purpose, caller.language.as_deref(), &code);
+        let mac = self.secrets.code(&handle, device, &code);
         let (language, client) = (message.language.clone(), Some(caller.client.key()));
         let record = Record { phone: *phone, language, client };
         let issue = Issue {
@@ -106,7 +106,7 @@ impl Inner {
         let record = Record::open(&self.secrets, handle.challenge, &allowed.sealed)?;
         self.tell(Some(caller), Step::CodeResent, handle.phone, None);
         let language = caller.language.as_deref().unwrap_or(&record.language);
-        let message = self.write(record.phone, handle.purpose, Some(language), code);
+        let message = self.write(record.phone, handle.purpose, Some(language), &code);
         // Since the first message the number may have opted out. The code is stored: where that cannot be told none leaves.
         let is_out = self.is_silenced(&record.phone).await.unwrap_or(true);
         let is_feigned = is_decoy || is_out || is_fixed;
@@ -166,10 +166,10 @@ impl Inner {
         Ok((code.ok_or(Reason::StoreUnavailable)?, is_fixed))
     }
 
-    fn write(&self, to: Phone, purpose: Purpose, language: Option<&str>, code: Code) -> Message {
+    fn write(&self, to: Phone, purpose: Purpose, language: Option<&str>, code: &Code) -> Message {
         let lifetime = self.settings.rules.lifetime;
-        let (language, text) = self.texts.render(purpose, language, &code, lifetime);
-        Message { to, text, code, purpose, language }
+        let (language, text) = self.texts.render(purpose, language, code, lifetime);
+        Message { to, text, content: Content::Code { code: code.clone(), purpose }, language }
     }
 
     /// Puts a message on its way; `None` for decoys and test numbers.

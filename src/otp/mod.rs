@@ -179,7 +179,7 @@ pub use courier::Courier;
 pub(crate) use cross_site::same_origin;
 pub use device::DeviceId;
 pub use login::Otp;
-pub use message::Texts;
+pub use message::{Notice, Texts};
 pub use opt_outs::{MemoryOptOuts, OptOuts, Wish};
 pub use origins::Origins;
 pub(crate) use secrets::constant_time_eq;

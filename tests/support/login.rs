@@ -328,7 +328,7 @@ impl Sent {
 
     /// The code of the message with this number, once it has left.
     pub(crate) async fn code(&self, number: usize) -> String {
-        self.message(number).await.code.as_digits().to_owned()
+        self.message(number).await.code().unwrap().as_digits().to_owned()
     }
 
     pub(crate) async fn message(&self, number: usize) -> Message {

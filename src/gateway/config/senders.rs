@@ -91,6 +91,7 @@ pub(super) struct TwilioSection {
 pub(super) struct Msg91Section {
     authkey: SecretRef,
     template_id: String,
+    notice_template_id: Option<String>,
     variable: Option<String>,
     pub(super) webhook_secret: Option<SecretRef>,
     base_url: Option<String>,
@@ -229,6 +230,9 @@ impl Msg91Section {
     fn build(&self, sources: Sources<'_>) -> Result<Arc<dyn CodeSender>, ConfigError> {
         let authkey = secret(&self.authkey, sources).map_err(at("authkey"))?;
         let mut msg91 = Msg91::new(authkey, &self.template_id).map_err(at("template_id"))?;
+        if let Some(id) = &self.notice_template_id {
+            msg91 = msg91.notice_template(id).map_err(at("notice_template_id"))?;
+        }
         if let Some(name) = &self.variable {
             msg91 = msg91.variable(name).map_err(at("variable"))?;
         }

@@ -56,7 +56,7 @@ pub(super) mod tests {
     use crate::{
         clock::UnixTime,
         key::{Key, KeyKind},
-        otp::{ChallengeId, Code, Purpose, Sent},
+        otp::{ChallengeId, Code, Purpose, Sent, sender::Content},
     };
     use zeroize::Zeroizing;
 
@@ -65,8 +65,10 @@ pub(super) mod tests {
         let message = Message {
             to: "+919876543210".parse().unwrap(),
             text: Zeroizing::new(number.to_string()),
-            code: Code::parse("123456", 6).unwrap(),
-            purpose: Purpose::Login,
+            content: Content::Code {
+                code: Code::parse("123456", 6).unwrap(),
+                purpose: Purpose::Login,
+            },
             language: "en".into(),
         };
         let phone = Key::tag(KeyKind::Phone, [7; 16]);

@@ -53,8 +53,10 @@
 
 mod gsm7;
 mod language;
+mod notice;
 mod parts;
 mod template;
 mod texts;
 
+pub use notice::Notice;
 pub use texts::Texts;

@@ -89,7 +89,7 @@ fn line(message: &Message) -> Zeroizing<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::otp::{Code, Purpose};
+    use crate::otp::{Notice, sender::Content};
     use std::sync::{Arc, Mutex};
 
     #[derive(Clone, Default)]
@@ -126,8 +126,7 @@ mod tests {
         Message {
             to: "+919876543210".parse().unwrap(),
             text: Zeroizing::new(text.into()),
-            code: Code::parse("123456", 6).unwrap(),
-            purpose: Purpose::Login,
+            content: Content::Notice(Notice::PhoneChanged),
             language: "en".into(),
         }
     }

@@ -16,6 +16,7 @@
 
 #[cfg(feature = "sms")]
 mod api_secret;
+mod content;
 #[cfg(feature = "sms")]
 mod error_table;
 #[cfg(feature = "sms")]
@@ -41,17 +42,18 @@ pub use self::{
     twilio::{Twilio, TwilioFrom, TwilioKey},
     twilio_verify::TwilioVerify,
 };
+pub use content::Content;
 pub use log::LogSender;
 #[doc(inline)]
 pub use route::{Failover, Provider, Route};
 pub use taken::{MessageId, Reported, Taken};
 
-use super::{Code, Purpose};
+use super::Code;
 use crate::{eventual::BoxFuture, phone::Phone};
 use std::{fmt, time::Duration};
 use zeroize::Zeroizing;
 
-/// Sends messages with codes.
+/// Sends messages: codes, and [notices](Content::Notice).
 ///
 /// Contract: one call sends one message at most, to `to` and nobody else. It gives up by itself after a time, and
 /// keeps neither text nor code.
@@ -68,6 +70,12 @@ pub trait CodeSender: fmt::Debug + Send + Sync {
         Ok(())
     }
 
+    /// Whether it sends messages without a code, too. One that does not is passed over where others do; asked for one all the
+    /// same, it answers [`Refused`](SendError::Refused).
+    fn sends_notices(&self) -> bool {
+        true
+    }
+
     /// Takes note of what became of a message, for who chooses among providers. It must not block.
     fn reported(&self, report: &Reported) {
         let _ = report;
@@ -80,7 +88,7 @@ pub trait CodeSender: fmt::Debug + Send + Sync {
     }
 }
 
-/// A message with a code.
+/// A message, with a code or without.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Message {
@@ -88,12 +96,20 @@ pub struct Message {
     pub to: Phone,
     /// What to send, the code inside.
     pub text: Zeroizing<String>,
-    /// The code alone, for providers with templates of their own.
-    pub code: Code,
-    /// What the code is for.
-    pub purpose: Purpose,
+    /// What it is, for providers with templates of their own.
+    pub content: Content,
     /// The language of the text, as a tag of BCP 47.
     pub language: Box<str>,
+}
+
+impl Message {
+    /// The code, if it has one.
+    pub const fn code(&self) -> Option<&Code> {
+        match &self.content {
+            Content::Code { code, .. } => Some(code),
+            Content::Notice(_) => None,
+        }
+    }
 }
 
 /// Why no message left, or may not have.
@@ -147,7 +163,7 @@ impl fmt::Debug for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Message")
             .field("to", &self.to)
-            .field("purpose", &self.purpose)
+            .field("about", &self.content.name())
             .finish_non_exhaustive()
     }
 }

@@ -14,7 +14,8 @@ use zeroize::Zeroizing;
 /// Sends by MSG91's flow API of version 5, `POST /api/v5/flow/`.
 ///
 /// The text is that of the template, which in India must be registered (DLT); the code is its variable. So the login's own
-/// texts are not used, and what fills codes in by itself has to stand in the template.
+/// texts are not used, and what fills codes in by itself has to stand in the template. Notices have a
+/// [template](Self::notice_template) of their own, without which they are another sender's.
 ///
 /// ```no_run
 /// use portcullis::otp::sender::{ApiSecret, Msg91};
@@ -29,6 +30,7 @@ pub struct Msg91 {
     authkey: HeaderValue,
     template: Box<str>,
     variable: Box<str>,
+    notice_template: Option<Box<str>>,
     errors: ErrorTable,
 }
 
@@ -51,16 +53,12 @@ impl Msg91 {
     ///
     /// When the id is not 1 to 64 letters and digits, or the authorities of the system cannot be read.
     pub fn new(authkey: ApiSecret, template: &str) -> Result<Self, ConfigError> {
-        if !is_name(template, 64) {
-            return Err(ConfigError::new(
-                "template id: 1 to 64 letters and digits, as MSG91 shows it beside an approved template",
-            ));
-        }
         Ok(Self {
             exchange: Exchange::new(BASE)?.at(BASE, PATH)?,
             authkey: authkey.into_header()?,
-            template: template.into(),
+            template: template_id(template)?,
             variable: "otp".into(),
+            notice_template: None,
             errors: ErrorTable::new(ERRORS),
         })
     }
@@ -77,6 +75,16 @@ impl Msg91 {
             ));
         }
         self.variable = name.into();
+        Ok(self)
+    }
+
+    /// The id of the approved template for notices, which has no variables.
+    ///
+    /// # Errors
+    ///
+    /// When the id is not 1 to 64 letters and digits.
+    pub fn notice_template(mut self, template: &str) -> Result<Self, ConfigError> {
+        self.notice_template = Some(template_id(template)?);
         Ok(self)
     }
 
@@ -109,11 +117,13 @@ impl Msg91 {
 
     fn body(&self, message: &Message) -> Option<Zeroizing<Vec<u8>>> {
         let mobile = message.to.as_e164().trim_start_matches('+');
-        let body = json!({
-            "template_id": self.template,
-            "short_url": "0",
-            "recipients": [{ "mobiles": mobile, &*self.variable: message.code.as_digits() }],
-        });
+        let (template, recipient) = match message.code() {
+            Some(code) => {
+                (&self.template, json!({ "mobiles": mobile, &*self.variable: code.as_digits() }))
+            }
+            None => (self.notice_template.as_ref()?, json!({ "mobiles": mobile })),
+        };
+        let body = json!({ "template_id": template, "short_url": "0", "recipients": [recipient] });
         let mut text = Zeroizing::new(Vec::with_capacity(512));
         serde_json::to_writer(&mut *text, &body).ok().map(|()| text)
     }
@@ -122,7 +132,7 @@ impl Msg91 {
 impl CodeSender for Msg91 {
     fn send(&self, message: Message) -> BoxFuture<'static, Result<Taken, SendError>> {
         let Some(body) = self.body(&message) else {
-            return Box::pin(async { Err(SendError::NotSent) });
+            return Box::pin(async { Err(SendError::Refused) });
         };
         let mut request = Request::new(Bytes::from_owner(body));
         let json = HeaderValue::from_static("application/json");
@@ -132,6 +142,10 @@ impl CodeSender for Msg91 {
         Box::pin(
             self.exchange.clone().post(request, move |status, body| read(&errors, status, body)),
         )
+    }
+
+    fn sends_notices(&self) -> bool {
+        self.notice_template.is_some()
     }
 }
 
@@ -171,6 +185,15 @@ fn read(errors: &ErrorTable, status: StatusCode, body: &[u8]) -> Result<Taken, S
         }
         _ => Err(by_status(status)),
     }
+}
+
+fn template_id(id: &str) -> Result<Box<str>, ConfigError> {
+    if is_name(id, 64) {
+        return Ok(id.into());
+    }
+    Err(ConfigError::new(
+        "template id: 1 to 64 letters and digits, as MSG91 shows it beside an approved template",
+    ))
 }
 
 fn is_name(text: &str, longest: usize) -> bool {

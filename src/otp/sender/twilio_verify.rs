@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 ///
 /// The text is Twilio's, in the language of the number's country, from a sender that Twilio chooses. The code is ours: how long it is good
 /// for, how often it may be guessed and on which device stays the login's to say. Twilio's support has to allow custom codes for the service
-/// (else error 60204). Twilio sends five of them to a number in ten minutes.
+/// (else error 60204). Twilio sends five of them to a number in ten minutes. It sends nothing else: notices are another sender's.
 ///
 /// ```no_run
 /// use portcullis::otp::sender::{ApiSecret, TwilioKey, TwilioVerify};
@@ -104,12 +104,15 @@ impl TwilioVerify {
 
 impl CodeSender for TwilioVerify {
     fn send(&self, message: Message) -> BoxFuture<'static, Result<Taken, SendError>> {
+        let Some(code) = message.code() else {
+            return Box::pin(async { Err(SendError::Refused) });
+        };
         // Room for all of it at once: growing would leave copies of the code behind.
         let mut form = Zeroizing::new(String::with_capacity(128));
         form.push_str("Channel=sms&To=");
         form.extend(byte_serialize(message.to.as_e164().as_bytes()));
         form.push_str("&CustomCode=");
-        form.push_str(message.code.as_digits());
+        form.push_str(code.as_digits());
         let mut request = Request::new(Bytes::from_owner(form));
         request.headers_mut().insert(header::CONTENT_TYPE, form_type());
         request.headers_mut().insert(header::AUTHORIZATION, self.authorization.clone());
@@ -117,6 +120,10 @@ impl CodeSender for TwilioVerify {
         Box::pin(
             self.exchange.clone().post(request, move |status, body| read(&errors, status, body)),
         )
+    }
+
+    fn sends_notices(&self) -> bool {
+        false
     }
 }
 

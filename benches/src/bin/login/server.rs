@@ -113,7 +113,7 @@ impl Codes {
 
 impl CodeSender for Sender {
     fn send(&self, message: Message) -> BoxFuture<'static, Result<Taken, SendError>> {
-        let code = message.code.as_digits().to_owned();
+        let code = message.code().map(|code| code.as_digits().to_owned()).unwrap_or_default();
         let mut codes = self.codes.by_phone.lock().expect("no panic");
         codes.insert(message.to.as_e164().to_owned(), code);
         let (takes, delivered) = (self.takes, Arc::clone(&self.codes.delivered));

@@ -6,7 +6,7 @@ use super::{
     CodeSender, Message, SendError, Taken,
     exchange::{Exchange, by_status},
 };
-use crate::{error::ConfigError, eventual::BoxFuture};
+use crate::{error::ConfigError, eventual::BoxFuture, otp::Code};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, StatusCode, header};
 use serde::Serialize;
@@ -26,6 +26,8 @@ use zeroize::Zeroizing;
 ///   "language": "en"
 /// }
 /// ```
+///
+/// A notice has no `code`, and what it is about as its `purpose`: `phone_changed`.
 ///
 /// | Answer | What it says |
 /// |---|---|
@@ -75,8 +77,8 @@ impl Hook {
         let call = Call {
             to: message.to.as_e164(),
             text: &message.text,
-            code: message.code.as_digits(),
-            purpose: message.purpose.name(),
+            code: message.code().map(Code::as_digits),
+            purpose: message.content.name(),
             language: &message.language,
         };
         // Room for all of it at once: growing would leave copies of the code behind.
@@ -112,7 +114,8 @@ impl fmt::Debug for Hook {
 struct Call<'a> {
     to: &'a str,
     text: &'a str,
-    code: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'a str>,
     purpose: &'a str,
     language: &'a str,
 }

@@ -77,7 +77,8 @@ impl Failover {
 
 impl CodeSender for Failover {
     fn send(&self, message: Message) -> BoxFuture<'static, Result<Taken, SendError>> {
-        let (lanes, desk) = (self.lanes(&message.to), self.desk.clone());
+        let (mut lanes, desk) = (self.lanes(&message.to), self.desk.clone());
+        lanes.retain(|lane| message.code().is_some() || lane.sends_notices());
         Box::pin(async move {
             let (mut asked, mut told) = (0, SendError::NotSent);
             for lane in lanes {
@@ -125,6 +126,10 @@ impl CodeSender for Failover {
             self.desk.tell(report.via, ProviderChange::Demoted);
         }
         self.lanes[at].reported(report);
+    }
+
+    fn sends_notices(&self) -> bool {
+        self.lanes.iter().any(|lane| lane.sends_notices())
     }
 
     fn reveals_codes(&self) -> bool {

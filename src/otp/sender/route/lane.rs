@@ -73,6 +73,10 @@ impl Lane {
         self.provider.sender.reported(report);
     }
 
+    pub(super) fn sends_notices(&self) -> bool {
+        self.provider.sender.sends_notices()
+    }
+
     pub(super) fn reveals_codes(&self) -> bool {
         self.provider.sender.reveals_codes()
     }

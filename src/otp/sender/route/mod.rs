@@ -23,7 +23,8 @@ use crate::{error::ConfigError, phone::Phone, store::SharedStore};
 /// ```
 ///
 /// * **Order.** A provider that certainly sent nothing, and not because of the number, is followed by the next one with the same
-///   code. At most two are asked about one message. What may have left is never sent again.
+///   code. At most two are asked about one message. What may have left is never sent again. A notice goes to those alone that
+///   [send notices](CodeSender::sends_notices).
 /// * **Breaker.** After five failures in a row, each without a connection or a whole answer, a provider is left alone for 30
 ///   seconds, after a 429 for as long as it says, and after it refused us for five minutes. Then one message finds out whether it is back; the pause doubles up to five
 ///   minutes while it is not.
