@@ -11,7 +11,6 @@ use config::{Folder, check, dev, served};
 use login::{Ask, Login, PHONE, phone};
 use portcullis::{
     Profile,
-    audit::Act,
     otp::{
         Settings,
         fraud::{Destinations, LineType, Mode},
@@ -29,19 +28,6 @@ fn to(destinations: Destinations) -> Login {
 
 fn anywhere() -> Destinations {
     Destinations::new(Profile::Dev)
-}
-
-impl Login {
-    /// What the fraud rules told since the last time.
-    fn found(&self) -> Vec<(&'static str, &'static str)> {
-        let told = self.told.events().into_iter().filter_map(|event| match event.act {
-            Act::Fraud { rule, verdict, .. } => Some((rule.name(), verdict.name())),
-            _ => None,
-        });
-        let told = told.collect();
-        self.told.acts();
-        told
-    }
 }
 
 #[tokio::test]

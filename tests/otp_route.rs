@@ -2,95 +2,27 @@
 #![cfg(all(feature = "sms", feature = "test-util"))]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
-#[path = "support/faults.rs"]
-mod faults;
 #[path = "support/login.rs"]
 mod login;
+#[path = "support/route.rs"]
+mod route;
 #[path = "support/scripted.rs"]
 mod scripted;
 #[path = "support/sms.rs"]
 mod sms;
 
-use faults::Faulty;
-use login::{Ask, Login, PHONE, Told, address, device, phone, spawn};
+use login::{Ask, Login, PHONE, address, device, phone, spawn};
 use portcullis::{
     CodeSender, Memory, Profile,
-    clock::{ManualClock, UnixTime},
     otp::{
         Settings,
         fake::{FakeMsg91, FakeServer, FakeTwilio, Reply},
         sender::{Failover, Provider, Route, SendError},
     },
 };
+use route::{DOWN, Scene, provider};
 use scripted::Scripted;
 use std::{sync::Arc, time::Duration};
-
-const DOWN: SendError = SendError::NotSent;
-
-/// Noon of a day in UTC, as the logins have it.
-const NOON: UnixTime = UnixTime::from_secs(1_800_014_400);
-
-/// Two providers behind a login.
-struct Scene {
-    login: Login,
-    clock: ManualClock,
-    told: Told,
-    twilio: Scripted,
-    msg91: Scripted,
-    asked: usize,
-}
-
-impl Scene {
-    fn new(edit: impl FnOnce(Route) -> Route) -> Self {
-        Self::over(&fresh(), |twilio| twilio, edit)
-    }
-
-    /// With budgets in `store`, where `paid` says what may be spent on the first.
-    fn over(
-        (store, clock): &(Memory, ManualClock),
-        paid: impl FnOnce(Provider) -> Provider,
-        edit: impl FnOnce(Route) -> Route,
-    ) -> Self {
-        let (clock, told) = (clock.clone(), Told::default());
-        let (twilio, msg91) = (Scripted::default(), Scripted::default());
-        let first = paid(Provider::new("twilio", twilio.clone()).unwrap());
-        let route = edit(Route::new([first, provider("msg91", &msg91)]).unwrap());
-        let sender = route.over(store.clone()).clock(clock.clone());
-        let sender = sender.audit(told.clone());
-        let (login, courier) = Login::sending(Settings::new(Profile::Dev), |it| it, sender);
-        spawn(courier);
-        Self { login, clock, told, twilio, msg91, asked: 0 }
-    }
-
-    /// Asks for a code of the next phone, lets the courier do all it can, and says the status.
-    async fn ask(&mut self) -> u16 {
-        let number = self.asked;
-        self.asked += 1;
-        let ask = Ask::code(&phone(number)).device(&device(number)).from(&address(number));
-        let answer = self.login.ask(ask).await;
-        self.login.sent.settled().await;
-        answer.status.as_u16()
-    }
-
-    /// How many messages each provider was asked for since the last time.
-    fn counts(&self) -> (usize, usize) {
-        (self.twilio.count(), self.msg91.count())
-    }
-
-    fn pass(&self, seconds: u64) {
-        self.clock.advance(Duration::from_secs(seconds));
-    }
-}
-
-/// A store of budgets at noon.
-fn fresh() -> (Memory, ManualClock) {
-    let clock = ManualClock::at(NOON);
-    (Memory::new().clock(clock.clone()), clock)
-}
-
-fn provider(name: &str, sender: &Scripted) -> Provider {
-    Provider::new(name, sender.clone()).unwrap()
-}
 
 fn both(twilio: &FakeTwilio, msg91: &FakeMsg91) -> Failover {
     let twilio = sms::twilio(twilio).timeout(Duration::from_millis(300)).unwrap();
@@ -285,112 +217,6 @@ async fn when_all_are_left_alone_requests_are_refused_and_nothing_is_stored() {
     scene.pass(30);
     assert_eq!(scene.ask().await, 202, "the probe");
     assert_eq!(scene.twilio.count(), 6);
-}
-
-#[tokio::test]
-async fn requirement_47_at_the_cap_the_next_provider_sends_and_without_one_it_is_503() {
-    let paid = |it: Provider| it.per_day(4).unwrap().soft(2).unwrap();
-    let mut scene = Scene::over(&fresh(), paid, |it| it.country("+91", &["twilio"]).unwrap());
-    let elsewhere = |number: usize| Ask::code("+12025550123").device(&device(number));
-    for _ in 0..2 {
-        assert_eq!(scene.ask().await, 202);
-    }
-    assert_eq!(scene.told.acts(), ["provider-budget-low"]);
-    for _ in 0..2 {
-        assert_eq!(scene.ask().await, 202);
-    }
-    assert_eq!((scene.counts(), scene.told.acts()), ((4, 0), vec![]));
-    // The fifth finds out: it was answered, and is given back.
-    scene.login.told.acts();
-    assert_eq!(scene.ask().await, 202);
-    assert_eq!((scene.counts(), scene.told.acts()), ((0, 0), vec!["provider-budget-spent"]));
-    assert_eq!(scene.login.told.acts(), ["code-requested", "code-not-sent"]);
-    // From then on it is known.
-    let before = scene.login.store.stats();
-    for _ in 0..3 {
-        let refused = scene.login.request().await;
-        refused.assert(503, "sms-budget");
-        assert_eq!(refused.retry_after(), 43_200, "noon to midnight");
-    }
-    assert_eq!(scene.login.store.stats(), before);
-    assert_eq!(scene.login.ask(elsewhere(1).from(&address(90))).await.status, 202);
-    scene.login.sent.settled().await;
-    assert_eq!((scene.counts(), scene.told.acts()), ((0, 1), vec![]));
-    // The store is asked again now and then, as messages may have been given back elsewhere.
-    scene.pass(60);
-    assert_eq!((scene.ask().await, scene.counts(), scene.told.acts()), (202, (0, 0), vec![]));
-    scene.pass(43_200 - 60);
-    for _ in 0..4 {
-        assert_eq!(scene.ask().await, 202);
-    }
-    assert_eq!((scene.counts(), scene.told.acts()), ((4, 0), vec!["provider-budget-low"]));
-}
-
-#[tokio::test]
-async fn instances_share_a_budget_and_are_told_of_it_once() {
-    let paid = |it: Provider| it.per_day(10).unwrap();
-    let store = fresh();
-    let scene = || Scene::over(&store, paid, |route| route);
-    let (mut one, mut other) = (scene(), scene());
-    for _ in 0..8 {
-        one.ask().await;
-        other.ask().await;
-    }
-    let ((a, b), (c, d)) = (one.counts(), other.counts());
-    assert_eq!((a + c, b + d), (10, 6));
-    let mut told = [one.told.acts(), other.told.acts()].concat();
-    told.sort_unstable();
-    assert_eq!(told, ["provider-budget-low", "provider-budget-spent"]);
-}
-
-#[tokio::test]
-async fn what_was_not_sent_costs_nothing_and_what_may_have_left_does() {
-    let paid = |it: Provider| it.per_day(3).unwrap().breaker(100, Duration::from_secs(1)).unwrap();
-    let mut scene = Scene::over(&fresh(), paid, |it| it.country("+91", &["twilio"]).unwrap());
-    for _ in 0..10 {
-        scene.twilio.then(DOWN);
-        assert_eq!(scene.ask().await, 202);
-    }
-    scene.told.acts();
-    scene.twilio.then(SendError::Unknown).then(SendError::Recipient);
-    for _ in 0..4 {
-        assert_eq!(scene.ask().await, 202);
-    }
-    assert_eq!(scene.twilio.count(), 13);
-    assert_eq!(scene.ask().await, 503);
-}
-
-#[tokio::test]
-async fn a_rate_holds_messages_back_for_a_moment() {
-    let paid = |it: Provider| it.per_minute(2).unwrap();
-    let mut scene = Scene::over(&fresh(), paid, |it| it.country("+91", &["twilio"]).unwrap());
-    for _ in 0..3 {
-        assert_eq!(scene.ask().await, 202);
-    }
-    let refused = scene.login.request().await;
-    refused.assert(503, "sms-budget");
-    assert_eq!(refused.retry_after(), 30);
-    scene.pass(30);
-    assert_eq!(scene.ask().await, 202);
-    assert_eq!((scene.counts(), scene.told.acts()), ((3, 0), vec![]));
-}
-
-#[tokio::test]
-async fn while_the_store_is_gone_nothing_is_spent_and_what_costs_nothing_goes_on() {
-    let store = Faulty::new(Memory::new());
-    let (paid, free) = (Scripted::default(), Scripted::default());
-    let budget = Provider::new("paid", paid.clone()).unwrap().per_day(9).unwrap();
-    let route = Route::new([budget, provider("free", &free)]).unwrap();
-    let shared: portcullis::store::SharedStore = Arc::new(store.clone());
-    let mut scene = sms::Scene::new(route.over(shared));
-    store.fail(&["admit"]);
-    assert_eq!(scene.send().await, Ok(()));
-    assert_eq!((paid.count(), free.count()), (0, 1));
-    // What cannot be given back counts.
-    store.fail(&["adjust"]);
-    paid.then(DOWN);
-    assert_eq!(scene.send().await, Ok(()));
-    assert_eq!((paid.count(), free.count()), (1, 1));
 }
 
 #[tokio::test]

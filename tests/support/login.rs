@@ -7,7 +7,7 @@ use http_body::Body;
 use http_body_util::{BodyExt, Full};
 use portcullis::{
     Blocklist, CodeSender, Memory, Otp, OtpService, Profile,
-    audit::{Event, Sink},
+    audit::{Act, Event, Sink},
     client::PeerAddr,
     clock::{ManualClock, UnixTime},
     eventual::BoxFuture,
@@ -162,6 +162,17 @@ impl Login {
             answers.push(task.await.unwrap());
         }
         answers
+    }
+
+    /// What the fraud rules told, as rule and verdict, and forgets what was told.
+    pub(crate) fn found(&self) -> Vec<(&'static str, &'static str)> {
+        let told = self.told.events().into_iter().filter_map(|event| match event.act {
+            Act::Fraud { rule, verdict, .. } => Some((rule.name(), verdict.name())),
+            _ => None,
+        });
+        let told = told.collect();
+        self.told.acts();
+        told
     }
 
     pub(crate) fn blocks(&self) -> Blocklist {

@@ -137,7 +137,7 @@ impl Senders<'_> {
                     )
                 })?;
                 let callback = self.webhooks.and_then(WebhooksSection::status_callback);
-                section.build(callback, sources).map_err(at("[otp.twilio]"))
+                section.build(callback.as_deref(), sources).map_err(at("[otp.twilio]"))
             }
             SenderName::TwilioVerify => {
                 let section = self.verify.ok_or_else(|| {
@@ -196,7 +196,7 @@ impl Senders<'_> {
 impl TwilioSection {
     fn build(
         &self,
-        callback: Option<String>,
+        callback: Option<&str>,
         sources: Sources<'_>,
     ) -> Result<Arc<dyn CodeSender>, ConfigError> {
         let key = verify::key(
@@ -212,37 +212,23 @@ impl TwilioSection {
             }
             _ => return Err(ConfigError::new("exactly one of from and messaging_service_sid")),
         };
-        let mut twilio = Twilio::new(&self.account_sid, key, from).map_err(at("account_sid"))?;
-        if let Some(url) = self.status_callback.clone().or(callback) {
-            twilio = twilio.status_callback(&url).map_err(at("status_callback"))?;
-        }
-        if let Some(url) = &self.base_url {
-            twilio = twilio.base_url(url).map_err(at("base_url"))?;
-        }
-        if let Some(DurationText(time)) = self.timeout {
-            twilio = twilio.timeout(time).map_err(at("timeout"))?;
-        }
-        Ok(Arc::new(twilio))
+        let twilio = Twilio::new(&self.account_sid, key, from).map_err(at("account_sid"))?;
+        let callback = self.status_callback.as_deref().or(callback);
+        let twilio = put(twilio, "status_callback", callback, Twilio::status_callback)?;
+        let twilio = put(twilio, "base_url", self.base_url.as_deref(), Twilio::base_url)?;
+        Ok(Arc::new(put(twilio, "timeout", self.timeout.map(|it| it.0), Twilio::timeout)?))
     }
 }
 
 impl Msg91Section {
     fn build(&self, sources: Sources<'_>) -> Result<Arc<dyn CodeSender>, ConfigError> {
         let authkey = secret(&self.authkey, sources).map_err(at("authkey"))?;
-        let mut msg91 = Msg91::new(authkey, &self.template_id).map_err(at("template_id"))?;
-        if let Some(id) = &self.notice_template_id {
-            msg91 = msg91.notice_template(id).map_err(at("notice_template_id"))?;
-        }
-        if let Some(name) = &self.variable {
-            msg91 = msg91.variable(name).map_err(at("variable"))?;
-        }
-        if let Some(url) = &self.base_url {
-            msg91 = msg91.base_url(url).map_err(at("base_url"))?;
-        }
-        if let Some(DurationText(time)) = self.timeout {
-            msg91 = msg91.timeout(time).map_err(at("timeout"))?;
-        }
-        Ok(Arc::new(msg91))
+        let msg91 = Msg91::new(authkey, &self.template_id).map_err(at("template_id"))?;
+        let notice = self.notice_template_id.as_deref();
+        let msg91 = put(msg91, "notice_template_id", notice, Msg91::notice_template)?;
+        let msg91 = put(msg91, "variable", self.variable.as_deref(), Msg91::variable)?;
+        let msg91 = put(msg91, "base_url", self.base_url.as_deref(), Msg91::base_url)?;
+        Ok(Arc::new(put(msg91, "timeout", self.timeout.map(|it| it.0), Msg91::timeout)?))
     }
 }
 
@@ -254,11 +240,21 @@ impl HttpSection {
             let secret = retiring.strong(sources).map_err(at("retiring"))?;
             keys = keys.and(secret).map_err(at("retiring"))?;
         }
-        let mut hook = Hook::new(&self.url, keys).map_err(at("url"))?;
-        if let Some(DurationText(time)) = self.timeout {
-            hook = hook.timeout(time).map_err(at("timeout"))?;
-        }
-        Ok(Arc::new(hook))
+        let hook = Hook::new(&self.url, keys).map_err(at("url"))?;
+        Ok(Arc::new(put(hook, "timeout", self.timeout.map(|it| it.0), Hook::timeout)?))
+    }
+}
+
+/// Puts in what is written under `key`.
+pub(super) fn put<S, T>(
+    into: S,
+    key: &'static str,
+    written: Option<T>,
+    set: impl FnOnce(S, T) -> Result<S, ConfigError>,
+) -> Result<S, ConfigError> {
+    match written {
+        Some(value) => set(into, value).map_err(at(key)),
+        None => Ok(into),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{
     keys::Sources,
-    senders::{SenderName, Senders},
+    senders::{SenderName, Senders, put},
 };
 use crate::{
     error::ConfigError,
@@ -54,17 +54,10 @@ pub(super) fn route(
 }
 
 impl Budget {
-    fn of(self, mut provider: Provider) -> Result<Provider, ConfigError> {
-        if let Some(messages) = self.per_day {
-            provider = provider.per_day(messages).map_err(|error| error.within("per_day"))?;
-        }
-        if let Some(messages) = self.soft {
-            provider = provider.soft(messages).map_err(|error| error.within("soft"))?;
-        }
-        if let Some(messages) = self.per_minute {
-            provider = provider.per_minute(messages).map_err(|error| error.within("per_minute"))?;
-        }
-        Ok(provider)
+    fn of(self, provider: Provider) -> Result<Provider, ConfigError> {
+        let provider = put(provider, "per_day", self.per_day, Provider::per_day)?;
+        let provider = put(provider, "soft", self.soft, Provider::soft)?;
+        put(provider, "per_minute", self.per_minute, Provider::per_minute)
     }
 }
 

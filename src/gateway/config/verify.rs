@@ -3,7 +3,7 @@
 use super::{
     keys::{SecretRef, Sources},
     sections::DurationText,
-    senders::secret,
+    senders::{put, secret},
     sending::Budget,
 };
 use crate::{
@@ -39,14 +39,9 @@ impl VerifySection {
     pub(super) fn build(&self, sources: Sources<'_>) -> Result<Arc<dyn CodeSender>, ConfigError> {
         let (token, secret) = (self.auth_token.as_ref(), self.api_secret.as_ref());
         let key = key(token, self.api_key.as_deref(), secret, sources)?;
-        let mut verify = TwilioVerify::new(&self.account_sid, key, &self.service_sid)?;
-        if let Some(url) = &self.base_url {
-            verify = verify.base_url(url).map_err(at("base_url"))?;
-        }
-        if let Some(DurationText(time)) = self.timeout {
-            verify = verify.timeout(time).map_err(at("timeout"))?;
-        }
-        Ok(Arc::new(verify))
+        let verify = TwilioVerify::new(&self.account_sid, key, &self.service_sid)?;
+        let verify = put(verify, "base_url", self.base_url.as_deref(), TwilioVerify::base_url)?;
+        Ok(Arc::new(put(verify, "timeout", self.timeout.map(|it| it.0), TwilioVerify::timeout)?))
     }
 }
 

@@ -1,4 +1,4 @@
-use super::{SendError, Taken};
+use super::SendError;
 use crate::{
     clock::{Clock, SystemClock, UnixTime},
     error::ConfigError,
@@ -65,11 +65,11 @@ impl Exchange {
     }
 
     /// Posts `request`, and has its answer read by status and body.
-    pub(super) async fn post(
+    pub(super) async fn post<T>(
         self,
         mut request: Request<Bytes>,
-        read: impl FnOnce(StatusCode, &[u8]) -> Result<Taken, SendError>,
-    ) -> Result<Taken, SendError> {
+        read: impl FnOnce(StatusCode, &[u8]) -> Result<T, SendError>,
+    ) -> Result<T, SendError> {
         if let Some(left) = self.pause() {
             return Err(SendError::RateLimited { retry_after: Some(left) });
         }
@@ -135,14 +135,13 @@ mod tests {
 
     async fn post(exchange: &Exchange) -> Result<(), SendError> {
         let request = Request::new(Bytes::from_static(b"a=b"));
-        let outcome = exchange
+        exchange
             .clone()
             .post(request, |status, _| match status {
-                StatusCode::OK => Ok(Taken::new()),
+                StatusCode::OK => Ok(()),
                 status => Err(by_status(status)),
             })
-            .await;
-        outcome.map(drop)
+            .await
     }
 
     #[tokio::test]

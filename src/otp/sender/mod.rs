@@ -15,6 +15,8 @@
 //! | no whole answer, 5xx, an answer that cannot be read | `Unknown` | yes | no, it could be a second message |
 
 #[cfg(feature = "sms")]
+mod api;
+#[cfg(feature = "sms")]
 mod api_secret;
 mod content;
 #[cfg(feature = "sms")]

@@ -1,14 +1,13 @@
 use super::{
     ApiSecret, CodeSender, Message, SendError, Taken,
+    api::{Api, JSON, Known, api_settings},
     error_table::ErrorTable,
-    exchange::{Exchange, by_status},
+    exchange::by_status,
 };
 use crate::{error::ConfigError, eventual::BoxFuture};
-use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Request, StatusCode, header};
+use http::{HeaderName, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::{fmt, time::Duration};
 use zeroize::Zeroizing;
 
 /// Sends by MSG91's flow API of version 5, `POST /api/v5/flow/`.
@@ -26,12 +25,10 @@ use zeroize::Zeroizing;
 /// ```
 #[derive(Clone)]
 pub struct Msg91 {
-    exchange: Exchange,
-    authkey: HeaderValue,
+    api: Api,
     template: Box<str>,
     variable: Box<str>,
     notice_template: Option<Box<str>>,
-    errors: ErrorTable,
 }
 
 const BASE: &str = "https://control.msg91.com";
@@ -39,7 +36,7 @@ const PATH: &str = "/api/v5/flow/";
 const AUTHKEY: HeaderName = HeaderName::from_static("authkey");
 
 /// By the member `code`, or by the text.
-const ERRORS: &[(&str, SendError)] = &[
+const ERRORS: Known = &[
     ("201", SendError::Misconfigured),
     ("Invalid authkey", SendError::Misconfigured),
     ("IPBlocked", SendError::Misconfigured),
@@ -54,12 +51,10 @@ impl Msg91 {
     /// When the id is not 1 to 64 letters and digits, or the authorities of the system cannot be read.
     pub fn new(authkey: ApiSecret, template: &str) -> Result<Self, ConfigError> {
         Ok(Self {
-            exchange: Exchange::new(BASE)?.at(BASE, PATH)?,
-            authkey: authkey.into_header()?,
+            api: Api::new(BASE, PATH, (AUTHKEY, authkey), ERRORS)?,
             template: template_id(template)?,
             variable: "otp".into(),
             notice_template: None,
-            errors: ErrorTable::new(ERRORS),
         })
     }
 
@@ -88,33 +83,6 @@ impl Msg91 {
         Ok(self)
     }
 
-    /// Asks another server than `https://control.msg91.com`.
-    ///
-    /// # Errors
-    ///
-    /// When it is not an `https` URL, or an `http` one on this machine, without a query.
-    pub fn base_url(mut self, url: &str) -> Result<Self, ConfigError> {
-        self.exchange = self.exchange.at(url, PATH)?;
-        Ok(self)
-    }
-
-    /// Gives up after this time, 10 seconds by default. What was not answered then may have left.
-    ///
-    /// # Errors
-    ///
-    /// When it is not 100 ms to 60 s.
-    pub fn timeout(mut self, time: Duration) -> Result<Self, ConfigError> {
-        self.exchange = self.exchange.timeout(time)?;
-        Ok(self)
-    }
-
-    /// Says what an error of MSG91 means, by its code or its text, in place of what is known here.
-    #[must_use]
-    pub fn error(mut self, code: &str, means: SendError) -> Self {
-        self.errors.set(code, means);
-        self
-    }
-
     fn body(&self, message: &Message) -> Option<Zeroizing<Vec<u8>>> {
         let mobile = message.to.as_e164().trim_start_matches('+');
         let (template, recipient) = match message.code() {
@@ -129,29 +97,18 @@ impl Msg91 {
     }
 }
 
+api_settings!(Msg91, "https://control.msg91.com", "IPBlocked");
+
 impl CodeSender for Msg91 {
     fn send(&self, message: Message) -> BoxFuture<'static, Result<Taken, SendError>> {
         let Some(body) = self.body(&message) else {
             return Box::pin(async { Err(SendError::Refused) });
         };
-        let mut request = Request::new(Bytes::from_owner(body));
-        let json = HeaderValue::from_static("application/json");
-        request.headers_mut().insert(header::CONTENT_TYPE, json);
-        request.headers_mut().insert(AUTHKEY, self.authkey.clone());
-        let errors = self.errors.clone();
-        Box::pin(
-            self.exchange.clone().post(request, move |status, body| read(&errors, status, body)),
-        )
+        self.api.post(JSON, body, read)
     }
 
     fn sends_notices(&self) -> bool {
         self.notice_template.is_some()
-    }
-}
-
-impl fmt::Debug for Msg91 {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Msg91").field(&self.exchange).finish()
     }
 }
 
@@ -174,14 +131,10 @@ fn read(errors: &ErrorTable, status: StatusCode, body: &[u8]) -> Result<Taken, S
             Ok(answer.message.map_or_else(Taken::new, |id| Taken::new().named("msg91", &id)))
         }
         Some(Answer { r#type, code, message }) if r#type == "error" => {
-            let by_code = code.and_then(|code| match code {
-                Value::String(code) => errors.meaning(&code),
-                code => errors.meaning(&code.to_string()),
-            });
             let by_text = || message.and_then(|text| errors.meaning(text.trim()));
             let refused =
                 || if status.is_success() { SendError::Refused } else { by_status(status) };
-            Err(by_code.or_else(by_text).unwrap_or_else(refused))
+            Err(errors.of_code(code.as_ref()).or_else(by_text).unwrap_or_else(refused))
         }
         _ => Err(by_status(status)),
     }

@@ -1,16 +1,16 @@
 use super::{
     ApiSecret, CodeSender, Message, SendError, Taken,
+    api::{Api, FORM, Known, api_settings},
     error_table::ErrorTable,
-    exchange::{Exchange, by_status},
+    exchange::by_status,
 };
 use crate::{error::ConfigError, eventual::BoxFuture, outbound::Place, phone::Phone};
 use base64::{Engine, engine::general_purpose::STANDARD};
-use bytes::Bytes;
 use form_urlencoded::byte_serialize;
-use http::{HeaderValue, Request, StatusCode, header};
+use http::{HeaderName, StatusCode, header};
 use serde::Deserialize;
 use serde_json::Value;
-use std::{fmt, time::Duration};
+use std::fmt;
 use zeroize::Zeroizing;
 
 /// Sends by Twilio's Messages API, `POST /2010-04-01/Accounts/{sid}/Messages.json`.
@@ -26,12 +26,9 @@ use zeroize::Zeroizing;
 /// ```
 #[derive(Clone)]
 pub struct Twilio {
-    exchange: Exchange,
-    path: Box<str>,
-    authorization: HeaderValue,
+    api: Api,
     from: TwilioFrom,
     status_callback: Option<Box<str>>,
-    errors: ErrorTable,
 }
 
 /// Who asks Twilio: the account itself, or an API key of it, which can be withdrawn alone.
@@ -51,7 +48,7 @@ pub struct TwilioFrom {
 const BASE: &str = "https://api.twilio.com";
 
 /// <https://www.twilio.com/docs/api/errors>.
-const ERRORS: &[(&str, SendError)] = &[
+const ERRORS: Known = &[
     ("20003", SendError::Misconfigured),
     ("20404", SendError::Misconfigured),
     ("20429", SendError::RateLimited { retry_after: None }),
@@ -86,15 +83,9 @@ impl Twilio {
     /// When the SID is not `AC` and 32 hexadecimal digits, or the authorities of the system cannot be read.
     pub fn new(account: &str, key: TwilioKey, from: TwilioFrom) -> Result<Self, ConfigError> {
         let account = sid(account, "AC").map_err(|error| error.within("account SID"))?;
-        let path = format!("/2010-04-01/Accounts/{account}/Messages.json").into_boxed_str();
-        Ok(Self {
-            exchange: Exchange::new(BASE)?.at(BASE, &path)?,
-            path,
-            authorization: key.authorization(account)?,
-            from,
-            status_callback: None,
-            errors: ErrorTable::new(ERRORS),
-        })
+        let path = format!("/2010-04-01/Accounts/{account}/Messages.json");
+        let api = Api::new(BASE, &path, key.authorization(account)?, ERRORS)?;
+        Ok(Self { api, from, status_callback: None })
     }
 
     /// Has Twilio report at this URL what becomes of messages.
@@ -108,33 +99,6 @@ impl Twilio {
         }
         self.status_callback = Some(url.into());
         Ok(self)
-    }
-
-    /// Asks another server than `https://api.twilio.com`: a region of Twilio's, a fake one in tests.
-    ///
-    /// # Errors
-    ///
-    /// When it is not an `https` URL, or an `http` one on this machine, without a query.
-    pub fn base_url(mut self, url: &str) -> Result<Self, ConfigError> {
-        self.exchange = self.exchange.at(url, &self.path)?;
-        Ok(self)
-    }
-
-    /// Gives up after this time, 10 seconds by default. What was not answered then may have left.
-    ///
-    /// # Errors
-    ///
-    /// When it is not 100 ms to 60 s.
-    pub fn timeout(mut self, time: Duration) -> Result<Self, ConfigError> {
-        self.exchange = self.exchange.timeout(time)?;
-        Ok(self)
-    }
-
-    /// Says what an error code of Twilio means, such as `"30450"`, in place of what is known here.
-    #[must_use]
-    pub fn error(mut self, code: &str, means: SendError) -> Self {
-        self.errors.set(code, means);
-        self
     }
 
     fn form(&self, message: &Message) -> Zeroizing<String> {
@@ -160,6 +124,8 @@ impl Twilio {
     }
 }
 
+api_settings!(Twilio, "https://api.twilio.com", "30450");
+
 impl TwilioKey {
     /// The account's own auth token.
     pub fn auth_token(token: ApiSecret) -> Self {
@@ -177,12 +143,15 @@ impl TwilioKey {
     }
 
     /// The header that shows who asks for an account.
-    pub(super) fn authorization(self, account: &str) -> Result<HeaderValue, ConfigError> {
+    pub(super) fn authorization(
+        self,
+        account: &str,
+    ) -> Result<(HeaderName, ApiSecret), ConfigError> {
         let account = sid(account, "AC").map_err(|error| error.within("account SID"))?;
         let user = self.user.unwrap_or_else(|| account.into());
         let pair = Zeroizing::new(format!("{user}:{}", self.secret.expose()));
         let basic = format!("Basic {}", *Zeroizing::new(STANDARD.encode(&*pair)));
-        ApiSecret::of(basic).into_header()
+        Ok((header::AUTHORIZATION, ApiSecret::of(basic)))
     }
 }
 
@@ -222,19 +191,7 @@ impl TwilioFrom {
 
 impl CodeSender for Twilio {
     fn send(&self, message: Message) -> BoxFuture<'static, Result<Taken, SendError>> {
-        let mut request = Request::new(Bytes::from_owner(self.form(&message)));
-        request.headers_mut().insert(header::CONTENT_TYPE, form_type());
-        request.headers_mut().insert(header::AUTHORIZATION, self.authorization.clone());
-        let errors = self.errors.clone();
-        Box::pin(
-            self.exchange.clone().post(request, move |status, body| read(&errors, status, body)),
-        )
-    }
-}
-
-impl fmt::Debug for Twilio {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Twilio").field(&self.exchange).finish()
+        self.api.post(FORM, self.form(&message), read)
     }
 }
 
@@ -254,28 +211,20 @@ struct Answer {
 
 fn read(errors: &ErrorTable, status: StatusCode, body: &[u8]) -> Result<Taken, SendError> {
     let answer: Option<Answer> = serde_json::from_slice(body).ok();
-    let meaning = |code: Option<&Value>| match code? {
-        Value::String(code) => errors.meaning(code),
-        code => errors.meaning(&code.to_string()),
-    };
     match (status, answer) {
         (status, Some(answer)) if status.is_success() => match answer {
             Answer { sid: Some(sid), error_code: None, .. } => {
                 Ok(Taken::new().named("twilio", &sid))
             }
             Answer { error_code, .. } => {
-                Err(meaning(error_code.as_ref()).unwrap_or(SendError::Unknown))
+                Err(errors.of_code(error_code.as_ref()).unwrap_or(SendError::Unknown))
             }
         },
         (status, Some(answer)) if status.is_client_error() => {
-            Err(meaning(answer.code.as_ref()).unwrap_or_else(|| by_status(status)))
+            Err(errors.refused(answer.code.as_ref(), status))
         }
         (status, _) => Err(by_status(status)),
     }
-}
-
-pub(super) fn form_type() -> HeaderValue {
-    HeaderValue::from_static("application/x-www-form-urlencoded")
 }
 
 pub(super) fn sid<'a>(text: &'a str, prefix: &str) -> Result<&'a str, ConfigError> {

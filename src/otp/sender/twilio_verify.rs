@@ -1,16 +1,15 @@
 use super::{
     CodeSender, Message, SendError, Taken, TwilioKey,
+    api::{Api, FORM, Known, api_settings},
     error_table::ErrorTable,
-    exchange::{Exchange, by_status},
-    twilio::{form_type, sid},
+    exchange::by_status,
+    twilio::sid,
 };
 use crate::{error::ConfigError, eventual::BoxFuture};
-use bytes::Bytes;
 use form_urlencoded::byte_serialize;
-use http::{HeaderValue, Request, StatusCode, header};
+use http::StatusCode;
 use serde::Deserialize;
 use serde_json::Value;
-use std::{fmt, time::Duration};
 use zeroize::Zeroizing;
 
 /// Sends by Twilio's Verify API with the login's own code, `POST /v2/Services/{sid}/Verifications` with `CustomCode`.
@@ -30,16 +29,13 @@ use zeroize::Zeroizing;
 /// ```
 #[derive(Clone)]
 pub struct TwilioVerify {
-    exchange: Exchange,
-    path: Box<str>,
-    authorization: HeaderValue,
-    errors: ErrorTable,
+    api: Api,
 }
 
 const BASE: &str = "https://verify.twilio.com";
 
 /// <https://www.twilio.com/docs/api/errors>.
-const ERRORS: &[(&str, SendError)] = &[
+const ERRORS: Known = &[
     ("20003", SendError::Misconfigured),
     ("20404", SendError::Misconfigured),
     ("20429", SendError::RateLimited { retry_after: None }),
@@ -65,42 +61,12 @@ impl TwilioVerify {
     /// read.
     pub fn new(account: &str, key: TwilioKey, service: &str) -> Result<Self, ConfigError> {
         let service = sid(service, "VA").map_err(|error| error.within("Verify service SID"))?;
-        let path = format!("/v2/Services/{service}/Verifications").into_boxed_str();
-        Ok(Self {
-            exchange: Exchange::new(BASE)?.at(BASE, &path)?,
-            path,
-            authorization: key.authorization(account)?,
-            errors: ErrorTable::new(ERRORS),
-        })
-    }
-
-    /// Asks another server than `https://verify.twilio.com`.
-    ///
-    /// # Errors
-    ///
-    /// When it is not an `https` URL, or an `http` one on this machine, without a query.
-    pub fn base_url(mut self, url: &str) -> Result<Self, ConfigError> {
-        self.exchange = self.exchange.at(url, &self.path)?;
-        Ok(self)
-    }
-
-    /// Gives up after this time, 10 seconds by default. What was not answered then may have left.
-    ///
-    /// # Errors
-    ///
-    /// When it is not 100 ms to 60 s.
-    pub fn timeout(mut self, time: Duration) -> Result<Self, ConfigError> {
-        self.exchange = self.exchange.timeout(time)?;
-        Ok(self)
-    }
-
-    /// Says what an error code of Twilio means, such as `"60203"`, in place of what is known here.
-    #[must_use]
-    pub fn error(mut self, code: &str, means: SendError) -> Self {
-        self.errors.set(code, means);
-        self
+        let path = format!("/v2/Services/{service}/Verifications");
+        Ok(Self { api: Api::new(BASE, &path, key.authorization(account)?, ERRORS)? })
     }
 }
+
+api_settings!(TwilioVerify, "https://verify.twilio.com", "60203");
 
 impl CodeSender for TwilioVerify {
     fn send(&self, message: Message) -> BoxFuture<'static, Result<Taken, SendError>> {
@@ -113,23 +79,11 @@ impl CodeSender for TwilioVerify {
         form.extend(byte_serialize(message.to.as_e164().as_bytes()));
         form.push_str("&CustomCode=");
         form.push_str(code.as_digits());
-        let mut request = Request::new(Bytes::from_owner(form));
-        request.headers_mut().insert(header::CONTENT_TYPE, form_type());
-        request.headers_mut().insert(header::AUTHORIZATION, self.authorization.clone());
-        let errors = self.errors.clone();
-        Box::pin(
-            self.exchange.clone().post(request, move |status, body| read(&errors, status, body)),
-        )
+        self.api.post(FORM, form, read)
     }
 
     fn sends_notices(&self) -> bool {
         false
-    }
-}
-
-impl fmt::Debug for TwilioVerify {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("TwilioVerify").field(&self.exchange).finish()
     }
 }
 
@@ -149,9 +103,8 @@ fn read(errors: &ErrorTable, status: StatusCode, body: &[u8]) -> Result<Taken, S
         {
             Ok(Taken::new())
         }
-        (status, Some(Answer { code: Some(code), .. })) if status.is_client_error() => {
-            let code = code.as_str().map_or_else(|| code.to_string(), str::to_owned);
-            Err(errors.meaning(&code).unwrap_or_else(|| by_status(status)))
+        (status, Some(Answer { code, .. })) if status.is_client_error() => {
+            Err(errors.refused(code.as_ref(), status))
         }
         (status, _) => Err(by_status(status)),
     }

@@ -4,13 +4,14 @@ pub use keys::{HookKeys, SIGNATURE};
 
 use super::{
     CodeSender, Message, SendError, Taken,
+    api::{JSON, patience},
     exchange::{Exchange, by_status},
 };
 use crate::{error::ConfigError, eventual::BoxFuture, otp::Code};
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Request, StatusCode, header};
+use http::{HeaderName, Request, StatusCode, header};
 use serde::Serialize;
-use std::{fmt, time::Duration};
+use std::fmt;
 use zeroize::Zeroizing;
 
 /// Asks a server of yours to send: for providers that this crate does not know, and for numbers that need several.
@@ -63,16 +64,6 @@ impl Hook {
         Ok(Self { exchange: Exchange::new(url)?, keys })
     }
 
-    /// Gives up after this time, 10 seconds by default. What was not answered then may have left.
-    ///
-    /// # Errors
-    ///
-    /// When it is not 100 ms to 60 s.
-    pub fn timeout(mut self, time: Duration) -> Result<Self, ConfigError> {
-        self.exchange = self.exchange.timeout(time)?;
-        Ok(self)
-    }
-
     fn request(&self, message: &Message) -> Option<Request<Bytes>> {
         let call = Call {
             to: message.to.as_e164(),
@@ -87,13 +78,14 @@ impl Hook {
         serde_json::to_writer(&mut *body, &call).ok()?;
         let signature = self.keys.sign(self.exchange.now(), &body)?;
         let mut request = Request::new(Bytes::from_owner(body));
-        let json = HeaderValue::from_static("application/json");
-        request.headers_mut().insert(header::CONTENT_TYPE, json);
+        request.headers_mut().insert(header::CONTENT_TYPE, JSON);
         let name = HeaderName::from_static(SIGNATURE);
         request.headers_mut().insert(name, signature.parse().ok()?);
         Some(request)
     }
 }
+
+patience!(Hook, exchange);
 
 impl CodeSender for Hook {
     fn send(&self, message: Message) -> BoxFuture<'static, Result<Taken, SendError>> {

@@ -1,10 +1,9 @@
 //! Sessions: rotation, reuse, ends.
 
-use super::{super::answer, Caller, Make};
+use super::{super::answer, Caller, Make, Scene};
 use crate::{
-    clock::{ManualClock, UnixTime},
+    clock::UnixTime,
     jwt::KeyThumbprint,
-    otp::SharedLoginStore,
     token::{Opened, Opening, Rotated, Rotation, Session, SessionId},
 };
 use std::time::Duration;
@@ -24,17 +23,7 @@ const IDLE: Duration = Duration::from_secs(7 * 86_400);
 const LONGEST: Duration = Duration::from_secs(30 * 86_400);
 const GRACE: Duration = Duration::from_secs(10);
 
-struct Scene {
-    store: SharedLoginStore,
-    clock: ManualClock,
-}
-
 impl Scene {
-    fn new(make: Make<'_>) -> Self {
-        let clock = super::super::clock();
-        Self { store: make(&clock), clock }
-    }
-
     async fn open(&self, id: u8, subject: &str, most: u8) -> Opened {
         answer(self.store.open(opening(id, subject, most))).await
     }
@@ -65,7 +54,7 @@ impl Scene {
     }
 }
 
-fn opening(id: u8, subject: &str, most: u8) -> Opening {
+pub(super) fn opening(id: u8, subject: &str, most: u8) -> Opening {
     Opening {
         id: SessionId::from_bytes([id; 16]),
         subject: subject.into(),
@@ -78,7 +67,7 @@ fn opening(id: u8, subject: &str, most: u8) -> Opening {
 }
 
 /// Every other session is bound to a key.
-pub(super) fn key_of(id: u8) -> Option<KeyThumbprint> {
+fn key_of(id: u8) -> Option<KeyThumbprint> {
     (id % 2 == 1).then(|| KeyThumbprint::from_bytes([id; 32]))
 }
 

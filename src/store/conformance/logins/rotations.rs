@@ -1,7 +1,7 @@
 use super::{
     super::{answer, history::Dice, model::same},
-    Caller, Make,
-    families::key_of,
+    Make,
+    families::opening,
 };
 use crate::{
     clock::{UnixTime, micros},
@@ -35,6 +35,7 @@ pub async fn replay_sessions(make: Make<'_>, seed: u64, steps: usize) {
             3..=4 if last < u8::MAX => {
                 last += 1;
                 let opening = opening(last, subject, dice.below(4) as u8);
+                let opening = Opening { idle: IDLE, longest: IDLE * 3, ..opening };
                 let told = answer(store.open(opening.clone())).await;
                 let ended = model.open(&opening);
                 same("ended", &ended, &told.ended).and(same(
@@ -164,17 +165,5 @@ impl Row {
     fn shown(&self, now: u64) -> Session {
         let expires_in = Duration::from_micros(self.idle.saturating_sub(now));
         Session { expires_in, ..self.session.clone() }
-    }
-}
-
-fn opening(id: u8, subject: &str, most: u8) -> Opening {
-    Opening {
-        id: SessionId::from_bytes([id; 16]),
-        subject: subject.into(),
-        device: Caller::new(1, 1, id.into()).device,
-        bound_to: key_of(id),
-        idle: IDLE,
-        longest: IDLE * 3,
-        most,
     }
 }

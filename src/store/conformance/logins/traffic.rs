@@ -1,15 +1,11 @@
 //! Messages over all phones: examples of every finding, and random histories beside a model that adds everything up anew.
 
-use super::{super::answer, Caller, Make, traffic_model::Model};
+use super::{super::answer, Caller, Make, Scene, traffic_model::Model};
 use crate::{
     audit::FraudRule,
-    clock::ManualClock,
-    otp::{
-        SharedLoginStore,
-        fraud::{
-            Budget, Conversion, Country, Findings, Limits, Outgoing, Route, Sequence, Settlement,
-            Standing, Traffic, Weighed,
-        },
+    otp::fraud::{
+        Budget, Conversion, Country, Findings, Limits, Outgoing, Route, Sequence, Settlement,
+        Standing, Traffic, Weighed,
     },
 };
 use std::time::Duration;
@@ -52,18 +48,7 @@ pub(super) fn outgoing(route: Route, suffix: u16, limits: Limits) -> Outgoing {
     Outgoing { route, suffix, price: 1_000_000, is_paid: true, may_leave: true, limits }
 }
 
-/// An empty store that counts traffic, and its clock.
-struct Scene {
-    store: SharedLoginStore,
-    clock: ManualClock,
-}
-
 impl Scene {
-    fn new(make: Make<'_>) -> Self {
-        let clock = super::super::clock();
-        Self { store: make(&clock), clock }
-    }
-
     fn traffic(&self) -> &dyn Traffic {
         match self.store.traffic() {
             Some(traffic) => traffic,
