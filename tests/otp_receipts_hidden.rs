@@ -174,13 +174,14 @@ async fn where_only_known_numbers_get_messages_states_do_not_tell_which() {
 async fn requirement_54_stop_ends_messages_and_start_begins_them_again() {
     let scene = Scene::new();
     let (challenge, _) = scene.sent(Ask::code(PHONE)).await;
-    let write = async |text: &str| {
-        let fields = [("From", PHONE), ("To", sms::FROM), ("Body", text), ("MessageSid", "SM1")];
+    let written = async |text: &str, found: &str| {
+        let fields = [("From", PHONE), ("To", sms::FROM), ("Body", text), ("OptOutType", found)];
         let answer = scene.call(SmsWebhooks::TWILIO_INBOUND, &fields).await;
         assert_eq!(answer.status, 200, "{answer:?}");
         assert_eq!(answer.header("content-type"), "text/xml; charset=utf-8");
         assert!(answer.text.ends_with("<Response/>"), "{answer:?}");
     };
+    let write = async |text: &str| written(text, "").await;
     for text in ["hello", "stop it"] {
         write(text).await;
     }
@@ -208,6 +209,12 @@ async fn requirement_54_stop_ends_messages_and_start_begins_them_again() {
     assert_eq!(scene.fake.received()[1].field("To"), Some(phone(1)));
     scene.login.told.acts();
     write("START").await;
+    assert_eq!(scene.login.told.acts(), ["opted-in"]);
+    // Keywords of the account's own are known to Twilio alone.
+    written("Arrêt", "STOP").await;
+    written("hello", "HELP").await;
+    assert_eq!(scene.login.told.acts(), ["opted-out"]);
+    written("Encore", "START").await;
     assert_eq!(scene.login.told.acts(), ["opted-in"]);
     scene.login.pass(600);
     scene.sent(Ask::code(PHONE)).await;

@@ -84,12 +84,14 @@ async fn answers_of_twilio_mean_what_the_table_says() {
         (FakeTwilio::error(400, 21610), SendError::Blocked),
         (FakeTwilio::error(403, 21408), SendError::Blocked),
         (FakeTwilio::error(400, 21606), SendError::Misconfigured),
+        (FakeTwilio::error(400, 21612), SendError::Refused),
         (FakeTwilio::error(401, 20003), SendError::Misconfigured),
         // Said otherwise above.
         (FakeTwilio::error(400, 21614), SendError::NotSent),
         // Unknown codes go by their status.
         (FakeTwilio::error(400, 99999), SendError::Refused),
-        (FakeTwilio::error(403, 99999), SendError::Misconfigured),
+        (FakeTwilio::error(403, 99999), SendError::Refused),
+        (answer(403, "{}"), SendError::Misconfigured),
         // One that may have sent before it failed has the last word.
         (FakeTwilio::error(500, 21211), SendError::Unknown),
         (answer(400, r#"{"code":"21610"}"#), SendError::Blocked),
@@ -104,7 +106,7 @@ async fn answers_of_twilio_mean_what_the_table_says() {
         assert_eq!(scene.send().await, Err(means), "{reply:?}");
     }
     // A message is one request, however it ends.
-    assert_eq!(fake.received().len(), 16);
+    assert_eq!(fake.received().len(), 18);
     assert_eq!(scene.send().await, Ok(()));
 }
 

@@ -26,6 +26,11 @@ impl From<legacy::Error> for OutboundError {
 }
 
 impl OutboundError {
+    /// No connection in time.
+    pub(super) fn late() -> Self {
+        Self::Connect("it takes too long".into())
+    }
+
     /// The body did not come whole.
     pub(super) fn of_body(error: &(dyn Error + 'static)) -> Self {
         match error.downcast_ref::<LengthLimitError>() {

@@ -19,7 +19,7 @@ use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body::Body;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::{
-    client::legacy::Client,
+    client::legacy::{Client, connect::capture_connection},
     rt::{TokioExecutor, TokioTimer},
 };
 use std::{fmt, time::Duration};
@@ -78,8 +78,10 @@ impl Outbound {
     ) -> Result<Response<Bytes>, OutboundError> {
         *request.uri_mut() = to.uri();
         request.headers_mut().insert(header::USER_AGENT, AGENT);
+        let mut request = request.map(Full::new);
+        let connection = capture_connection(&mut request);
         let exchange = async {
-            let (head, body) = self.0.request(request.map(Full::new)).await?.into_parts();
+            let (head, body) = self.0.request(request).await?.into_parts();
             if body.size_hint().lower() > caps.bytes as u64 {
                 return Err(OutboundError::TooLarge);
             }
@@ -87,7 +89,11 @@ impl Outbound {
             let body = body.map_err(|error| OutboundError::of_body(&*error))?.to_bytes();
             Ok(Response::from_parts(head, body))
         };
-        timeout(caps.time, exchange).await.unwrap_or(Err(OutboundError::Timeout))
+        timeout(caps.time, exchange).await.unwrap_or_else(|_| {
+            // Before there is a connection nothing is written.
+            let is_connected = connection.connection_metadata().is_some();
+            Err(if is_connected { OutboundError::Timeout } else { OutboundError::late() })
+        })
     }
 
     /// Gets a JSON document.
@@ -274,7 +280,10 @@ mod tests {
         // One that says nothing at all is given up sooner than an answer: nothing was sent.
         let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let https = format!("https://{}/", silent.local_addr().unwrap());
-        assert!(matches!(get(&https, CAPS).await, Err(OutboundError::Connect(_))));
+        let soon = Caps { time: Duration::from_millis(100), ..CAPS };
+        for caps in [CAPS, soon] {
+            assert!(matches!(get(&https, caps).await, Err(OutboundError::Connect(_))), "{caps:?}");
+        }
     }
 
     #[test]

@@ -28,19 +28,19 @@ pub enum Wish {
 }
 
 impl Wish {
-    /// The wish that a whole text is, in upper or lower case: `STOP`, `STOPALL`, `UNSUBSCRIBE`, `CANCEL`, `END`, `QUIT`, `REVOKE` and `OPTOUT`;
-    /// `START`, `YES` and `UNSTOP`.
+    /// The wish that a whole text is: `STOP`, `STOPALL`, `UNSUBSCRIBE`, `CANCEL`, `END`, `QUIT`, `REVOKE` and `OPTOUT`; `START`, `YES` and
+    /// `UNSTOP`. In upper or lower case, and whatever spaces, hyphens, full stops and exclamation marks are in it: `Opt out.` is one.
     pub fn of(text: &str) -> Option<Self> {
         const STOP: [&str; 8] =
             ["STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "REVOKE", "OPTOUT"];
         const START: [&str; 3] = ["START", "YES", "UNSTOP"];
-        let is_one_of =
-            |words: &[&str]| words.iter().any(|it| it.eq_ignore_ascii_case(text.trim()));
-        match text {
-            _ if is_one_of(&STOP) => Some(Self::Stop),
-            _ if is_one_of(&START) => Some(Self::Start),
-            _ => None,
+        let counts = |letter: &char| !letter.is_whitespace() && !"-.!".contains(*letter);
+        let letters = || text.chars().filter(counts).map(|letter| letter.to_ascii_uppercase());
+        let is_one_of = |words: &[&str]| words.iter().any(|word| letters().eq(word.chars()));
+        if is_one_of(&STOP) {
+            return Some(Self::Stop);
         }
+        is_one_of(&START).then_some(Self::Start)
     }
 }
 
@@ -50,8 +50,21 @@ mod tests {
 
     #[test]
     fn only_a_whole_text_is_a_wish() {
-        for text in ["STOP", "stop", " Stop\r\n", "StopAll", "unsubscribe", "END", "quit", "cancel"]
-        {
+        for text in [
+            "STOP",
+            "stop",
+            " Stop\r\n",
+            "Stop.",
+            "StopAll",
+            "stop all",
+            "unsubscribe",
+            "END",
+            "quit",
+            "cancel",
+            "OPT OUT",
+            "opt-out!",
+            "revoke",
+        ] {
             assert_eq!(Wish::of(text), Some(Wish::Stop), "{text}");
         }
         for text in ["START", "yes", "Unstop "] {

@@ -81,7 +81,13 @@ impl ErrorTable {
 
     /// The same, and what the status says where nothing is known of the code.
     pub(super) fn refused(&self, code: Option<&Value>, status: StatusCode) -> SendError {
-        self.of_code(code).unwrap_or_else(|| by_status(status))
+        match self.of_code(code) {
+            Some(meaning) => meaning,
+            // Credentials have codes that are known. A new one is about this message: were it taken for a wrong setting, who
+            // finds one number that is refused so could stop the provider for all.
+            None if status == StatusCode::FORBIDDEN && code.is_some() => SendError::Refused,
+            None => by_status(status),
+        }
     }
 }
 

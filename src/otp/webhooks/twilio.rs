@@ -45,7 +45,9 @@ impl TwilioCalls {
 
     async fn inbound(&self, form: &[u8]) -> Result<(), Rejection> {
         let from: Option<Phone> = field(form, "From").and_then(|from| from.parse().ok());
-        let wish = field(form, "Body").and_then(|text| Wish::of(&text));
+        // What Twilio found in the text, by keywords of the account's own, too.
+        let found = field(form, "OptOutType").and_then(|kind| Wish::of(&kind));
+        let wish = found.or_else(|| field(form, "Body").and_then(|text| Wish::of(&text)));
         match (from, wish) {
             (Some(phone), Some(wish)) => self.otp.heed(&phone, wish).await,
             _ => Ok(()),

@@ -87,7 +87,11 @@ impl Breaker {
             }
             Err(_) => (self.failed(&mut state)?, Change::Opened),
         };
-        *state = State::Open { until: now + pause, pause };
+        let until = now + pause;
+        // A message from before a longer pause does not shorten it.
+        if !matches!(*state, State::Open { until: later, .. } if later > until) {
+            *state = State::Open { until, pause };
+        }
         was_closed.then_some(change)
     }
 
@@ -186,6 +190,7 @@ mod tests {
             // Messages that were under way end, and change nothing.
             assert_eq!(breaker.note(at(0), &OK), None);
             assert_eq!(breaker.note(at(0), &outcome), None);
+            assert_eq!(breaker.note(at(0), &limited(1)), None);
             assert_eq!(breaker.pass(at(0)), Err(pause));
         }
     }
