@@ -142,9 +142,13 @@ fn signature_passes_what_was_signed() {
         "IK+Dwps556ElfBT0I3Rgjkr1wJU=",
         "application/x-www-form-urlencoded; charset=utf-8",
         "application/json",
+        "application/grpc",
         "%2B=%zz&a",
         "",
     ];
+    for text in corpus {
+        (0..5).for_each(|part| signature::run((part, text.as_bytes())));
+    }
     Mutator::new(corpus).drive(2_000, |choice, bytes| signature::run((choice, bytes)));
 }
 
