@@ -1,4 +1,4 @@
-//! What clients of a login learn of proofs: nonces (RFC 9449 section 8).
+//! What clients of a login learn of proofs and of whom to ask for tokens: nonces (RFC 9449 section 8) and challenges.
 #![cfg(all(feature = "otp", feature = "test-util"))]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
@@ -12,7 +12,7 @@ mod proofs;
 use bound_login::{ORIGIN, REFRESH, START, VERIFY, allowed, login_with, refused};
 use http::Method;
 use login::{Answer, Ask, Login, PHONE};
-use portcullis::clock::UnixTime;
+use portcullis::{clock::UnixTime, jwt::MetadataUrl};
 use proofs::Prover;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -103,4 +103,45 @@ async fn the_next_nonce_comes_before_the_old_one_ends_and_an_old_one_is_refused(
     (*out.method_mut(), *out.uri_mut()) = (Method::POST, "/v1/logout".parse().unwrap());
     let out = login::send(login.service.clone(), out).await;
     assert_eq!((out.status.as_u16(), nonce_of(&out)), (401, None), "another URL and method");
+}
+
+#[tokio::test]
+async fn who_takes_access_tokens_names_the_metadata_and_who_hands_them_out_does_not() {
+    let metadata = "https://login.example/.well-known/oauth-protected-resource";
+    let named = format!("resource_metadata=\"{metadata}\"");
+    let challenges = |answer: &Answer| {
+        let lines = answer.headers.get_all("www-authenticate").iter();
+        lines.map(|line| line.to_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    for login in [Login::new(), login_with(allowed())] {
+        let service = login.service.clone().resource_metadata(MetadataUrl::new(metadata).unwrap());
+        let send = |ask| login::answer(service.clone(), ask);
+        let ends_with_it = |answer: &Answer| {
+            let told = challenges(answer);
+            assert!(!told.is_empty() && told.iter().all(|it| it.ends_with(&named)), "{told:?}");
+        };
+        for (method, path) in [
+            (Method::GET, "/v1/sessions"),
+            (Method::GET, "/v1/devices"),
+            (Method::DELETE, "/v1/sessions/x"),
+            (Method::POST, "/v1/logout"),
+            (Method::POST, "/v1/logout/all"),
+        ] {
+            let ask = Ask::new(method, path);
+            let missing = send(ask.clone()).await;
+            missing.assert(401, "token-missing");
+            ends_with_it(&missing);
+            let invalid = send(ask.bearer("a.b.c")).await;
+            invalid.assert(401, "token-invalid");
+            ends_with_it(&invalid);
+        }
+        let invalid = send(Ask::refresh("x")).await;
+        assert_eq!(challenges(&invalid), ["Bearer error=\"invalid_token\""]);
+        let missing = send(Ask::post(REFRESH, &json!({}))).await;
+        assert_eq!(challenges(&missing), ["Bearer"]);
+        let (challenge, code) = login.challenge(Ask::code(PHONE)).await;
+        let guess = send(Ask::verify(&challenge, &login::wrong(&code))).await;
+        guess.assert(401, "otp-invalid");
+        assert_eq!(challenges(&guess), ["Bearer"]);
+    }
 }

@@ -167,8 +167,7 @@ fn guard(
         }
         guard = guard.jwt(tokens);
     }
-    let (scopes, claims) = (route.scopes.clone(), route.claims.clone());
-    (guard, Demands::new(scopes, claims, config.resource.as_ref()))
+    (guard, Demands::new(route.scopes.clone(), route.claims.clone()))
 }
 
 fn limited(config: &Config, store: &SharedStore, limits: &[Limit]) -> Portcullis {
