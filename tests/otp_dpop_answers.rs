@@ -1,4 +1,5 @@
-//! What clients of a login learn of proofs and of whom to ask for tokens: nonces (RFC 9449 section 8) and challenges.
+//! What clients of a login learn of proofs and of whom to ask for tokens: nonces (RFC 9449 section 8) and challenges; and what
+//! operators learn of bad proofs.
 #![cfg(all(feature = "otp", feature = "test-util"))]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
@@ -8,6 +9,9 @@ mod bound_login;
 mod login;
 #[path = "support/proofs.rs"]
 mod proofs;
+#[cfg(feature = "metrics")]
+#[path = "support/recorded.rs"]
+mod recorded;
 
 use bound_login::{ORIGIN, REFRESH, START, VERIFY, allowed, login_with, refused};
 use http::Method;
@@ -143,5 +147,50 @@ async fn who_takes_access_tokens_names_the_metadata_and_who_hands_them_out_does_
         let guess = send(Ask::verify(&challenge, &login::wrong(&code))).await;
         guess.assert(401, "otp-invalid");
         assert_eq!(challenges(&guess), ["Bearer"]);
+    }
+}
+
+#[cfg(feature = "metrics")]
+#[tokio::test]
+async fn a_bad_proof_is_counted_and_recorded_by_its_fault() {
+    use portcullis::audit::Act;
+
+    let recorded = recorded::Recorded::default();
+    let _on = recorded.listen();
+    let (login, prover, thief) = (login_with(allowed()), Prover::new(), Prover::new());
+    let token = login.bound_login(&prover).await.str("refresh_token");
+    let (challenge, code) = login.challenge(Ask::code(PHONE)).await;
+    recorded.moved();
+    login.told.acts();
+    let used = prover.of(REFRESH, json!({}));
+    let with = |proof: &str| Ask::refresh(&token).header("dpop", proof);
+    for (fault, ask) in [
+        ("proof-missing", Ask::refresh(&token)),
+        ("proof-stale", with(&prover.of(REFRESH, json!({ "iat": START - 100 })))),
+        ("proof-wrong-url", with(&prover.of(VERIFY, json!({})))),
+        ("proof-wrong-key", with(&thief.of(REFRESH, json!({})))),
+        ("proof-malformed", Ask::verify(&challenge, &code).header("dpop", "x")),
+        ("", with(&used)),
+        ("proof-replayed", with(&used)),
+    ] {
+        let answer = login.ask(ask).await;
+        let count = recorded.moved().get(&format!("tokens_total{{outcome={fault}}}")).copied();
+        let causes: Vec<_> = login
+            .told
+            .events()
+            .iter()
+            .filter_map(|event| match event.act {
+                Act::Refused(reason) => Some((reason.slug(), reason.cause())),
+                _ => None,
+            })
+            .collect();
+        login.told.acts();
+        if fault.is_empty() {
+            assert_eq!((answer.status.as_u16(), causes), (200, Vec::new()));
+        } else {
+            refused(&answer);
+            assert_eq!(count, Some(1), "{fault}");
+            assert_eq!(causes, [("dpop-proof-invalid", Some(fault))]);
+        }
     }
 }
