@@ -159,7 +159,7 @@ fn guard(
         if let Some(rules) = &route.dpop {
             tokens = tokens.dpop(rules.clone().over(store.clone()));
         }
-        if let Some(rules) = &config.certificates {
+        if let Some(rules) = &route.certificates {
             tokens = tokens.certificates(rules.clone());
         }
         if let Some(metadata) = &config.resource {
