@@ -114,7 +114,7 @@ impl<S: Sync> OptionalFromRequestParts<S> for Decision {
     }
 }
 
-/// The claims of a good token; else 401 with the challenge of RFC 6750.
+/// The claims of a good token; else 401 with the challenge of RFC 6750, as the layer outside says it.
 #[cfg(feature = "jwt")]
 #[cfg_attr(docsrs, doc(cfg(all(feature = "axum", feature = "jwt"))))]
 impl<S: Sync> FromRequestParts<S> for crate::identity::Claims {
@@ -122,7 +122,7 @@ impl<S: Sync> FromRequestParts<S> for crate::identity::Claims {
 
     async fn from_request_parts(request: &mut Parts, _: &S) -> Result<Self, Refused> {
         let claims = crate::jwt::known(request).cloned();
-        claims.map_err(|reason| Refused::new(request, crate::identity::challenge::reject(reason)))
+        claims.map_err(|reason| Refused::new(request, reason))
     }
 }
 
@@ -136,7 +136,7 @@ impl<S: Sync> OptionalFromRequestParts<S> for crate::identity::Claims {
         match crate::jwt::known(request) {
             Ok(claims) => Ok(Some(claims.clone())),
             Err(Reason::TokenMissing) => Ok(None),
-            Err(reason) => Err(Refused::new(request, crate::identity::challenge::reject(reason))),
+            Err(reason) => Err(Refused::new(request, reason)),
         }
     }
 }

@@ -20,6 +20,9 @@ pub struct Guarded {
     pub(crate) client: Option<Client>,
     pub(crate) identity: Identity,
     pub(crate) decision: Option<Decision>,
+    /// What refusals say of the tokens that are taken.
+    #[cfg(feature = "jwt")]
+    pub(crate) challenges: crate::identity::Challenges,
     /// Who is told of what happens to this request, where a layer has no sink of its own.
     pub(crate) sink: Option<Arc<dyn Sink>>,
 }

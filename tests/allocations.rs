@@ -102,6 +102,33 @@ fn the_whole_guard_allocates_little() {
     assert!(guarded <= bare + 12, "{guarded} instead of {bare}");
 }
 
+/// Whatever its algorithm: a token that is remembered is looked up and no more.
+#[cfg(feature = "jwt")]
+#[test]
+fn a_token_that_is_remembered_allocates_nothing() {
+    use Algorithm::{ES256, EdDSA, HS256, PS256, RS256};
+    use portcullis::{
+        Eventual, Verifier,
+        jwt::Algorithm,
+        token::{Grant, Issuer},
+    };
+    for algorithm in [HS256, RS256, PS256, ES256, EdDSA] {
+        let issuer = Issuer::generate_for("idp", "api", algorithm).unwrap();
+        let verifier = Verifier::new([issuer.trusted()]).unwrap();
+        let token = issuer.mint(&Grant::new("u").session("s")).unwrap();
+        let verify = || {
+            measure(|| {
+                let Eventual::Ready(Ok(claims)) = verifier.verify(&token) else { panic!("good") };
+                drop(black_box(claims));
+            })
+        };
+        assert!(verify().count_total > 0, "{algorithm}: verified");
+        // Then it is counted for the first time, by a handle that is kept.
+        verify();
+        assert_eq!(verify().count_total, 0, "{algorithm}: remembered");
+    }
+}
+
 /// Admits everything; its pass writes a header where there is room for it.
 fn admitting() -> impl Gate<Pass = Mark> + Clone + Send + Sync + 'static {
     gate_fn(|request: request::Parts| Verdict::admit(request, Mark))

@@ -3,6 +3,8 @@
 #![cfg(feature = "full")]
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "tests may panic")]
 
+#[path = "support/answered.rs"]
+mod answered;
 #[path = "support/mutation.rs"]
 mod mutation;
 

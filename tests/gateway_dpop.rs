@@ -156,7 +156,8 @@ fn a_certificate_is_told_by_a_trusted_proxy() {
     let config = config.replace("file:good.secret", "env:JWT_SECRET")
         + clients
         + &mtls("format = \"sha256\"")
-        + &guarded("");
+        + &guarded("")
+        + &guarded("mtls = \"required\"").replace("/api", "/strict");
     folder.write("gateway.toml", &config);
     let server = folder.serve("gateway.toml", &[("JWT_SECRET", SECRET)]);
     let issuer = Issuer::from_secret("idp", "api", SECRET.as_bytes(), Algorithm::HS256).unwrap();
@@ -171,6 +172,10 @@ fn a_certificate_is_told_by_a_trusted_proxy() {
     assert_eq!(ask(&[("x-cert", digest), ("x-cert", digest)]), 401);
     assert_eq!(ask(&[]), 401);
 
+    let unbound = format!("Bearer {}", issuer.mint(&Grant::new("u")).unwrap());
+    let ask_as = |path: &str| server.ask("GET", path, &[("authorization", &unbound)]).status;
+    assert_eq!((ask_as("/api"), ask_as("/strict")), (200, 401), "of a route alone");
+
     let proxied = |more: &str| clients.to_owned() + &shared("") + &mtls(more) + &guarded("");
     config::Folder::new().parse(&proxied("format = \"xfcc\"\nroutes = \"required\"")).unwrap();
     check(&[
@@ -183,6 +188,23 @@ fn a_certificate_is_told_by_a_trusted_proxy() {
             "[mtls]: no token is taken",
         ),
         (proxied(""), "missing field `format`"),
+        (
+            shared("") + &guarded("mtls = \"required\""),
+            "[[route]] /api: mtls: certificates are told by",
+        ),
+        (
+            proxied("format = \"xfcc\"") + "auth = \"none\"\nmtls = \"if-bound\"",
+            "[[route]] /api: mtls needs auth",
+        ),
+        (
+            config::dev(
+                &(login("", "")
+                    + clients
+                    + &mtls("format = \"xfcc\"\nroutes = \"required\"")
+                    + &guarded("")),
+            ),
+            "[[route]] /api: mtls: tokens of [token] are bound to no certificate",
+        ),
         (proxied("format = \"pem\""), "unknown variant `pem`"),
         (
             proxied("format = \"xfcc\"").replace("x-cert", "cookie"),

@@ -91,8 +91,8 @@ fn clients_learn_whom_to_ask_and_what_for() {
         "" => format!("Bearer {METADATA}"),
         error => format!("Bearer error=\"{error}, {METADATA}"),
     };
-    let lacking = challenge("insufficient_scope\", scope=\"orders:read orders:write\"");
     let refused = challenge("insufficient_scope\"");
+    let lacking = format!("{refused}, scope=\"orders:read orders:write\"");
     for (path, grant, status, slug, told) in [
         ("/v1", grant(), 200, "", None),
         ("/v1/admin", grant(), 403, "scope-missing", Some(&lacking)),

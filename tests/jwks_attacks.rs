@@ -61,6 +61,44 @@ async fn one_unknown_key_again_and_again_is_asked_for_less_often() {
 }
 
 #[tokio::test]
+async fn the_cooldown_begins_with_the_attempt_and_not_with_its_end() {
+    let (old, new) = (signer(), signer());
+    let origin = serving(set(&[&old], &[]));
+    let remote = Remote::of(&origin);
+    assert_eq!(remote.fault(&mint(&old)).await, None);
+    remote.clock.advance(COOLDOWN);
+    origin.hold();
+    let slow = tokio::spawn({
+        let verifier = remote.verifier.clone();
+        async move { verifier.verify(&forged("one")).await.err() }
+    });
+    until("the fetch", || origin.asked().len() == 2).await;
+    // As long as the next one has to wait, it takes.
+    remote.clock.advance(COOLDOWN);
+    origin.release();
+    assert_eq!(slow.await.unwrap(), Some(TokenFault::UnknownKey));
+    origin.reply(Reply::ok("", set(&[&old, &new], &[])));
+    assert_eq!(remote.fault(&mint(&new)).await, None);
+    assert_eq!(origin.asked().len(), 3);
+}
+
+#[tokio::test]
+async fn a_name_that_was_unknown_is_known_once_its_key_is_there() {
+    let (old, new) = (signer(), signer());
+    let origin = serving(set(&[&old], &[]));
+    let remote = Remote::of(&origin);
+    assert_eq!(remote.fault(&mint(&old)).await, None);
+    remote.clock.advance(COOLDOWN);
+    assert_eq!(remote.fault(&mint(&new)).await, Some(TokenFault::UnknownKey));
+    remote.clock.advance(COOLDOWN);
+    assert_eq!(remote.at_once(&mint(&new)), Some(TokenFault::UnknownKey), "not asked for again");
+    origin.reply(Reply::ok("", set(&[&old, &new], &[])));
+    assert_eq!(remote.fault(&forged("another")).await, Some(TokenFault::UnknownKey));
+    assert_eq!(remote.at_once(&mint(&new)), None);
+    assert_eq!(origin.asked().len(), 3);
+}
+
+#[tokio::test]
 async fn a_slow_server_holds_up_nobody_for_longer_than_is_said() {
     let issuer = signer();
     let origin = serving(set(&[&issuer], &[]));

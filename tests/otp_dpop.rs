@@ -1,11 +1,9 @@
 //! Sessions and tokens that are bound to a key (RFC 9449 section 5): what somebody who stole one can do with it.
 #![cfg(all(feature = "otp", feature = "test-util"))]
-#![allow(
-    clippy::unwrap_used,
-    clippy::needless_pass_by_value,
-    reason = "a test that cannot go on should panic, and `json!` makes values"
-)]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
+#[path = "support/bound_login.rs"]
+mod bound_login;
 #[path = "support/faults.rs"]
 mod faults;
 #[path = "support/login.rs"]
@@ -13,84 +11,20 @@ mod login;
 #[path = "support/proofs.rs"]
 mod proofs;
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
+use bound_login::{ORIGIN, REFRESH, START, VERIFY, allowed, login_with, payload, refused};
 use faults::Faulty;
 use http::Method;
-use login::{Answer, Ask, Login, PHONE, wrong};
+use login::{Ask, Login, PHONE, wrong};
 use portcullis::{
     Memory, Profile,
+    clock::UnixTime,
     jwt::Dpop,
     otp::{Origins, Settings},
     token::Cookies,
 };
 use proofs::Prover;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::sync::{Arc, OnceLock};
-
-const ORIGIN: &str = "https://login.example";
-const VERIFY: &str = "/v1/otp/verify";
-const REFRESH: &str = "/v1/token/refresh";
-/// When the login's clock begins.
-const START: u64 = 1_800_000_000;
-
-fn allowed() -> Dpop {
-    Dpop::if_bound(ORIGIN, Memory::new()).unwrap()
-}
-
-fn login_with(rules: Dpop) -> Login {
-    Login::built(Settings::new(Profile::Dev), |builder| builder.dpop(rules))
-}
-
-impl Prover {
-    /// A proof for a POST to `path` of the login without an access token.
-    fn of(&self, path: &str, claims: Value) -> String {
-        let mut all =
-            json!({ "htm": "POST", "htu": format!("{ORIGIN}{path}"), "iat": START, "ath": null });
-        all.as_object_mut().unwrap().extend(claims.as_object().unwrap().clone());
-        self.proof_with("", json!({}), all)
-    }
-
-    /// A request with a bound token and its proof.
-    fn sends(&self, method: Method, path: &str, token: &str) -> Ask {
-        let claims =
-            json!({ "htm": method.as_str(), "htu": format!("{ORIGIN}{path}"), "iat": START });
-        let proof = self.proof_with(token, json!({}), claims);
-        Ask::new(method, path)
-            .header("authorization", &format!("DPoP {token}"))
-            .header("dpop", &proof)
-    }
-}
-
-impl Login {
-    async fn bound_login(&self, prover: &Prover) -> Answer {
-        let (challenge, code) = self.challenge(Ask::code(PHONE)).await;
-        self.pass_cooldown();
-        let proof = prover.of(VERIFY, json!({}));
-        self.ask(Ask::verify(&challenge, &code).header("dpop", &proof)).await
-    }
-
-    /// The wall stands still, so that proofs are made at one moment; the cooldown of codes passes.
-    fn pass_cooldown(&self) {
-        self.pass(61);
-        self.clock.set_wall(portcullis::clock::UnixTime::from_secs(START));
-    }
-
-    async fn refresh_by(&self, token: &str, prover: &Prover) -> Answer {
-        self.ask(Ask::refresh(token).header("dpop", &prover.of(REFRESH, json!({})))).await
-    }
-}
-
-fn payload(token: &str) -> Value {
-    let part = BASE64.decode(token.split('.').nth(1).unwrap()).unwrap();
-    serde_json::from_slice(&part).unwrap()
-}
-
-#[track_caller]
-fn refused(answer: &Answer) {
-    answer.assert(400, "dpop-proof-invalid");
-    let challenge = answer.header("www-authenticate");
-    assert!(challenge.starts_with("DPoP error=\"invalid_dpop_proof\", algs="), "{challenge}");
-}
 
 #[tokio::test]
 async fn a_login_with_a_proof_is_bound_and_goes_on_with_its_key() {
@@ -153,7 +87,7 @@ async fn a_stolen_refresh_token_is_of_no_use_and_does_no_harm() {
     assert_eq!(next.status, 200, "{next:?}");
     // Used up, and past the grace: without the key nobody can make it end the session either.
     login.pass(11);
-    login.clock.set_wall(portcullis::clock::UnixTime::from_secs(START));
+    login.clock.set_wall(UnixTime::from_secs(START));
     refused(&login.ask(Ask::refresh(&stolen)).await);
     refused(&login.refresh_by(&stolen, &thief).await);
     let last = login.refresh_by(&next.str("refresh_token"), &owner).await;
@@ -354,92 +288,4 @@ async fn while_nobody_can_say_whether_a_proof_was_used_it_is_not() {
     // The proof is used up, the token is not.
     refused(&login.ask(ask()).await);
     assert_eq!(login.refresh_by(&token, &prover).await.status, 200);
-}
-
-/// The nonce that an answer hands out.
-fn nonce_of(answer: &Answer) -> Option<String> {
-    answer.headers.get("dpop-nonce").map(|nonce| nonce.to_str().unwrap().to_owned())
-}
-
-fn with_nonces() -> Login {
-    login_with(allowed().nonces(std::time::Duration::from_secs(60)).unwrap())
-}
-
-#[tokio::test]
-async fn a_client_without_a_nonce_is_given_one_and_with_it_gets_its_tokens() {
-    let (login, prover) = (with_nonces(), Prover::new());
-    let (challenge, code) = login.challenge(Ask::code(PHONE)).await;
-    let ask = |claims| Ask::verify(&challenge, &code).header("dpop", &prover.of(VERIFY, claims));
-    let without = login.ask(ask(json!({}))).await;
-    without.assert(400, "dpop-proof-invalid");
-    let challenge_of = |answer: &Answer| answer.header("www-authenticate").to_owned();
-    assert!(challenge_of(&without).starts_with("DPoP error=\"use_dpop_nonce\", algs="));
-    let nonce = nonce_of(&without).unwrap();
-    for bad in [json!(""), json!("x"), json!(format!("{nonce}A"))] {
-        let answer = login.ask(ask(json!({ "nonce": bad }))).await;
-        assert!(challenge_of(&answer).starts_with("DPoP error=\"use_dpop_nonce\""), "{answer:?}");
-        assert_eq!(nonce_of(&answer), Some(nonce.clone()));
-    }
-    let first = login.ask(ask(json!({ "nonce": nonce }))).await;
-    assert_eq!((first.status.as_u16(), nonce_of(&first)), (200, None), "{first:?}");
-    // Other faults hand out none: whoever asks with a good one has it.
-    let stale = login.ask(ask(json!({ "nonce": nonce, "iat": START - 100 }))).await;
-    refused(&stale);
-    assert_eq!(nonce_of(&stale), None);
-}
-
-#[tokio::test]
-async fn the_next_nonce_comes_before_the_old_one_ends_and_an_old_one_is_refused() {
-    let (login, prover) = (with_nonces(), Prover::new());
-    let at = |seconds: u64| {
-        let now = portcullis::clock::UnixTime::from_secs(START + seconds);
-        login.clock.set_wall(now);
-    };
-    let refresh = |token: &str, nonce: &str, seconds: u64| {
-        let claims = json!({ "nonce": nonce, "iat": START + seconds });
-        Ask::refresh(token).header("dpop", &prover.of(REFRESH, claims))
-    };
-    let (challenge, code) = login.challenge(Ask::code(PHONE)).await;
-    let ask = |claims| Ask::verify(&challenge, &code).header("dpop", &prover.of(VERIFY, claims));
-    let nonce = nonce_of(&login.ask(ask(json!({}))).await).unwrap();
-    let tokens = login.ask(ask(json!({ "nonce": nonce }))).await;
-    at(59);
-    let tokens = login.ask(refresh(&tokens.str("refresh_token"), &nonce, 59)).await;
-    assert_eq!((tokens.status.as_u16(), nonce_of(&tokens)), (200, None), "{tokens:?}");
-    at(60);
-    let tokens = login.ask(refresh(&tokens.str("refresh_token"), &nonce, 60)).await;
-    assert_eq!(tokens.status, 200, "{tokens:?}");
-    let next = nonce_of(&tokens).unwrap();
-    assert_ne!(next, nonce);
-    at(119);
-    let tokens = login.ask(refresh(&tokens.str("refresh_token"), &nonce, 119)).await;
-    assert_eq!((tokens.status.as_u16(), nonce_of(&tokens)), (200, Some(next.clone())));
-    at(120);
-    // A proof that was made in advance, for a time to come: its nonce could not be.
-    let stolen = login.ask(refresh(&tokens.str("refresh_token"), &nonce, 120)).await;
-    assert!(stolen.header("www-authenticate").starts_with("DPoP error=\"use_dpop_nonce\""));
-    let good = login.ask(refresh(&tokens.str("refresh_token"), &next, 120)).await;
-    assert_eq!(good.status, 200, "{good:?}");
-
-    // Where an access token is sent, as well.
-    let token = good.str("access_token");
-    let get = |claims: Value| {
-        let mut all = json!({ "htu": format!("{ORIGIN}/v1/sessions"), "iat": START + 120 });
-        all.as_object_mut().unwrap().extend(claims.as_object().unwrap().clone());
-        let proof = prover.proof_with(&token, json!({}), all);
-        let ask = Ask::get("/v1/sessions").header("authorization", &format!("DPoP {token}"));
-        ask.header("dpop", &proof)
-    };
-    let without = login.ask(get(json!({}))).await;
-    without.assert(401, "token-invalid");
-    assert!(without.header("www-authenticate").starts_with("DPoP error=\"use_dpop_nonce\", algs="));
-    let current = nonce_of(&without).unwrap();
-    let listed = login.ask(get(json!({ "nonce": current }))).await;
-    assert_eq!((listed.status.as_u16(), nonce_of(&listed)), (200, None), "{listed:?}");
-    let listed = login.ask(get(json!({ "nonce": next }))).await;
-    assert_eq!((listed.status.as_u16(), nonce_of(&listed)), (200, Some(current.clone())));
-    let mut out = get(json!({})).request();
-    (*out.method_mut(), *out.uri_mut()) = (Method::POST, "/v1/logout".parse().unwrap());
-    let out = login::send(login.service.clone(), out).await;
-    assert_eq!((out.status.as_u16(), nonce_of(&out)), (401, None), "another URL and method");
 }

@@ -8,12 +8,21 @@ mod keys;
 use keys::{AUDIENCE, Folder, Instance, NAME, kids, signed_by};
 use portcullis::{
     Eventual, TrustedIssuer, Verifier,
-    clock::{ManualClock, UnixTime},
+    clock::{Clock, ManualClock, UnixTime},
     jwt::{Algorithm, Keys},
     token::{Grant, Issuer, KeyFile, KeyState, NewKey},
 };
 use serde_json::{Value, json};
-use std::{collections::BTreeSet, fs, sync::Barrier, thread, time::Duration};
+use std::{
+    collections::BTreeSet,
+    fs,
+    sync::{
+        Barrier,
+        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+    },
+    thread,
+    time::Duration,
+};
 
 const HOUR: Duration = Duration::from_secs(3600);
 /// For the tokens of a key after the next one signs: an hour, the longest lifetime, and five minutes, the largest leeway.
@@ -161,6 +170,57 @@ fn a_schedule_makes_one_key_however_many_instances_share_the_file() {
         assert_ne!(signed_by(&one.mint()), first[0]);
         assert!(!one.file.rotate_after(30 * DAY, HOUR).unwrap(), "the next month");
     }
+}
+
+/// Four who sign on one of two instances and ask both, while the clock goes on and each instance makes the key that is due.
+#[test]
+fn rotation_by_schedule_under_load_fails_nobody() {
+    let (period, overlap, step) = (HOUR, HOUR / 6, Duration::from_secs(30));
+    let folder = Folder::new();
+    let both = [Instance::new(&folder), Instance::new(&folder)];
+    let (stop, done) = (AtomicBool::new(false), [const { AtomicUsize::new(0) }; 4]);
+    let seen: BTreeSet<_> = thread::scope(|scope| {
+        let (both, stop) = (&both, &stop);
+        let work = |at: usize| {
+            let (done, own) = (&done[at], &both[at % 2]);
+            scope.spawn(move || {
+                let (mut seen, mut kept) = (BTreeSet::new(), (own.clock.wall(), own.mint()));
+                while !stop.load(SeqCst) {
+                    let (now, token) = (own.clock.wall(), own.mint());
+                    for one in both {
+                        assert_eq!((one.verify(&token), one.verify(&kept.1)), (Ok(()), Ok(())));
+                    }
+                    seen.insert(signed_by(&token));
+                    // Nearly as old as a token gets.
+                    if now.as_secs() - kept.0.as_secs() >= 810 {
+                        kept = (now, token);
+                    }
+                    done.fetch_add(1, SeqCst);
+                }
+                seen
+            })
+        };
+        let workers = [0, 1, 2, 3].map(work);
+        for number in 0..(HOUR * 5 / 2).as_secs() / step.as_secs() {
+            both.iter().for_each(|one| one.clock.advance(step));
+            for one in both {
+                one.file.reload().unwrap();
+                if number % 2 == 0 {
+                    one.file.rotate_after(period, overlap).unwrap();
+                }
+            }
+            // Everybody has signed and asked before the clock goes on; who failed does so no more.
+            let so_far = done.each_ref().map(|done| done.load(SeqCst));
+            for (at, worker) in workers.iter().enumerate() {
+                while done[at].load(SeqCst) < so_far[at] + 1 && !worker.is_finished() {
+                    thread::yield_now();
+                }
+            }
+        }
+        stop.store(true, SeqCst);
+        workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
+    });
+    assert_eq!(seen.len(), 3, "one in each hour: {seen:?}");
 }
 
 #[test]

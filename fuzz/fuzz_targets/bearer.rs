@@ -1,5 +1,7 @@
 #![no_main]
 
+#[path = "../../tests/support/answered.rs"]
+mod answered;
 #[path = "../../tests/support/fuzz/bearer.rs"]
 mod bearer;
 

@@ -1,7 +1,5 @@
 //! From the answer of the store to the verdict.
 
-#[cfg(feature = "jwt")]
-use crate::jwt::NextNonce;
 use crate::{
     audit::Act,
     gate::{Door, Pass, Verdict},
@@ -13,6 +11,8 @@ use crate::{
     rejection::{Reason, Rejection},
     store::{Answer, Blocked, Outcome, SharedStore, Standing, StoreError, Take},
 };
+#[cfg(feature = "jwt")]
+use crate::{identity::Challenges, jwt::NextNonce};
 use http::{HeaderMap, request, response};
 use smallvec::SmallVec;
 
@@ -21,7 +21,7 @@ use smallvec::SmallVec;
 pub(crate) struct Judge {
     pub(crate) door: Door,
     #[cfg(feature = "jwt")]
-    pub(crate) challenges: challenge::Challenges,
+    pub(crate) challenges: Challenges,
     pub(super) store: SharedStore,
     pub(super) encoder: Encoder,
     admitted: Count,
@@ -34,7 +34,7 @@ impl Judge {
             admitted: door.admitted(),
             door,
             #[cfg(feature = "jwt")]
-            challenges: challenge::Challenges::default(),
+            challenges: Challenges::default(),
             store,
             encoder: Encoder::default(),
         }
@@ -82,8 +82,6 @@ impl Judge {
             }
             Outcome::Blocked { key, remaining, since } => {
                 let mut rejection = Rejection::from(Blocked { key, remaining, since });
-                #[cfg(feature = "jwt")]
-                self.challenges.rewrite(&mut rejection, &request.headers);
                 encoded.write(rejection.headers_mut());
                 Verdict::refuse(request, rejection)
             }

@@ -85,6 +85,8 @@ impl Walk {
 
     /// The whole walk for a layer that verifies nothing itself.
     pub(crate) fn enter(&self, mut request: request::Parts) -> Eventual<Verdict<Admitted>> {
+        #[cfg(feature = "jwt")]
+        self.judge.challenges.join(&mut request);
         match self.arrive(&mut request) {
             Ok(arrival) => {
                 let identity = Guarded::of(&mut request).identity.clone();

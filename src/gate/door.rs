@@ -14,7 +14,9 @@ use std::{fmt, mem, sync::Arc, time::Duration};
 /// The one way out for refusals: it tells the audit sink and writes the answer.
 ///
 /// The answer is the [`Render`]er's, plus `Retry-After` (rounded up, so never early) and the
-/// rejection's own headers, which move there. Its extensions hold the [`Rejection`] without them.
+/// rejection's own headers, which move there. Its extensions hold the [`Rejection`] without them. A challenge of this
+/// crate's (`WWW-Authenticate`) says what the layer outside that verifies tokens does: the metadata of its resource, and
+/// whether it takes proofs.
 ///
 /// A handler that refuses by itself can use one too, so that all refusals of a server look alike:
 ///
@@ -71,6 +73,10 @@ impl Door {
         rejection: impl Into<Rejection>,
     ) -> Response<Bytes> {
         let mut rejection = rejection.into();
+        #[cfg(feature = "jwt")]
+        if let Some(guarded) = request.extensions.get::<Guarded>() {
+            guarded.challenges.settle(&mut rejection, &request.headers);
+        }
         self.record(request, Act::Refused(rejection.reason()));
         let own = mem::take(rejection.headers_mut());
         let mut response = match &self.render {

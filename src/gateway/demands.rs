@@ -1,7 +1,7 @@
 use crate::{
     eventual::Eventual,
     gate::{Door, Gate, Outcome, Verdict},
-    jwt::{RequireClaim, RequireScope, ResourceMetadata},
+    jwt::{RequireClaim, RequireScope},
 };
 use http::request::Parts;
 
@@ -16,21 +16,11 @@ pub(super) struct Demands {
 impl Demands {
     /// None, for whoever is not asked for a token.
     pub(super) fn none() -> Self {
-        Self::new(None, Vec::new(), None)
+        Self::new(None, Vec::new())
     }
 
-    pub(super) fn new(
-        scopes: Option<RequireScope>,
-        claims: Vec<RequireClaim>,
-        resource: Option<&ResourceMetadata>,
-    ) -> Self {
-        let door = Door::of("require");
-        let Some(resource) = resource else { return Self { scopes, claims, door } };
-        Self {
-            scopes: scopes.map(|scopes| scopes.resource_metadata(resource)),
-            claims: claims.into_iter().map(|claim| claim.resource_metadata(resource)).collect(),
-            door,
-        }
+    pub(super) fn new(scopes: Option<RequireScope>, claims: Vec<RequireClaim>) -> Self {
+        Self { scopes, claims, door: Door::of("require") }
     }
 }
 

@@ -53,6 +53,9 @@ pub(super) fn build(
     if let Some((cookies, origins)) = &login.cookies {
         service = service.cookies(cookies.clone(), origins.clone());
     }
+    if let Some(metadata) = &config.resource {
+        service = service.resource_metadata(metadata);
+    }
     let service = config.stray_limits.iter().cloned().fold(service, OtpService::limit);
     Ok((otp, Login { service, webhooks }, courier))
 }

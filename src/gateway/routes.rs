@@ -159,7 +159,7 @@ fn guard(
         if let Some(rules) = &route.dpop {
             tokens = tokens.dpop(rules.clone().over(store.clone()));
         }
-        if let Some(rules) = &config.certificates {
+        if let Some(rules) = &route.certificates {
             tokens = tokens.certificates(rules.clone());
         }
         if let Some(metadata) = &config.resource {
@@ -167,8 +167,7 @@ fn guard(
         }
         guard = guard.jwt(tokens);
     }
-    let (scopes, claims) = (route.scopes.clone(), route.claims.clone());
-    (guard, Demands::new(scopes, claims, config.resource.as_ref()))
+    (guard, Demands::new(route.scopes.clone(), route.claims.clone()))
 }
 
 fn limited(config: &Config, store: &SharedStore, limits: &[Limit]) -> Portcullis {

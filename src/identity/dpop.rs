@@ -19,6 +19,7 @@ pub(super) const BAD: &str = dpop!("error=\"invalid_dpop_proof\", ");
 pub(super) const NONCE: &str = dpop!("error=\"use_dpop_nonce\", ");
 pub(super) const INVALID: &str = dpop!("error=\"invalid_token\", ");
 pub(super) const AMBIGUOUS: &str = dpop!("error=\"invalid_request\", ");
+pub(super) const INSUFFICIENT: &str = dpop!("error=\"insufficient_scope\", ");
 
 /// Whether a client sends tokens with proofs.
 #[cfg(feature = "jwt")]
@@ -34,16 +35,19 @@ pub(super) fn is_used(asked: &HeaderMap) -> bool {
 mod tests {
     use super::*;
     use crate::{
-        identity::{ProofFault, TokenFault, challenge::Challenges},
+        identity::{Challenges, ProofFault, Proving, TokenFault},
         jwt::{Algorithm, Dpop},
         rejection::Reason,
     };
     use http::{HeaderValue, header::WWW_AUTHENTICATE};
 
     fn told(reason: Reason, asked: Option<&'static str>, required: bool) -> Vec<String> {
-        let challenges = Challenges::default().with_proofs(required);
+        let proofs = if required { Proving::Always } else { Proving::IfBound };
         let asked = asked.map(|line| (AUTHORIZATION, HeaderValue::from_static(line)));
-        let rejection = challenges.reject(reason, &asked.into_iter().collect());
+        let mut rejection = reason.into();
+        Challenges::default()
+            .with_proofs(proofs)
+            .settle(&mut rejection, &asked.into_iter().collect());
         let values = rejection.headers().get_all(WWW_AUTHENTICATE).iter();
         values.map(|value| value.to_str().unwrap().split(", algs").next().unwrap().into()).collect()
     }
@@ -64,6 +68,13 @@ mod tests {
             assert_eq!(told(proof(ProofFault::SentAsBearer), Some("Bearer a"), required), invalid);
             let stale = told(proof(ProofFault::Stale), Some("DPoP a"), required);
             assert_eq!(stale, ["DPoP error=\"invalid_dpop_proof\""]);
+        }
+        for lacking in [Reason::ScopeMissing, Reason::ClaimMissing] {
+            let insufficient = "Bearer error=\"insufficient_scope\"";
+            assert_eq!(told(lacking, Some("Bearer a"), false), [insufficient, offer]);
+            let insufficient = ["DPoP error=\"insufficient_scope\""];
+            assert_eq!(told(lacking, Some("DPoP a"), false), insufficient);
+            assert_eq!(told(lacking, Some("DPoP a"), true), insufficient);
         }
         assert_eq!(told(Reason::RateLimited, None, true), [""; 0]);
     }

@@ -5,6 +5,8 @@
 //! and blocks go by identities whether or not the feature `jwt` is on.
 
 pub(crate) mod challenge;
+#[cfg(feature = "jwt")]
+mod challenges;
 mod claims;
 pub(crate) mod dpop;
 mod fault;
@@ -13,6 +15,9 @@ mod proof_fault;
 pub use claims::{Claims, Registered};
 pub use fault::TokenFault;
 pub use proof_fault::ProofFault;
+
+#[cfg(feature = "jwt")]
+pub(crate) use challenges::{Challenges, Proving};
 
 /// What verification found.
 #[derive(Clone, Debug, Default)]

@@ -9,9 +9,9 @@ use crate::{
     eventual::Eventual,
     gate::{Door, Gate, Verdict, impl_layer, own_door},
     guarded::Guarded,
-    identity::{Claims, Identity, TokenFault, challenge::Challenges},
+    identity::{Challenges, Claims, Identity, Proving, TokenFault},
     meter,
-    rejection::Reason,
+    rejection::{Reason, Rejection},
     store::Take,
 };
 use http::request::Parts;
@@ -65,7 +65,7 @@ impl JwtLayer {
             verifier,
             source: TokenSource::default(),
             mode: Mode::default(),
-            challenges: Challenges::default(),
+            challenges: Challenges::default().with_proofs(Proving::Never),
             dpop: None,
             certificates: None,
             door: Door::of("jwt"),
@@ -86,7 +86,8 @@ impl JwtLayer {
 
     /// Asks senders of tokens that are bound to a key for proofs; see [`dpop`](super::dpop).
     pub fn dpop(mut self, rules: Dpop) -> Self {
-        self.challenges = self.challenges.with_proofs(rules.is_required());
+        let proofs = if rules.is_required() { Proving::Always } else { Proving::IfBound };
+        self.challenges = self.challenges.with_proofs(proofs);
         self.dpop = Some(rules);
         self
     }
@@ -179,8 +180,9 @@ impl JwtLayer {
         };
         // Before the door sees the request, as it tells the sink what is known of the caller.
         Guarded::of(&mut request).identity = identity;
+        self.challenges.join(&mut request);
         if let Some(reason) = refusal {
-            let mut rejection = self.challenges.reject(reason, &request.headers);
+            let mut rejection = Rejection::from(reason);
             if let Some(nonce) = nonce {
                 nonce.write(rejection.headers_mut());
             }

@@ -104,6 +104,9 @@
 //!
 //! Layers that ask for proofs say `DPoP` as well, see [`dpop`]. Tokens that are bound to a certificate are for [`certificates`].
 //!
+//! What a [`JwtLayer`] says so goes along with the request: requirements, blocks, extractors, and a handler that refuses by a
+//! [`Door`](crate::gate::Door) or a `Refused`, say it too, unless they were told otherwise.
+//!
 //! Where good tokens are refused for a setting, such as their `typ`, the log line of the refusal names the setting.
 //!
 //! # Cost

@@ -4,7 +4,7 @@ use crate::{
     eventual::Eventual,
     gate::{Door, Gate, Verdict, impl_layer, own_door},
     guarded::Guarded,
-    identity::{Claims, Identity, challenge::Challenges},
+    identity::{Challenges, Claims, Identity},
     rejection::Reason,
 };
 use http::{HeaderValue, request::Parts};
@@ -134,7 +134,7 @@ impl_layer!(RequireScope);
 
 /// Admits who `permits`; good tokens that it does not permit are refused for `lacking`.
 pub(super) fn decide(
-    request: Parts,
+    mut request: Parts,
     challenges: &Challenges,
     lacking: Reason,
     permits: impl FnOnce(&Claims) -> bool,
@@ -147,8 +147,8 @@ pub(super) fn decide(
     Eventual::Ready(match refusal {
         None => Verdict::admit(request, ()),
         Some(reason) => {
-            let rejection = challenges.reject(reason, &request.headers);
-            Verdict::refuse(request, rejection)
+            challenges.join(&mut request);
+            Verdict::refuse(request, reason)
         }
     })
 }
@@ -180,7 +180,8 @@ mod tests {
         assert!(RequireScope::any([""; 0]).is_err());
         let require = RequireScope::all(["orders:read", "https://x/y"]).unwrap();
         let challenge = "Bearer error=\"insufficient_scope\", scope=\"orders:read https://x/y\"";
-        let rejection = require.challenges.reject(Reason::ScopeMissing, &http::HeaderMap::new());
+        let mut rejection = Reason::ScopeMissing.into();
+        require.challenges.settle(&mut rejection, &http::HeaderMap::new());
         assert_eq!(rejection.headers()[http::header::WWW_AUTHENTICATE], challenge);
     }
 }

@@ -3,7 +3,7 @@ use crate::{
     error::ConfigError,
     eventual::Eventual,
     gate::{Door, Gate, Verdict, impl_layer, own_door},
-    identity::{Claims, challenge::Challenges},
+    identity::{Challenges, Claims},
     rejection::Reason,
 };
 use http::request::Parts;

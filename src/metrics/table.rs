@@ -112,7 +112,7 @@ pub(crate) const SHADOW_REFUSALS: Metric = Metric::counter_of(
 pub(crate) const TOKENS: Metric = Metric::counter_of(
     "portcullis_tokens_total",
     &["outcome"],
-    "Access tokens that were looked at.",
+    "Access tokens that were looked at, and faults of proofs.",
 );
 pub(crate) const BAD_TOKENS_ADMITTED: Metric = Metric::counter_of(
     "portcullis_bad_tokens_admitted_total",

@@ -4,6 +4,7 @@ use super::Otp;
 use crate::{
     identity::{ProofFault, TokenFault, challenge},
     jwt::{DpopProof, Proven},
+    meter,
     rejection::{Reason, Rejection},
     token::Session,
 };
@@ -39,7 +40,11 @@ pub(super) fn check(session: &Session, proven: Option<&Proven>) -> Result<(), Re
     match (session.bound_to, proven) {
         (None, None) => Ok(()),
         (None, Some(proven)) if !proven.required => Ok(()),
-        (None, Some(_)) => Err(challenge::reject(TokenFault::Proof(ProofFault::NotBound).into())),
+        (None, Some(_)) => {
+            let fault = TokenFault::Proof(ProofFault::NotBound);
+            meter::bad_token(fault);
+            Err(challenge::reject(fault.into()))
+        }
         // Also where there are no rules any more: a token that was stolen must not become good by that.
         (Some(_), None) => Err(refused(ProofFault::Missing)),
         (Some(key), Some(proven)) if key == proven.key => Ok(()),
@@ -52,5 +57,6 @@ pub(super) fn replayed() -> Rejection {
 }
 
 fn refused(fault: ProofFault) -> Rejection {
+    meter::bad_token(fault.into());
     challenge::reject(Reason::ProofInvalid(fault))
 }

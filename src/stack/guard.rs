@@ -7,7 +7,7 @@ use crate::{
     gate::Outcome,
     identity::Identity,
     jwt::{ForwardClaims, Found, JwtLayer, ResourceMetadata, replayed},
-    rejection::Reason,
+    rejection::{Reason, Rejection},
     store::Take,
 };
 use crate::{
@@ -83,6 +83,7 @@ impl Gate for Guard {
                     Err(rejection) => Verdict::refuse(request, rejection),
                 });
             }
+            walk.judge.challenges.join(&mut request);
             // First of all, so that nothing of what follows can go by them.
             if let Some(forward) = &self.0.forward {
                 forward.clear(&mut request.headers);
@@ -159,8 +160,7 @@ impl Guard {
         let verdict = self.0.walk.ask(request, arrival, &identity);
         verdict.map(move |Verdict { parts, outcome }| match (outcome, refusal, identity) {
             (Outcome::Admit(pass), Some(reason), _) => {
-                let challenges = &guard.0.walk.judge.challenges;
-                let mut rejection = challenges.reject(reason, &parts.headers);
+                let mut rejection = Rejection::from(reason);
                 pass.write(rejection.headers_mut());
                 Verdict::refuse(parts, rejection)
             }

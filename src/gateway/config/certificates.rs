@@ -26,8 +26,16 @@ enum Format {
     Xfcc,
 }
 
+/// Rules that were checked.
+#[derive(Clone, Debug)]
+pub(super) struct CertificateConfig {
+    /// The one for each need.
+    rules: [Certificates; 2],
+    routes: Need,
+}
+
 impl CertificateSection {
-    pub(super) fn build(&self, clients: &Clients) -> Result<Certificates, ConfigError> {
+    pub(super) fn build(&self, clients: &Clients) -> Result<CertificateConfig, ConfigError> {
         if !clients.has_proxies() {
             return Err(ConfigError::new(
                 "only a trusted proxy can tell certificates: name its network as `trusted_proxies` in [clients]",
@@ -38,10 +46,31 @@ impl CertificateSection {
             Format::EscapedPem => CertificateFormat::EscapedPem,
             Format::Xfcc => CertificateFormat::Xfcc,
         };
-        let rules = match self.routes {
-            Need::IfBound => Certificates::if_bound(&self.header, format, clients.clone()),
-            Need::Required => Certificates::required(&self.header, format, clients.clone()),
+        let checked = |rules: Result<Certificates, ConfigError>| {
+            rules.map_err(|error| error.within("header"))
         };
-        rules.map_err(|error| error.within("header"))
+        let rules = [
+            checked(Certificates::if_bound(&self.header, format, clients.clone()))?,
+            checked(Certificates::required(&self.header, format, clients.clone()))?,
+        ];
+        Ok(CertificateConfig { rules, routes: self.routes })
+    }
+}
+
+impl CertificateConfig {
+    /// The rules of a route, which may have a need of its own. No token of `[token]` is bound to a certificate, and
+    /// perhaps no others are taken.
+    pub(super) fn of_route(
+        &self,
+        need: Option<Need>,
+        only_own: bool,
+    ) -> Result<Certificates, ConfigError> {
+        let need = need.unwrap_or(self.routes);
+        if only_own && need == Need::Required {
+            return Err(ConfigError::new(
+                "mtls: tokens of [token] are bound to no certificate, so \"required\" would take none: set \"if-bound\"",
+            ));
+        }
+        Ok(need.of(&self.rules))
     }
 }

@@ -30,6 +30,16 @@ pub(super) enum Need {
     Required,
 }
 
+impl Need {
+    /// Of the rules for either need, those for this one.
+    pub(super) fn of<T: Clone>(self, [if_bound, required]: &[T; 2]) -> T {
+        match self {
+            Self::IfBound => if_bound.clone(),
+            Self::Required => required.clone(),
+        }
+    }
+}
+
 /// Whether logins are bound.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
 #[serde(rename_all = "lowercase")]
@@ -96,10 +106,6 @@ impl DpopSection {
 impl DpopConfig {
     /// The rules of a route, which may have a need of its own.
     pub(super) fn of_route(&self, need: Option<Need>) -> Dpop {
-        let [if_bound, required] = &self.rules;
-        match need.unwrap_or(self.routes) {
-            Need::IfBound => if_bound.clone(),
-            Need::Required => required.clone(),
-        }
+        need.unwrap_or(self.routes).of(&self.rules)
     }
 }

@@ -38,12 +38,12 @@ pub(super) use otp::LoginConfig;
 pub(super) use routes::{Auth, HEALTH, READY, RouteConfig, is_within};
 pub(super) use store::StoreConfig;
 
-use self::{keys::Sources, sections::File, signing::OwnIssuer};
+use self::{certificates::CertificateConfig, keys::Sources, sections::File, signing::OwnIssuer};
 use crate::{
     client::Clients,
     error::ConfigError,
     gateway::{KeyWatch, page::Page},
-    jwt::{Certificates, ResourceMetadata},
+    jwt::ResourceMetadata,
     limit::Limit,
     profile::Profile,
     security_headers::SecurityHeadersLayer,
@@ -76,7 +76,6 @@ pub struct Config {
     pub(super) alerts: Option<AlertsConfig>,
     pub(super) resource: Option<ResourceMetadata>,
     pub(super) dpop: Option<DpopConfig>,
-    pub(super) certificates: Option<Certificates>,
     pub(super) headers: SecurityHeadersLayer,
     pub(super) routes: Vec<RouteConfig>,
     /// At `/`, if this is the demo: no file asks for it.
@@ -155,6 +154,8 @@ impl Config {
             serves_webhooks: login.as_ref().is_some_and(|login| login.webhooks.is_some()),
             serves_resource: resource.is_some(),
             dpop: dpop.as_ref(),
+            certificates: certificates.as_ref(),
+            only_own: file.issuer.is_empty(),
             only_cookies: file.issuer.is_empty()
                 && login.as_ref().is_some_and(|login| login.cookies.is_some()),
         };
@@ -177,7 +178,6 @@ impl Config {
             alerts,
             resource,
             dpop,
-            certificates,
             headers,
             routes,
             page: None,
@@ -257,7 +257,7 @@ fn certificates(
     file: &File,
     clients: &Clients,
     verifies: bool,
-) -> Result<Option<Certificates>, ConfigError> {
+) -> Result<Option<CertificateConfig>, ConfigError> {
     match &file.mtls {
         Some(_) if !verifies => {
             Err(ConfigError::new("no token is taken: add an [[issuer]] section, or leave it out"))

@@ -1,10 +1,11 @@
 use super::{
+    certificates::CertificateConfig,
     dpop::{DpopConfig, Need},
     limits::Written,
 };
 use crate::{
     error::ConfigError,
-    jwt::{Dpop, RequireClaim, RequireScope, WELL_KNOWN},
+    jwt::{Certificates, Dpop, RequireClaim, RequireScope, WELL_KNOWN},
     limit::Limit,
     otp::{OtpService, webhooks::SmsWebhooks},
     profile::Profile,
@@ -22,6 +23,8 @@ pub(super) struct RouteSection {
     auth: Auth,
     /// Instead of what `[dpop]` says for all.
     dpop: Option<Need>,
+    /// Instead of what `[mtls]` says for all.
+    mtls: Option<Need>,
     scopes: Option<Vec<String>>,
     /// Claims, and of each the values of which one is needed.
     claims: Option<BTreeMap<String, Vec<String>>>,
@@ -55,6 +58,7 @@ pub(crate) struct RouteConfig {
     pub(crate) path: String,
     pub(crate) auth: Auth,
     pub(crate) dpop: Option<Dpop>,
+    pub(crate) certificates: Option<Certificates>,
     pub(crate) scopes: Option<RequireScope>,
     pub(crate) claims: Vec<RequireClaim>,
     pub(crate) limits: Vec<Limit>,
@@ -82,6 +86,9 @@ pub(super) struct Context<'a> {
     /// Whether metadata of the resource are served.
     pub(super) serves_resource: bool,
     pub(super) dpop: Option<&'a DpopConfig>,
+    pub(super) certificates: Option<&'a CertificateConfig>,
+    /// Whether all tokens that are taken are those of the own issuer.
+    pub(super) only_own: bool,
     /// Whether all tokens that are taken can be in cookies.
     pub(super) only_cookies: bool,
 }
@@ -158,6 +165,7 @@ impl RouteSection {
             path: path(&self.path, context)?,
             auth: self.auth,
             dpop: self.dpop(context)?,
+            certificates: self.certificates(context)?,
             scopes,
             claims,
             limits: self.limits(context)?,
@@ -184,6 +192,21 @@ impl RouteSection {
             ));
         }
         Ok(Some(rules))
+    }
+
+    fn certificates(&self, context: Context<'_>) -> Result<Option<Certificates>, ConfigError> {
+        match (self.mtls, context.certificates) {
+            (Some(_), None) => Err(ConfigError::new(
+                "mtls: certificates are told by a proxy: add an [mtls] section with `header`",
+            )),
+            (Some(_), _) if self.auth == Auth::None => {
+                Err(ConfigError::new("mtls needs auth = \"required\" or \"optional\""))
+            }
+            (need, Some(config)) if self.auth != Auth::None => {
+                config.of_route(need, context.only_own).map(Some)
+            }
+            _ => Ok(None),
+        }
     }
 
     /// The limits, of which one at least must meet requests without a token: an attacker's have none.

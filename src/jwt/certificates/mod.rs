@@ -28,6 +28,8 @@
 //!   `proxy_set_header x-ssl-client-cert $ssl_client_escaped_cert;`. Envoy: `forward_client_cert_details: SANITIZE_SET`; with
 //!   several elements the last one counts, which the nearest proxy wrote.
 //! * Layers without these rules take a bound token as any other. Give them to every layer that takes the same audience.
+//! * An [`OtpService`](crate::OtpService) hands out no token that is bound to a certificate, and its own endpoints ask for none:
+//!   what it binds is bound to a key, by [DPoP](super::dpop).
 
 mod header;
 

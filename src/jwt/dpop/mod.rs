@@ -41,8 +41,9 @@
 //! # What clients see
 //!
 //! 401 with `DPoP error="invalid_dpop_proof"`, or `error="invalid_token"` for a bound token sent as `Bearer` and an unbound
-//! one sent as `DPoP`, or `error="use_dpop_nonce"`, and always with `algs` (RFC 9449 section 7.1). Logs, metrics and audit name the
-//! [fault](crate::ProofFault).
+//! one sent as `DPoP`, or `error="use_dpop_nonce"`, and always with `algs` (RFC 9449 section 7.1). Clients that came with a proof
+//! learn in the same scheme what their token lacks: 403 with `DPoP error="insufficient_scope"`. Logs, metrics and audit name
+//! the [fault](crate::ProofFault).
 //!
 //! # Deployment
 //!

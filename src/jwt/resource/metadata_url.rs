@@ -52,7 +52,8 @@ impl fmt::Display for MetadataUrl {
 macro_rules! own_challenges {
     ($($challenges:ident).+) => {
         /// Names the metadata of this resource in every `WWW-Authenticate` of this layer, so that clients find
-        /// out whom to ask for tokens (RFC 9728 section 5.1).
+        /// out whom to ask for tokens (RFC 9728 section 5.1). What a [`JwtLayer`]($crate::JwtLayer) names goes for
+        /// layers, extractors and handlers inside as well.
         pub fn resource_metadata(mut self, url: impl Into<$crate::jwt::MetadataUrl>) -> Self {
             let challenges = std::mem::take(&mut self.$($challenges).+);
             self.$($challenges).+ = challenges.with_metadata(url.into().parameter());

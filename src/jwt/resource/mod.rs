@@ -20,8 +20,8 @@ use serde_json::{Map, Value};
 /// layer in one, which answers for them and lets everything else pass.
 ///
 /// ```
-/// # fn main() -> Result<(), portcullis::ConfigError> {
-/// use portcullis::{RequireAuth, RequireScope, ResourceMetadata};
+/// # fn stack(verifier: portcullis::Verifier) -> Result<(), portcullis::ConfigError> {
+/// use portcullis::{JwtLayer, RequireScope, ResourceMetadata};
 ///
 /// let metadata = ResourceMetadata::new("https://api.example/orders")?
 ///     .authorization_server("https://idp.example/")?
@@ -31,9 +31,8 @@ use serde_json::{Map, Value};
 ///
 /// let stack = tower::ServiceBuilder::new()
 ///     .layer(metadata.clone())
-///     // a `JwtLayer`, which takes `resource_metadata` too
-///     .layer(RequireAuth::new().resource_metadata(&metadata))
-///     .layer(RequireScope::all(["orders:read"])?.resource_metadata(&metadata));
+///     .layer(JwtLayer::new(verifier).resource_metadata(&metadata))
+///     .layer(RequireScope::all(["orders:read"])?);
 /// # Ok(()) }
 /// ```
 ///

@@ -1,7 +1,7 @@
 use super::{
     answer,
     body::{self, CodeRequest, LoginOnly, ResendRequest, SmsOnly, TokenRequest, VerifyRequest},
-    route::Route,
+    route::{self, Route},
 };
 use crate::{
     block::AddressRules,
@@ -10,7 +10,7 @@ use crate::{
     gate::Door,
     guarded::Guarded,
     identity::{Claims, Identity, challenge},
-    jwt::{DpopProof, JwtLayer, TokenSource},
+    jwt::{DpopProof, JwtLayer, MetadataUrl, TokenSource},
     otp::{Caller, Origins, Otp, Purpose, Subject, Tokens, cross_site},
     phone::Phone,
     profile::Profile,
@@ -37,6 +37,8 @@ pub(super) struct Endpoints {
     pub(super) addresses: AddressRules,
     /// Tokens are in cookies, for pages of these origins.
     pub(super) cookies: Option<Arc<(Cookies, Origins)>>,
+    /// What says whom to ask for access tokens.
+    pub(super) metadata: Option<MetadataUrl>,
     /// Who takes access tokens.
     pub(super) tokens: JwtLayer,
 }
@@ -48,7 +50,8 @@ impl Endpoints {
             door = door.audit(Arc::clone(sink));
         }
         let tokens = JwtLayer::new(otp.0.verifier.clone());
-        Self { otp, door, addresses: AddressRules::new(), cookies: None, tokens }.settled()
+        let addresses = AddressRules::new();
+        Self { otp, door, addresses, cookies: None, metadata: None, tokens }.settled()
     }
 
     /// Takes access tokens from where they are now.
@@ -59,6 +62,9 @@ impl Endpoints {
             Some(rules) if self.cookies.is_none() => tokens.dpop(rules.clone()),
             _ => tokens,
         };
+        if let Some(metadata) = &self.metadata {
+            self.tokens = self.tokens.resource_metadata(metadata.clone());
+        }
         self
     }
 
@@ -254,7 +260,10 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let this = self.clone();
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
+        if route::may_have_token(parts.uri.path()) {
+            this.tokens.challenges.join(&mut parts);
+        }
         Box::pin(async move {
             let answer = this.answer(&parts, body).await;
             let refuse = |rejection| this.door.refuse(&parts, rejection);

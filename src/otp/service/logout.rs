@@ -38,7 +38,7 @@ impl Endpoints {
             (None, Identity::Anonymous) => return Err(challenge::reject(Reason::TokenMissing)),
             (None, identity) => {
                 let session = session_in(&identity).map_err(|reason| {
-                    let mut refusal = self.tokens.challenges.reject(reason, &parts.headers);
+                    let mut refusal = challenge::reject(reason);
                     if let Some(nonce) = found.nonce {
                         nonce.write(refusal.headers_mut());
                     }

@@ -13,6 +13,7 @@ use crate::{
     client::Clients,
     eventual::BoxFuture,
     gate::Gated,
+    jwt::MetadataUrl,
     limit::Limit,
     rejection::Rejection,
     render::{Problem, Render},
@@ -84,6 +85,13 @@ impl OtpService {
     /// this server's own whose pages may use them; what other sites start is refused (403 `csrf`).
     pub fn cookies(self, cookies: Cookies, origins: Origins) -> Self {
         self.edit(|service| service.endpoints.cookies = Some(Arc::new((cookies, origins))))
+    }
+
+    /// Names the metadata of the resource that access tokens of this login are for in each `WWW-Authenticate` of an endpoint
+    /// that takes them: sessions, devices and logout (RFC 9728). Those that hand out tokens are no part of the resource.
+    pub fn resource_metadata(self, url: impl Into<MetadataUrl>) -> Self {
+        let url = url.into();
+        self.edit(|service| service.endpoints.metadata = Some(url))
     }
 
     /// How the client is found, if no layer outside has.

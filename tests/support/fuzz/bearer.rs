@@ -1,20 +1,13 @@
 //! Credentials of arbitrary bytes: none is taken but the ones that were signed, however they arrive.
 
-use http::{HeaderValue, Request, Response, StatusCode, header};
+use crate::answered;
+use http::{HeaderValue, Request, StatusCode, header};
 use portcullis::{
     Eventual, JwtLayer, Verifier,
     jwt::{Mode, TokenSource},
     token::{Grant, Issuer},
 };
-use std::{
-    convert::Infallible,
-    future::Future,
-    pin::pin,
-    sync::LazyLock,
-    task::{Context, Poll, Waker},
-};
-use tower_layer::Layer;
-use tower_service::Service;
+use std::sync::LazyLock;
 
 struct Fixture {
     verifier: Verifier,
@@ -74,28 +67,5 @@ pub(crate) fn run(data: (u8, &[u8])) {
 fn answer(request: Request<()>) -> StatusCode {
     let source = TokenSource::new().or_cookie("at").expect("a name");
     let layer = JwtLayer::new(FIXTURE.verifier.clone()).source(source).mode(Mode::Required);
-    let mut service = layer.layer(Hello);
-    let future = pin!(service.call(request));
-    match future.poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(Ok(response)) => response.status(),
-        Poll::Ready(Err(never)) => match never {},
-        Poll::Pending => panic!("fixed keys answer at once"),
-    }
-}
-
-#[derive(Clone)]
-struct Hello;
-
-impl Service<Request<()>> for Hello {
-    type Response = Response<String>;
-    type Error = Infallible;
-    type Future = std::future::Ready<Result<Response<String>, Infallible>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, _: Request<()>) -> Self::Future {
-        std::future::ready(Ok(Response::default()))
-    }
+    answered::status(&layer, request)
 }

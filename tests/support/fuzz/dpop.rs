@@ -1,22 +1,14 @@
 //! Proofs of arbitrary bytes: none opens what the key did not sign, alone or beside a good one.
 
+use crate::answered;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
-use http::{HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderValue, Request, StatusCode, header};
 use portcullis::{
     JwtLayer, Memory, TrustedIssuer, Verifier,
     clock::{Clock, UnixTime},
     jwt::{Algorithm, Dpop, Keys},
 };
-use std::{
-    convert::Infallible,
-    future::Future,
-    pin::pin,
-    sync::LazyLock,
-    task::{Context, Poll, Waker},
-    time::Duration,
-};
-use tower_layer::Layer;
-use tower_service::Service;
+use std::{sync::LazyLock, time::Duration};
 
 const SECRET: &[u8] = b"V0r9xTz3JmB2nKc5LdY8sHf1GaPuE4iO";
 
@@ -106,28 +98,5 @@ pub(crate) fn run(data: (u8, &[u8])) {
 
 fn answer(store: &Memory, request: Request<()>) -> StatusCode {
     let rules = Dpop::if_bound("https://api.example", store.clone()).expect("a URL");
-    let mut service = JwtLayer::new(VERIFIER.clone()).dpop(rules).layer(Hello);
-    let future = pin!(service.call(request));
-    match future.poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(Ok(response)) => response.status(),
-        Poll::Ready(Err(never)) => match never {},
-        Poll::Pending => panic!("fixed keys and a store in memory answer at once"),
-    }
-}
-
-#[derive(Clone)]
-struct Hello;
-
-impl Service<Request<()>> for Hello {
-    type Response = Response<String>;
-    type Error = Infallible;
-    type Future = std::future::Ready<Result<Response<String>, Infallible>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, _: Request<()>) -> Self::Future {
-        std::future::ready(Ok(Response::default()))
-    }
+    answered::status(&JwtLayer::new(VERIFIER.clone()).dpop(rules), request)
 }
