@@ -18,6 +18,9 @@ use std::{
     },
 };
 
+/// What precedes each message, and one that is only feigned.
+pub(crate) type OnStart = Box<dyn Fn(Errand) -> BoxFuture<'static, ()> + Send + Sync>;
+
 /// What follows each message, before its place is free again.
 pub(crate) type OnEnd = Box<dyn Fn(Ended) -> BoxFuture<'static, ()> + Send + Sync>;
 
@@ -33,6 +36,7 @@ pub(crate) struct Ended {
 pub(super) struct Delivery {
     pub(super) sender: Arc<dyn CodeSender>,
     pub(super) challenges: Arc<dyn Challenges>,
+    pub(super) on_start: OnStart,
     pub(super) on_end: OnEnd,
     /// Whether the last message did not leave.
     pub(super) last_failed: AtomicBool,
@@ -48,6 +52,7 @@ pub(super) struct SendTimes {
 
 impl Delivery {
     pub(super) async fn deliver(self: Arc<Self>, Parcel { message, errand, bill }: Parcel) {
+        (self.on_start)(errand).await;
         let outcome = match &message {
             Some(message) => self.send(message).await,
             // While messages fail, a number that gets none must not be the only one whose cooldown goes on.
@@ -165,6 +170,7 @@ pub(super) mod tests {
         let delivery = Arc::new(Delivery {
             sender: Arc::new(Provider),
             challenges: returned.clone(),
+            on_start: Box::new(|_| Box::pin(std::future::ready(()))),
             on_end: Box::new(move |ended| {
                 let Ended { message, errand, outcome } = ended;
                 if let Some(message) = message {

@@ -2,7 +2,7 @@ mod delivery;
 mod desk;
 
 pub(crate) use self::{
-    delivery::{Ended, OnEnd},
+    delivery::{Ended, OnEnd, OnStart},
     desk::{Desk, Place},
 };
 
@@ -48,11 +48,12 @@ pub(crate) fn queue(
     waiting: NonZeroU16,
     sender: Arc<dyn CodeSender>,
     challenges: Arc<dyn Challenges>,
+    on_start: OnStart,
     on_end: OnEnd,
 ) -> (Desk, Courier) {
     let (into, desk) = Desk::new(waiting);
     let (last_failed, times) = (AtomicBool::new(false), SendTimes::new());
-    let delivery = Arc::new(Delivery { sender, challenges, on_end, last_failed, times });
+    let delivery = Arc::new(Delivery { sender, challenges, on_start, on_end, last_failed, times });
     (into, Courier { desk, delivery, in_flight: IN_FLIGHT })
 }
 
@@ -146,6 +147,7 @@ mod tests {
             NonZeroU16::new(waiting).unwrap(),
             Arc::new(Provider(provider)),
             Arc::new(Returned::default()),
+            Box::new(|_| Box::pin(std::future::ready(()))),
             Box::new(move |Ended { message, errand, outcome }| {
                 assert_eq!(format!("{message:?}").matches("123456").count(), 0);
                 told.send((errand.sent.number, outcome.map(drop))).unwrap();
