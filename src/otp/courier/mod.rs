@@ -12,12 +12,13 @@ use self::{
 };
 use super::{Challenges, CodeSender};
 use crate::error::ConfigError;
-use futures_util::{StreamExt, stream::FuturesUnordered};
+use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 use std::{
     fmt,
     future::poll_fn,
     num::NonZeroU16,
     ops::ControlFlow,
+    panic::AssertUnwindSafe,
     sync::{Arc, atomic::AtomicBool},
     task::{Context, Poll},
 };
@@ -31,7 +32,7 @@ use tokio::sync::mpsc;
 /// these places are taken, requests for a code are refused with 503 before anything is stored.
 ///
 /// There is no deadline here: the contract of [`CodeSender`] obliges it to give up by itself. One that panics has failed
-/// with an unknown end, and the others go on.
+/// with an unknown end, and whatever panics for one message, such as a sink that is told of it, the others go on.
 #[must_use = "no message leaves unless `run` is spawned"]
 pub struct Courier {
     desk: mpsc::Receiver<Parcel>,
@@ -78,7 +79,7 @@ impl Courier {
         loop {
             let room = on_their_way.len() < self.in_flight;
             let step = poll_fn(|cx: &mut Context<'_>| {
-                if let Poll::Ready(Some(())) = on_their_way.poll_next_unpin(cx) {
+                if let Poll::Ready(Some(_)) = on_their_way.poll_next_unpin(cx) {
                     return Poll::Ready(ControlFlow::Continue(()));
                 }
                 if !room {
@@ -86,7 +87,8 @@ impl Courier {
                 }
                 self.desk.poll_recv(cx).map(|parcel| match parcel {
                     Some(parcel) => {
-                        on_their_way.push(Arc::clone(&self.delivery).deliver(parcel));
+                        let delivering = Arc::clone(&self.delivery).deliver(parcel);
+                        on_their_way.push(AssertUnwindSafe(delivering).catch_unwind());
                         ControlFlow::Continue(())
                     }
                     None => ControlFlow::Break(()),
@@ -150,7 +152,9 @@ mod tests {
             Box::new(|_| Box::pin(std::future::ready(()))),
             Box::new(move |Ended { message, errand, outcome }| {
                 assert_eq!(format!("{message:?}").matches("123456").count(), 0);
-                told.send((errand.sent.number, outcome.map(drop))).unwrap();
+                let number = errand.sent.number;
+                told.send((number, outcome.map(drop))).unwrap();
+                assert_ne!(number, 13, "who is told has a bug");
                 Box::pin(std::future::ready(()))
             }),
         );
@@ -198,6 +202,19 @@ mod tests {
         first.send(Ok(())).unwrap();
         assert_eq!(outcomes.recv().await, Some((1, Ok(()))));
         assert_eq!(at_provider.recv().await.unwrap().0, "3");
+    }
+
+    #[tokio::test]
+    async fn what_panics_for_one_message_stops_no_other() {
+        let Scene { desk, courier, mut at_provider, mut outcomes, .. } = scene(10);
+        let courier = run(courier);
+        for number in [13, 1] {
+            post(&desk, number).unwrap();
+            at_provider.recv().await.unwrap().1.send(Ok(())).unwrap();
+            assert_eq!(outcomes.recv().await, Some((number, Ok(()))));
+        }
+        drop(desk);
+        courier.await.unwrap();
     }
 
     #[tokio::test]
