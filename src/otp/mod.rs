@@ -138,6 +138,7 @@ mod dispatch;
 #[cfg_attr(docsrs, doc(cfg(all(feature = "sms", feature = "test-util"))))]
 pub mod fake;
 mod follow_up;
+mod hold;
 pub mod fraud;
 mod ledger;
 mod login;

@@ -1,4 +1,4 @@
-use super::desk::Parcel;
+use super::desk::{Job, Parcel};
 use crate::{
     eventual::BoxFuture,
     meter::{Stopwatch, Times},
@@ -51,7 +51,14 @@ pub(super) struct SendTimes {
 }
 
 impl Delivery {
-    pub(super) async fn deliver(self: Arc<Self>, Parcel { message, errand, bill }: Parcel) {
+    pub(super) async fn take(self: Arc<Self>, job: Job) {
+        match job {
+            Job::Deliver(parcel) => self.deliver(*parcel).await,
+            Job::Finish(rest) => rest.await,
+        }
+    }
+
+    async fn deliver(&self, Parcel { message, errand, bill }: Parcel) {
         (self.on_start)(errand).await;
         let outcome = match &message {
             Some(message) => self.send(message).await,
@@ -167,7 +174,7 @@ pub(super) mod tests {
     async fn only_what_certainly_did_not_leave_is_given_back_and_all_is_told() {
         let (returned, told) = (Arc::new(Returned::default()), Arc::new(Mutex::new(Vec::new())));
         let tell = Arc::clone(&told);
-        let delivery = Arc::new(Delivery {
+        let delivery = Delivery {
             sender: Arc::new(Provider),
             challenges: returned.clone(),
             on_start: Box::new(|_| Box::pin(std::future::ready(()))),
@@ -181,11 +188,11 @@ pub(super) mod tests {
             }),
             last_failed: AtomicBool::new(false),
             times: SendTimes::new(),
-        });
+        };
         let feigned = |number| Parcel { message: None, ..parcel(number) };
         for number in 0..=8 {
-            Arc::clone(&delivery).deliver(parcel(number)).await;
-            Arc::clone(&delivery).deliver(feigned(number + 10)).await;
+            delivery.deliver(parcel(number)).await;
+            delivery.deliver(feigned(number + 10)).await;
         }
         assert_eq!(
             *returned.0.lock().unwrap(),

@@ -1,13 +1,22 @@
-use crate::otp::{fraud::Bill, receipts::Errand, sender::Message};
+use crate::{
+    eventual::BoxFuture,
+    otp::{fraud::Bill, receipts::Errand, sender::Message},
+};
 use std::{fmt, num::NonZeroU16};
 use tokio::sync::mpsc;
 
 /// Where the login hands in messages. A clone hands them to the same courier.
 #[derive(Clone)]
-pub(crate) struct Desk(mpsc::Sender<Parcel>);
+pub(crate) struct Desk(mpsc::Sender<Job>);
 
 /// Room for one message, kept until it is used or dropped.
-pub(crate) struct Place(mpsc::OwnedPermit<Parcel>);
+pub(crate) struct Place(mpsc::OwnedPermit<Job>);
+
+pub(super) enum Job {
+    Deliver(Box<Parcel>),
+    /// What a request left undone when it ended early.
+    Finish(BoxFuture<'static, ()>),
+}
 
 pub(super) struct Parcel {
     /// `None` where nothing is to be sent and nobody must find out.
@@ -19,7 +28,7 @@ pub(super) struct Parcel {
 
 impl Desk {
     /// A desk with room for `waiting` messages, and where they come out.
-    pub(super) fn new(waiting: NonZeroU16) -> (Self, mpsc::Receiver<Parcel>) {
+    pub(super) fn new(waiting: NonZeroU16) -> (Self, mpsc::Receiver<Job>) {
         let (desk, out) = mpsc::channel(waiting.get().into());
         (Self(desk), out)
     }
@@ -34,7 +43,12 @@ impl Place {
     /// Hands the message in. `None` does as if: the send ends as the last real one did, and what its client can see of that is the
     /// same.
     pub(crate) fn post(self, message: Option<Message>, errand: Errand, bill: Option<Bill>) {
-        self.0.send(Parcel { message, errand, bill });
+        self.0.send(Job::Deliver(Box::new(Parcel { message, errand, bill })));
+    }
+
+    /// Hands in what is left to do instead of a message.
+    pub(crate) fn finish(self, rest: BoxFuture<'static, ()>) {
+        self.0.send(Job::Finish(rest));
     }
 }
 

@@ -8,7 +8,7 @@ pub(crate) use self::{
 
 use self::{
     delivery::{Delivery, SendTimes},
-    desk::Parcel,
+    desk::Job,
 };
 use super::{Challenges, CodeSender};
 use crate::error::ConfigError;
@@ -35,7 +35,7 @@ use tokio::sync::mpsc;
 /// with an unknown end, and whatever panics for one message, such as a sink that is told of it, the others go on.
 #[must_use = "no message leaves unless `run` is spawned"]
 pub struct Courier {
-    desk: mpsc::Receiver<Parcel>,
+    desk: mpsc::Receiver<Job>,
     delivery: Arc<Delivery>,
     in_flight: usize,
 }
@@ -85,10 +85,10 @@ impl Courier {
                 if !room {
                     return Poll::Pending;
                 }
-                self.desk.poll_recv(cx).map(|parcel| match parcel {
-                    Some(parcel) => {
-                        let delivering = Arc::clone(&self.delivery).deliver(parcel);
-                        on_their_way.push(AssertUnwindSafe(delivering).catch_unwind());
+                self.desk.poll_recv(cx).map(|job| match job {
+                    Some(job) => {
+                        let doing = Arc::clone(&self.delivery).take(job);
+                        on_their_way.push(AssertUnwindSafe(doing).catch_unwind());
                         ControlFlow::Continue(())
                     }
                     None => ControlFlow::Break(()),

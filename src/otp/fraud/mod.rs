@@ -68,7 +68,7 @@ pub use line::LineType;
 pub use mode::Mode;
 pub use money::Money;
 pub use rules::TrafficRules;
-pub(super) use screen::{Screened, limits};
+pub(super) use screen::limits;
 pub use spending::Spending;
 pub use traffic::{
     Budget, Conversion, Converted, Findings, Limits, Outgoing, Route, Sequence, Settlement,
