@@ -1,7 +1,8 @@
 //! From a request of a code to the message on its way.
 
 use super::{
-    Caller, Challenge, Code, Dispatch, Dispatched, Issue, Purpose, Resend, Sealed, Sent,
+    Arrival, Arrived, Caller, Challenge, Code, Dispatch, Dispatched, Issue, Purpose, Resend,
+    Sealed, Sent,
     answer::Standings,
     courier::Place,
     hold::Hold,
@@ -61,7 +62,11 @@ impl Inner {
         let is_withheld = self.is_withheld(phone, purpose).await?;
         let (code, is_fixed) = self.draw(tag)?;
         let is_paid = !is_withheld && !is_fixed;
-        let is_silent = self.screen(caller, phone, number, tag, is_paid, hold).await?;
+        let arrival = caller.arrival(tag, pepper);
+        let is_silent = match self.screen(caller, phone, number, tag, is_paid, hold).await {
+            Ok(is_silent) => is_silent,
+            Err(refusal) => return Err(self.refused(caller, arrival, refusal).await),
+        };
         let is_decoy = is_withheld || is_silent;
         let challenge = self.secrets.draw_challenge(is_decoy).ok_or(Reason::StoreUnavailable)?;
         let handle = Handle { purpose, challenge, phone: tag };
@@ -72,7 +77,7 @@ impl Inner {
         let (language, client) = (message.language.clone(), Some(caller.client.key()));
         let record = Record { phone: *phone, language, client };
         let issue = Issue {
-            arrival: caller.arrival(handle.phone, pepper),
+            arrival,
             phone: handle.phone,
             challenge,
             device,
@@ -134,6 +139,22 @@ impl Inner {
         let message = (!is_feigned && !is_silent).then_some(message);
         self.post(hold, (&handle, device), &allowed, message);
         self.told(&handle, record.phone, &allowed)
+    }
+
+    /// What to say to a request that the rules refuse: it counts for its client like all others, and says so when there were too many.
+    async fn refused(&self, caller: &Caller, arrival: Arrival, refusal: Rejection) -> Rejection {
+        // A store that could not be asked is asked for nothing more.
+        if refusal.reason() == Reason::StoreUnavailable {
+            return refusal;
+        }
+        let Arrived { refused, client, started } =
+            match self.store.arrive(arrival, self.settings.rules).await {
+                Ok(arrived) => arrived,
+                Err(error) => return error.into(),
+            };
+        let Some(outcome) = refused else { return refusal };
+        let dispatch = Dispatch { outcome, client, device: None, started };
+        self.allowed(caller, dispatch).err().unwrap_or(refusal)
     }
 
     fn place(&self) -> Result<Place, Rejection> {

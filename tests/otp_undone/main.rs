@@ -7,6 +7,7 @@ mod faults;
 mod hanging_up;
 #[path = "../support/login.rs"]
 mod login;
+mod refused;
 mod resent;
 
 use faults::Faulty;

@@ -4,7 +4,7 @@
 use portcullis::{
     Eventual, Key, Memory, Pepper,
     otp::{
-        Attempt, Challenges, Dispatch, Issue, Resend, Sent, Verified,
+        Arrival, Arrived, Attempt, Challenges, Dispatch, Issue, Resend, Rules, Sent, Verified,
         fraud::{Converted, Country, Outgoing, Settlement, Traffic, Weighed},
         receipts::{Note, Noted, Notes},
     },
@@ -29,7 +29,7 @@ struct State {
 }
 
 /// All that can fail.
-pub(crate) const ALL: [&str; 18] = [
+pub(crate) const ALL: [&str; 19] = [
     "admit",
     "block",
     "unblock",
@@ -39,6 +39,7 @@ pub(crate) const ALL: [&str; 18] = [
     "issue",
     "resend",
     "verify",
+    "arrive",
     "give_back",
     "forget",
     "open",
@@ -141,6 +142,10 @@ impl Challenges for Faulty {
 
     fn traffic(&self) -> Option<&dyn Traffic> {
         self.counts.then_some(self)
+    }
+
+    fn arrive(&self, arrival: Arrival, rules: Rules) -> Eventual<Result<Arrived, StoreError>> {
+        self.call("arrive", move |memory| memory.arrive(arrival, rules))
     }
 
     fn give_back(&self, sent: Sent) -> Eventual<Result<(), StoreError>> {

@@ -116,7 +116,7 @@ pub(super) mod tests {
     use crate::{
         eventual::Eventual,
         key::Key,
-        otp::{Attempt, Dispatch, Issue, Resend, Verified},
+        otp::{Arrival, Arrived, Attempt, Dispatch, Issue, Resend, Rules, Verified},
         store::StoreError,
     };
     use std::sync::Mutex;
@@ -136,6 +136,10 @@ pub(super) mod tests {
 
         fn verify(&self, _: Attempt) -> Eventual<Result<Verified, StoreError>> {
             panic!("the courier does not verify");
+        }
+
+        fn arrive(&self, _: Arrival, _: Rules) -> Eventual<Result<Arrived, StoreError>> {
+            panic!("the courier counts no arrivals");
         }
 
         fn give_back(&self, sent: Sent) -> Eventual<Result<(), StoreError>> {

@@ -31,8 +31,8 @@ use std::fmt;
 /// *The budget* is that of the day of UTC. If what was spent and the price are more than the cap: `Over`, and `first` once
 /// in a day. If the price takes what was spent to the threshold: `Warned`, once in a day.
 ///
-/// *Then* the number is noted for the sequence. The message is counted, as open, if it may leave, the budget is not over and no
-/// finding is among `stops`; its price is spent if it is paid.
+/// *Then*, of a message that may leave, the number is noted for the sequence, and the message is counted, as open, if the budget is not over
+/// and no finding is among `stops`; its price is spent if it is paid. Of one that may not leave nothing is kept.
 ///
 /// [`settle`](Self::settle) takes messages from the open ones of the buckets of now; those that were answered are added to
 /// the answered ones. The refund is taken from what was spent in the day.

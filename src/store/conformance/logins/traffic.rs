@@ -151,6 +151,12 @@ async fn numbers_in_a_row_are_found_and_a_number_twice_is_not(make: Make<'_>) {
     assert_eq!(scene.found(of(1, 3, 5015)).await, [FraudRule::Sequence], "four of others");
     scene.clock.advance(Duration::from_secs(600));
     assert_eq!(scene.found(of(1, 1, 5022)).await, []);
+    // What may not leave anyway is no part of a row.
+    for suffix in 7000..7010 {
+        let kept = Outgoing { may_leave: false, ..of(3, 4, suffix) };
+        assert_eq!(scene.found(kept).await, [], "{suffix}");
+    }
+    assert_eq!(scene.found(of(3, 4, 7010)).await, []);
 }
 
 async fn a_budget_warns_once_and_refuses_and_takes_back(make: Make<'_>) {

@@ -108,10 +108,12 @@ impl Model {
         let found = self.found(route, suffix, limits);
         let today = now / DAYS.0;
         let is_over = limits.budget.is_some_and(|it| self.spent_on(today) + price > it.cap);
-        self.weighed.retain(|(other, digits, _)| {
-            (other.prefix, other.client, *digits) != (route.prefix, route.client, suffix)
-        });
-        self.weighed.push((route, suffix, now));
+        if outgoing.may_leave {
+            self.weighed.retain(|(other, digits, _)| {
+                (other.prefix, other.client, *digits) != (route.prefix, route.client, suffix)
+            });
+            self.weighed.push((route, suffix, now));
+        }
         let is_counted = outgoing.may_leave && !is_over && !found.meets(limits.stops);
         let mut budget = Standing::Within;
         if is_over {

@@ -8,8 +8,8 @@ use crate::{
     eventual::Eventual,
     key::Key,
     otp::{
-        Attempt, ChallengeId, Challenges, CodeMac, Dispatch, Dispatched, Issue, Resend, Sent,
-        Verdict, Verified, fraud::Traffic,
+        Arrival, Arrived, Attempt, ChallengeId, Challenges, CodeMac, Dispatch, Dispatched, Issue,
+        Resend, Rules, Sent, Verdict, Verified, fraud::Traffic,
     },
     store::StoreError,
 };
@@ -26,6 +26,10 @@ impl Challenges for Memory {
 
     fn verify(&self, attempt: Attempt) -> Eventual<Result<Verified, StoreError>> {
         Eventual::Ready(Ok(self.0.verify(&attempt)))
+    }
+
+    fn arrive(&self, arrival: Arrival, rules: Rules) -> Eventual<Result<Arrived, StoreError>> {
+        Eventual::Ready(Call::arrive(&self.0, arrival, &rules))
     }
 
     fn traffic(&self) -> Option<&dyn Traffic> {

@@ -118,11 +118,13 @@ impl<'a> Books<'a> {
         let found = self.found(route, suffix, limits);
         let is_counted = outgoing.may_leave && !is_over && !found.meets(limits.stops);
         let (now, within) = (self.now, limits.sequence.within);
-        self.edit(route, |[_, prefix, client]| {
-            for ledger in [prefix, client] {
-                ledger.note(route.prefix, suffix, within, now);
-            }
-        })?;
+        if outgoing.may_leave {
+            self.edit(route, |[_, prefix, client]| {
+                for ledger in [prefix, client] {
+                    ledger.note(route.prefix, suffix, within, now);
+                }
+            })?;
+        }
         let budget = match &mut spent {
             Some((_, spent)) if is_over => {
                 Standing::Over { first: !std::mem::replace(&mut spent.is_refused, true) }

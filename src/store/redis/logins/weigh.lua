@@ -51,16 +51,18 @@ local function near(book)
 end
 find(16, near(prefix) >= all or near(client) >= own)
 
-local name = stem .. ':' .. whole(suffix)
-for _, book in ipairs({ prefix, client }) do
-  book.near[name] = nil
-  local oldest, newest, count = nil, 0, 0
-  for of, other in pairs(book.near) do
-    count, newest = count + 1, math.max(newest, other.order)
-    if not oldest or other.order < book.near[oldest].order then oldest = of end
+if may_leave then
+  local name = stem .. ':' .. whole(suffix)
+  for _, book in ipairs({ prefix, client }) do
+    book.near[name] = nil
+    local oldest, newest, count = nil, 0, 0
+    for of, other in pairs(book.near) do
+      count, newest = count + 1, math.max(newest, other.order)
+      if not oldest or other.order < book.near[oldest].order then oldest = of end
+    end
+    if count >= NEAR then book.near[oldest] = nil end
+    book.near[name] = { at = now, ending = now + within, order = newest + 1 }
   end
-  if count >= NEAR then book.near[oldest] = nil end
-  book.near[name] = { at = now, ending = now + within, order = newest + 1 }
 end
 local counted = may_leave and not is_over and not stopped
 local stands = 0
@@ -82,6 +84,8 @@ if counted then
   client.countries[land] = SCALES.h.bucket
   save(books[1])
 end
-save(prefix)
-save(client)
+if may_leave then
+  save(prefix)
+  save(client)
+end
 return { found, stands, counted and 1 or 0 }
