@@ -88,7 +88,7 @@ impl Inner {
         let allowed = self.allowed(caller, self.store.issue(issue).await?)?;
         self.tell(Some(caller), Step::CodeRequested, handle.phone, None);
         let message = (!is_decoy && !is_fixed).then_some(message);
-        self.post(hold, (&handle, device), &allowed, message);
+        self.post(hold, (&handle, device), &allowed, (message, number.calling_code));
         self.told(&handle, *phone, &allowed)
     }
 
@@ -137,7 +137,7 @@ impl Inner {
         let is_silent = self.screen(caller, phone, &number, handle.phone, is_paid, hold).await?;
         self.tell(Some(caller), Step::CodeResent, handle.phone, None);
         let message = (!is_feigned && !is_silent).then_some(message);
-        self.post(hold, (&handle, device), &allowed, message);
+        self.post(hold, (&handle, device), &allowed, (message, number.calling_code));
         self.told(&handle, record.phone, &allowed)
     }
 
@@ -198,10 +198,11 @@ impl Inner {
         hold: &mut Hold,
         (handle, device): (&Handle, Key),
         allowed: &Allowed,
-        message: Option<Message>,
+        (message, calling_code): (Option<Message>, u16),
     ) {
         let posted_at = self.issuer.time().wall();
-        hold.post(message, Errand { sent: sent(handle, allowed), device, posted_at });
+        let errand = Errand { sent: sent(handle, allowed), device, posted_at };
+        hold.post(message, errand, calling_code);
     }
 
     fn allowed(&self, caller: &Caller, dispatch: Dispatch) -> Result<Allowed, Rejection> {

@@ -46,10 +46,10 @@ impl Hold {
     }
 
     /// Puts the message on its way.
-    pub(super) fn post(&mut self, message: Option<Message>, errand: Errand) {
+    pub(super) fn post(&mut self, message: Option<Message>, errand: Errand, calling_code: u16) {
         self.sent = None;
         if let Some(place) = self.place.take() {
-            place.post(message, errand, self.bill.take());
+            place.post(message, errand, calling_code, self.bill.take());
         }
     }
 

@@ -9,15 +9,17 @@ mod provider;
 use login::{Ask, Login, PHONE, address, device, phone, spawn};
 use portcullis::{
     Profile,
-    otp::{OtpBuilder, Settings},
+    otp::{OtpBuilder, Settings, sender::SendError},
 };
 use provider::Provider;
 use std::time::Duration;
 
-/// A login whose provider answers when the test says so. All numbers but that of the owner get no message.
+const GERMAN: &str = "+4915123456789";
+
+/// A login whose provider answers when the test says so. All numbers but two get no message.
 fn scene(settings: Settings) -> (Login, Provider) {
     let provider = Provider::default();
-    let decoys = |it: OtpBuilder| it.withhold(|phone| phone.as_e164() != PHONE);
+    let decoys = |it: OtpBuilder| it.withhold(|phone| ![PHONE, GERMAN].contains(&phone.as_e164()));
     let (login, courier) = Login::sending(settings, decoys, provider.clone());
     spawn(courier);
     (login, provider)
@@ -95,4 +97,46 @@ async fn a_decoy_takes_its_time_before_any_message_was_taken_and_then_as_long_as
     assert_eq!(login.seen(&decoy, 2).await, told("queued"));
     login.pass(1);
     assert_eq!(login.seen(&decoy, 2).await, told("sent"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_messages_fail_a_decoy_is_given_back_when_one_would_be() {
+    let (login, provider) = scene(Settings::new(Profile::Dev));
+    let request = async |phone: &str, number: usize| {
+        let ask = Ask::code(phone).from(&address(number)).device(&device(number));
+        login.ask(ask).await.status.as_u16()
+    };
+    login.ask_for(PHONE, 0).await;
+    assert_eq!(request(PHONE, 0).await, 429, "the cooldown goes on");
+    login.pass(3);
+    provider.answer(Err(SendError::NotSent)).await;
+    assert_eq!(request(PHONE, 0).await, 202);
+
+    let decoy = login.ask_for(&phone(1), 1).await;
+    for _ in 0..2 {
+        assert_eq!(login.seen(&decoy, 1).await, told("queued"));
+        assert_eq!(request(&phone(1), 1).await, 429, "the cooldown goes on");
+        tokio::time::advance(Duration::from_millis(1_500)).await;
+        login.sent.settled().await;
+    }
+    assert_eq!(login.seen(&decoy, 1).await, told("failed"));
+    assert_eq!(request(&phone(1), 1).await, 202);
+}
+
+#[tokio::test]
+async fn a_decoy_ends_as_the_last_message_to_its_country_did() {
+    let (login, provider) = scene(Settings::new(Profile::Dev));
+    login.ask_for(GERMAN, 0).await;
+    provider.answer(Ok(())).await;
+    login.ask_for(PHONE, 1).await;
+    provider.answer(Err(SendError::NotSent)).await;
+    for (phone, becomes) in [
+        ("+4915123456780", "sent"),
+        ("+919876400001", "failed"),
+        // Where none was sent, as the last of all.
+        ("+33612345678", "failed"),
+    ] {
+        let decoy = login.ask_for(phone, 2).await;
+        assert_eq!(login.seen(&decoy, 2).await, told(becomes), "{phone}");
+    }
 }

@@ -10,7 +10,9 @@ use tokio::sync::oneshot::{Sender, channel};
 
 /// The messages that wait for their answer, the oldest first.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Provider(Arc<Mutex<Vec<Sender<Result<(), SendError>>>>>);
+pub(crate) struct Provider(Arc<Mutex<Vec<Waiting>>>);
+
+type Waiting = Sender<Result<(), SendError>>;
 
 impl Provider {
     /// Answers the message that waits, and lets the courier do all it can.

@@ -22,6 +22,8 @@ pub(super) struct Parcel {
     /// `None` where nothing is to be sent and nobody must find out.
     pub(super) message: Option<Message>,
     pub(super) errand: Errand,
+    /// The calling code of the number.
+    pub(super) calling_code: u16,
     /// To be told if it did not leave.
     pub(super) bill: Option<Bill>,
 }
@@ -40,10 +42,16 @@ impl Desk {
 }
 
 impl Place {
-    /// Hands the message in. `None` does as if: the send ends as the last real one did, and what its client can see of that is the
+    /// Hands the message in. `None` does as if: the send ends as the last real one to its country did, after as long a time, and what its client can see of that is the
     /// same.
-    pub(crate) fn post(self, message: Option<Message>, errand: Errand, bill: Option<Bill>) {
-        self.0.send(Job::Deliver(Box::new(Parcel { message, errand, bill })));
+    pub(crate) fn post(
+        self,
+        message: Option<Message>,
+        errand: Errand,
+        calling_code: u16,
+        bill: Option<Bill>,
+    ) {
+        self.0.send(Job::Deliver(Box::new(Parcel { message, errand, calling_code, bill })));
     }
 
     /// Hands in what is left to do instead of a message.
@@ -89,12 +97,12 @@ pub(super) mod tests {
         let sent = Sent { phone, challenge: ChallengeId([9; 16]), number };
         let device = Key::tag(KeyKind::Device, [8; 16]);
         let errand = Errand { sent, device, posted_at: UnixTime::default() };
-        Parcel { message: Some(message), errand, bill: None }
+        Parcel { message: Some(message), errand, calling_code: 91, bill: None }
     }
 
     pub(in super::super) fn post(desk: &Desk, number: u8) -> Option<()> {
-        let Parcel { message, errand, bill } = parcel(number);
-        desk.reserve().map(|place| place.post(message, errand, bill))
+        let Parcel { message, errand, calling_code, bill } = parcel(number);
+        desk.reserve().map(|place| place.post(message, errand, calling_code, bill))
     }
 
     #[test]

@@ -1,5 +1,6 @@
 mod delivery;
 mod desk;
+mod outages;
 
 pub(crate) use self::{
     delivery::{Ended, OnEnd, OnStart},
@@ -9,6 +10,7 @@ pub(crate) use self::{
 use self::{
     delivery::{Delivery, SendTimes},
     desk::Job,
+    outages::Outages,
 };
 use super::{Challenges, CodeSender};
 use crate::error::ConfigError;
@@ -19,13 +21,13 @@ use std::{
     num::NonZeroU16,
     ops::ControlFlow,
     panic::AssertUnwindSafe,
-    sync::{Arc, atomic::AtomicBool},
+    sync::Arc,
     task::{Context, Poll},
 };
 use tokio::sync::mpsc;
 
 /// Carries messages from the login to their [`CodeSender`]: a future for the program to spawn, for the library never
-/// spawns.
+/// spawns. Its runtime needs tokio's timer.
 ///
 /// The login has answered by then, so neither a slow provider nor a failing one can be seen in an answer. At most
 /// 1,024 messages are on their way at a time, so one that takes long holds up no other, and at most 4,096 wait; when all
@@ -53,8 +55,8 @@ pub(crate) fn queue(
     on_end: OnEnd,
 ) -> (Desk, Courier) {
     let (into, desk) = Desk::new(waiting);
-    let (last_failed, times) = (AtomicBool::new(false), SendTimes::new());
-    let delivery = Arc::new(Delivery { sender, challenges, on_start, on_end, last_failed, times });
+    let (outages, times) = (Outages::default(), SendTimes::new());
+    let delivery = Arc::new(Delivery { sender, challenges, on_start, on_end, outages, times });
     (into, Courier { desk, delivery, in_flight: IN_FLIGHT })
 }
 
@@ -118,6 +120,7 @@ mod tests {
         eventual::BoxFuture,
         otp::sender::{Message, SendError, Taken},
     };
+    use std::time::Duration;
     use tokio::{
         sync::{mpsc::unbounded_channel, oneshot},
         task::JoinHandle,
@@ -149,7 +152,7 @@ mod tests {
             NonZeroU16::new(waiting).unwrap(),
             Arc::new(Provider(provider)),
             Arc::new(Returned::default()),
-            Box::new(|_| Box::pin(std::future::ready(()))),
+            Box::new(|_| Box::pin(std::future::ready(Duration::ZERO))),
             Box::new(move |Ended { message, errand, outcome }| {
                 assert_eq!(format!("{message:?}").matches("123456").count(), 0);
                 let number = errand.sent.number;

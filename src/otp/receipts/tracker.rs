@@ -83,9 +83,10 @@ impl Tracker {
     }
 
     /// Writes down that a message is on its way, one that is feigned like any other: from now on its device alone is told of it,
-    /// whether the provider has answered or not.
-    pub(in crate::otp) async fn began(&self, errand: &Errand) {
+    /// whether the provider has answered or not. Says how much longer it takes, if it takes as long as one of the last.
+    pub(in crate::otp) async fn began(&self, errand: &Errand) -> Duration {
         let _ = self.write(errand, What::Queued, UnixTime::default(), UnixTime::default()).await;
+        self.taken(errand).since(self.clock.wall())
     }
 
     /// Writes down how a message ended at its provider, and says whether it has been reported on already, and how. A store that
@@ -111,10 +112,12 @@ impl Tracker {
         self.settle(&named.errand, arrived).await.ok()?.then_some(arrived)
     }
 
-    /// Does as if a message had ended as the last ones did.
+    /// Does as if a message had ended as the last ones did: it is taken as late as they were, or has failed now.
     pub(in crate::otp) async fn feigned(&self, errand: &Errand, failed: bool) {
-        let from = errand.posted_at.plus(self.until_taken.draw().unwrap_or(USUAL));
-        let what = if failed { What::Failed } else { What::Sent };
+        let (what, from) = match failed {
+            true => (What::Failed, self.clock.wall()),
+            false => (What::Sent, self.taken(errand)),
+        };
         let arrives = self.until_arrived.draw().filter(|_| self.tells_all);
         let arrives = arrives.map_or(UnixTime::default(), |time| from.plus(time));
         let _ = self.write(errand, what, from, arrives).await;
@@ -160,6 +163,11 @@ impl Tracker {
             }
             What::Sent => MessageState::Sent,
         }))
+    }
+
+    /// When a provider answers, if it takes as long as for one of the last.
+    fn taken(&self, errand: &Errand) -> UnixTime {
+        errand.posted_at.plus(self.until_taken.draw().unwrap_or(USUAL))
     }
 
     /// Writes down whether a message arrived, and says whether that is new.
