@@ -72,9 +72,8 @@ impl Inner {
             let (weighing, store) = (traffic.weigh(outgoing), self.store.clone());
             let weighed = hold.weigh(Box::pin(async move {
                 let weighed = weighing.await?;
-                let counted = u8::from(weighed.is_counted);
-                let refund = if weighed.is_counted && is_paid { price } else { 0 };
-                Ok((weighed, Bill::new(store, route, counted, refund)))
+                let bill = Bill::new(store, route, &weighed, if is_paid { price } else { 0 });
+                Ok((weighed, bill))
             }));
             let weighed = weighed.await?;
             self.heed(caller, weighed.budget)?;

@@ -140,7 +140,7 @@ impl<'a> Books<'a> {
                 client.visit(route.country, now);
             })?;
         }
-        Ok(Weighed { found, budget, is_counted })
+        Ok(Weighed { found, budget, is_counted, day: now / DAY })
     }
 
     fn found(&self, route: Route, suffix: u16, limits: Limits) -> Findings {
@@ -174,7 +174,7 @@ impl<'a> Books<'a> {
         if messages == 0 {
             return Ok(());
         }
-        if settlement.refund > 0 {
+        if settlement.refund > 0 && settlement.day == now / DAY {
             let mut spent = self.spent_today();
             spent.micros = spent.micros.saturating_sub(settlement.refund);
         }

@@ -1,6 +1,6 @@
 -- Decides about a message, and counts it if it leaves: KEYS country, prefix, client, what was spent; ARGV now, the name of the country, the tag of the prefix,
 -- last digits, price, whether that is paid, whether it may leave, the limits. Answers the findings as bits, how the budget
--- stands (0 within, 1 warned, 2 over, 3 over for the first time) and whether it was counted.
+-- stands (0 within, 1 warned, 2 over, 3 over for the first time), whether it was counted, and the day.
 local at = 1
 local function argument()
   at = at + 1
@@ -88,4 +88,4 @@ if may_leave then
   save(prefix)
   save(client)
 end
-return { found, stands, counted and 1 or 0 }
+return { found, stands, counted and 1 or 0, SCALES.d.bucket }
