@@ -130,6 +130,8 @@ impl Inner {
         let record = Record::open(&self.secrets, handle.challenge, &allowed.sealed)?;
         let language = caller.language.as_deref().unwrap_or(&record.language);
         let message = self.write(record.phone, handle.purpose, Some(language), &code);
+        // Only now it is known whose number it is.
+        self.sender.ready(&record.phone).map_err(refusal::unsendable)?;
         // Since the first message the number may have opted out, and the rules did not know before whose it is.
         let is_feigned = self.is_silenced(&record.phone).await? || is_decoy || is_fixed;
         let number = number::read(&record.phone).ok_or(Reason::StoreUnavailable)?;

@@ -2,12 +2,16 @@
 
 use crate::{
     built,
-    login::{Ask, PHONE},
+    login::{Ask, Login, PHONE},
     priced,
 };
 use portcullis::{
-    Eventual, Phone, Profile,
-    otp::{OptOuts, Settings},
+    CodeSender, Eventual, Phone, Profile,
+    eventual::BoxFuture,
+    otp::{
+        OptOuts, Settings,
+        sender::{Message, SendError, Taken},
+    },
     store::StoreError,
 };
 use std::sync::{
@@ -59,4 +63,54 @@ async fn what_the_budget_refuses_was_not_sent_again() {
     login.told.acts();
     login.ask(Ask::resend(&challenge)).await.assert(503, "sms-budget");
     assert!(!login.told.acts().contains(&"code-resent"));
+}
+
+/// Takes messages, fails, or cannot be asked at all.
+#[derive(Clone, Debug, Default)]
+struct Flaky {
+    sent: crate::login::Sent,
+    fails: Arc<AtomicBool>,
+    is_away: Arc<AtomicBool>,
+}
+
+impl CodeSender for Flaky {
+    fn send(&self, message: Message) -> BoxFuture<'static, Result<Taken, SendError>> {
+        match self.fails.load(Ordering::SeqCst) {
+            true => Box::pin(async { Err(SendError::NotSent) }),
+            false => self.sent.send(message),
+        }
+    }
+
+    fn ready(&self, _: &Phone) -> Result<(), SendError> {
+        match self.is_away.load(Ordering::SeqCst) {
+            true => Err(SendError::NotSent),
+            false => Ok(()),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_code_that_could_not_be_sent_again_is_good_as_it_was() {
+    let provider = Flaky::default();
+    let (login, courier) = Login::sending(Settings::new(Profile::Dev), |it| it, provider.clone());
+    crate::login::spawn(courier);
+    let login = Login { sent: provider.sent.clone(), ..login };
+    let (challenge, code) = login.challenge(Ask::code(PHONE)).await;
+    login.pass(30);
+    provider.is_away.store(true, Ordering::SeqCst);
+    login.ask(Ask::resend(&challenge)).await.assert(503, "sms-unavailable");
+    provider.is_away.store(false, Ordering::SeqCst);
+    provider.fails.store(true, Ordering::SeqCst);
+    assert_eq!(login.ask(Ask::resend(&challenge)).await.status, 202);
+    login.sent.settled().await;
+    assert_eq!(login.ask(Ask::verify(&challenge, &code)).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_code_that_must_not_be_sent_again_is_good_as_it_was() {
+    let (login, _) = built(priced("0.05"), |it| it);
+    let (challenge, code) = login.challenge(Ask::code(PHONE)).await;
+    login.pass(30);
+    login.ask(Ask::resend(&challenge)).await.assert(503, "sms-budget");
+    assert_eq!(login.ask(Ask::verify(&challenge, &code)).await.status, 200);
 }

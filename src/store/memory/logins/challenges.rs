@@ -1,7 +1,8 @@
 use super::{
     super::{Inner, Memory},
     call::{Call, Step},
-    phone::{Challenge, Phone},
+    challenge::Challenge,
+    phone::Phone,
 };
 use crate::{
     clock::micros,
@@ -38,7 +39,7 @@ impl Challenges for Memory {
 
     fn give_back(&self, sent: Sent) -> Eventual<Result<(), StoreError>> {
         if let Some(phone) = self.0.logins.phones.lock_for(&sent.phone).find_mut(&sent.phone) {
-            phone.give_back(sent);
+            phone.give_back(sent, self.0.now());
         }
         Eventual::Ready(Ok(()))
     }
@@ -106,8 +107,17 @@ impl Call<'_> {
         let Issue { challenge: id, device, code, sealed, .. } = issue;
         let (start, end) = (self.now, self.now.saturating_add(micros(self.rules.lifetime)));
         let kept = sealed.clone();
-        let (attempts, number) = (0, 0);
-        let challenge = Challenge { id, device, code, sealed: kept, attempts, number, start, end };
+        let challenge = Challenge {
+            id,
+            device,
+            code,
+            replaced: None,
+            sealed: kept,
+            attempts: 0,
+            number: 0,
+            start,
+            end,
+        };
         phone.add(challenge, self.now);
         let cooldown = self.sent(phone, who, id, 0);
         Ok(Dispatched::Allowed { number: 0, expires_in: self.rules.lifetime, cooldown, sealed })
@@ -131,10 +141,8 @@ impl Call<'_> {
         }
         self.room(phone, who)?;
         let Some(live) = phone.live(id, now) else { return Err(Dispatched::NotLive.into()) };
-        live.code = code;
-        live.number = sent + 1;
         let last = live.start.saturating_add(longest);
-        live.end = now.saturating_add(micros(rules.lifetime)).min(last);
+        live.replace(code, now.saturating_add(micros(rules.lifetime)).min(last));
         let (expires_in, sealed) = (Duration::from_micros(live.end - now), live.sealed.clone());
         let cooldown = self.sent(phone, who, id, sent + 1);
         Ok(Dispatched::Allowed { number: sent + 1, expires_in, cooldown, sealed })
