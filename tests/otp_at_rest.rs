@@ -10,8 +10,8 @@ use portcullis::{
     Eventual, Key, Memory, Otp, OtpService, Pepper, Profile, Store,
     clock::UnixTime,
     otp::{
-        Attempt, Challenges, Code, Dispatch, Issue, Resend, Secrets, Sent, Settings, TestNumbers,
-        Texts, Verified,
+        Arrival, Arrived, Attempt, Challenges, Code, Dispatch, Issue, Resend, Rules, Secrets, Sent,
+        Settings, TestNumbers, Texts, Verified,
         receipts::{Note, Noted, Notes},
     },
     store::{Adjustment, Answer, Asks, Block, Blocked, Standing, StoreError, Take},
@@ -75,6 +75,10 @@ impl Challenges for Glass {
 
     fn verify(&self, attempt: Attempt) -> Told<Verified> {
         self.noted(&attempt, self.store.verify(attempt))
+    }
+
+    fn arrive(&self, arrival: Arrival, rules: Rules) -> Told<Arrived> {
+        self.noted(&arrival, self.store.arrive(arrival, rules))
     }
 
     fn give_back(&self, sent: Sent) -> Told<()> {

@@ -273,9 +273,9 @@ async fn who_passes_a_challenge_gets_the_message() {
     login.ask(ask(3)).await.assert(403, "challenge-required");
     // None of these is a response, or it is not one of ours.
     let long = "a".repeat(4097);
-    for bad in ["", "a b", "wrong", long.as_str()] {
-        let answer = login.ask(ask(3).header("x-challenge-response", bad)).await;
-        answer.assert(403, "challenge-required");
+    for (agent, bad) in [("1", ""), ("2", "a b"), ("3", "wrong"), ("4", long.as_str())] {
+        let ask = ask(3).header("user-agent", agent).header("x-challenge-response", bad);
+        login.ask(ask).await.assert(403, "challenge-required");
     }
     let latin = ask(3).also("x-challenge-response", b"s\xf6lved");
     login.ask(latin).await.assert(403, "challenge-required");

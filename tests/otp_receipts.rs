@@ -16,6 +16,7 @@ mod scripted;
 #[path = "support/sms.rs"]
 mod sms;
 
+use allocation_counter::measure;
 use bytes::Bytes;
 use faults::Faulty;
 use http::{Request, header};
@@ -33,7 +34,12 @@ use portcullis::{
 };
 use receipts::{SECRET, SITE, Scene, of, state, until, webhooks};
 use scripted::Scripted;
-use std::{sync::Arc, time::Duration};
+use std::{
+    pin::pin,
+    sync::Arc,
+    task::{Context, Waker},
+    time::Duration,
+};
 
 #[tokio::test]
 async fn a_message_is_queued_then_sent_then_delivered_and_told_to_its_device_alone() {
@@ -156,6 +162,20 @@ async fn requirement_51_only_what_twilio_signed_is_heard() {
 fn post(path: &str, kind: &str, body: &str) -> Request<Full<Bytes>> {
     let request = Request::post(path).header(header::CONTENT_TYPE, kind);
     request.body(Full::from(body.to_owned())).unwrap()
+}
+
+#[tokio::test]
+async fn a_report_with_a_long_id_and_many_others_inside_takes_no_more_room_than_it_has() {
+    let (login, _courier) =
+        Login::sending(Settings::new(Profile::Dev), |it| it, Scripted::default());
+    let webhooks = webhooks(&login.otp);
+    let (id, inner) = ("7".repeat(30_000), vec!["{}"; 10_000].join(","));
+    let body = format!(r#"{{"requestId":"{id}","report":[{inner}]}}"#);
+    let request = post(&format!("/webhooks/msg91/{SECRET}"), "application/json", &body);
+    let mut answer = pin!(send(webhooks, request));
+    let mut cx = Context::from_waker(Waker::noop());
+    let used = measure(|| assert!(answer.as_mut().poll(&mut cx).is_ready()));
+    assert!(used.bytes_max < 10 << 20, "{} bytes", used.bytes_max);
 }
 
 #[tokio::test]

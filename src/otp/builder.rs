@@ -1,7 +1,7 @@
 use super::{
     ClaimsFor, CodeSender, Courier, LoginStore, OptOuts, Otp, Secrets, Settings, SharedLoginStore,
     Subjects, TestNumbers, Texts,
-    courier::{self, Ended, OnEnd},
+    courier::{self, Ended, OnEnd, OnStart},
     fraud::{self, Challenger},
     ledger::Ledger,
     login::Inner,
@@ -181,9 +181,10 @@ impl OtpBuilder {
         let time = Arc::clone(issuer.time());
         let tracker = Tracker::new(store.clone(), Arc::clone(&time), !settings.known_only);
         let tracker = Arc::new(tracker);
+        let note = precede(Arc::clone(&tracker));
         let tell = follow(Arc::clone(&tracker), Arc::clone(&sender), self.sink.clone());
         let (desk, courier) =
-            courier::queue(self.waiting, Arc::clone(&sender), store.clone(), tell);
+            courier::queue(self.waiting, Arc::clone(&sender), store.clone(), note, tell);
         let records = self.records.unwrap_or_else(|| Arc::new(MemoryRecords::new()));
         let ledger = Ledger::new(records, self.secrets.clone(), time);
         let subjects = self.subjects.unwrap_or_else(|| Arc::new(ledger.clone()));
@@ -213,6 +214,14 @@ impl OtpBuilder {
         }));
         Ok((otp, courier))
     }
+}
+
+/// Writes down that messages are on their way.
+fn precede(tracker: Arc<Tracker>) -> OnStart {
+    Box::new(move |errand| {
+        let tracker = Arc::clone(&tracker);
+        Box::pin(async move { tracker.began(&errand).await })
+    })
 }
 
 /// Writes down and tells how messages ended.

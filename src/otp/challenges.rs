@@ -1,4 +1,4 @@
-use super::{code::CodeMac, fraud::Traffic, secrets::Sealed};
+use super::{Arrival, Arrived, code::CodeMac, fraud::Traffic, secrets::Sealed};
 use crate::{
     block::Ladder,
     eventual::Eventual,
@@ -22,6 +22,10 @@ pub trait Challenges: fmt::Debug + Send + Sync {
     /// Counts an attempt, then compares.
     fn verify(&self, attempt: Attempt) -> Eventual<Result<Verified, StoreError>>;
 
+    /// Counts a request that rules against fraud refuse before [`issue`](Self::issue) is asked, as if it were asked: whoever is refused in words
+    /// must not ask for ever. Nothing of a phone is looked at.
+    fn arrive(&self, arrival: Arrival, rules: Rules) -> Eventual<Result<Arrived, StoreError>>;
+
     /// What counts messages over all phones, for the rules against fraud; `None` if the store does not.
     fn traffic(&self) -> Option<&dyn Traffic> {
         None
@@ -39,17 +43,6 @@ const DAY: Duration = Duration::from_secs(86_400);
 /// Names a challenge: 16 random bytes.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct ChallengeId(pub [u8; 16]);
-
-/// Where a call comes from.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Arrival {
-    /// The address of the client. It is counted, whoever it is.
-    pub client: Key,
-    /// Whether the client may be struck and blocked: not if it is one of our own proxies or allowed always.
-    pub may_be_struck: bool,
-    /// Address, phone and user agent together.
-    pub fingerprint: Key,
-}
 
 /// A challenge to start.
 #[derive(Clone, Debug)]

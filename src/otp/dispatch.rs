@@ -1,12 +1,13 @@
 //! From a request of a code to the message on its way.
 
 use super::{
-    Caller, Challenge, Code, Dispatch, Dispatched, Issue, Purpose, Resend, Sealed, Sent,
+    Arrival, Arrived, Caller, Challenge, Code, Dispatch, Dispatched, Issue, Purpose, Resend,
+    Sealed, Sent,
     answer::Standings,
     courier::Place,
-    fraud::{Bill, Screened},
+    hold::Hold,
     login::Inner,
-    number,
+    number::{self, Number},
     receipts::Errand,
     record::Record,
     refusal,
@@ -39,15 +40,34 @@ impl Inner {
         purpose: Purpose,
     ) -> Result<Challenge, Rejection> {
         let number = number::read(phone).ok_or(Reason::PhoneInvalid)?;
+        let mut hold = Hold::new(self.store.clone(), self.place()?);
+        let issued = self.issue_held(caller, (phone, &number), purpose, &mut hold).await;
+        if issued.is_err() {
+            hold.undo().await;
+        }
+        issued
+    }
+
+    async fn issue_held(
+        &self,
+        caller: &Caller,
+        (phone, number): (&Phone, &Number),
+        purpose: Purpose,
+        hold: &mut Hold,
+    ) -> Result<Challenge, Rejection> {
         // Before anything is stored: a code that cannot be sent must not cost a send.
-        let place = self.place()?;
         self.sender.ready(phone).map_err(refusal::unsendable)?;
         let pepper = self.store.pepper();
         let tag = phone_key(pepper, phone);
         let is_withheld = self.is_withheld(phone, purpose).await?;
         let (code, is_fixed) = self.draw(tag)?;
-        let screened = self.screen(caller, phone, &number, tag, !is_withheld && !is_fixed).await?;
-        let is_decoy = is_withheld || screened.is_silent;
+        let is_paid = !is_withheld && !is_fixed;
+        let arrival = caller.arrival(tag, pepper);
+        let is_silent = match self.screen(caller, phone, number, tag, is_paid, hold).await {
+            Ok(is_silent) => is_silent,
+            Err(refusal) => return Err(self.refused(caller, arrival, refusal).await),
+        };
+        let is_decoy = is_withheld || is_silent;
         let challenge = self.secrets.draw_challenge(is_decoy).ok_or(Reason::StoreUnavailable)?;
         let handle = Handle { purpose, challenge, phone: tag };
         let device = self.device(caller)?;
@@ -57,7 +77,7 @@ impl Inner {
         let (language, client) = (message.language.clone(), Some(caller.client.key()));
         let record = Record { phone: *phone, language, client };
         let issue = Issue {
-            arrival: caller.arrival(handle.phone, pepper),
+            arrival,
             phone: handle.phone,
             challenge,
             device,
@@ -65,20 +85,10 @@ impl Inner {
             sealed: record.seal(&self.secrets, challenge)?,
             rules: self.settings.rules,
         };
-        let dispatch = self.store.issue(issue).await;
-        let allowed =
-            match dispatch.map_err(Rejection::from).and_then(|it| self.allowed(caller, it)) {
-                Ok(allowed) => allowed,
-                Err(refusal) => {
-                    if let Some(bill) = screened.bill {
-                        bill.void().await;
-                    }
-                    return Err(refusal);
-                }
-            };
+        let allowed = self.allowed(caller, self.store.issue(issue).await?)?;
         self.tell(Some(caller), Step::CodeRequested, handle.phone, None);
         let message = (!is_decoy && !is_fixed).then_some(message);
-        self.post(place, (&handle, device), &allowed, message, screened.bill);
+        self.post(hold, (&handle, device), &allowed, (message, number.calling_code));
         self.told(&handle, *phone, &allowed)
     }
 
@@ -88,7 +98,20 @@ impl Inner {
         challenge: &str,
     ) -> Result<Challenge, Rejection> {
         let handle = self.secrets.read_handle(challenge).ok_or_else(refusal::no_such_challenge)?;
-        let place = self.place()?;
+        let mut hold = Hold::new(self.store.clone(), self.place()?);
+        let resent = self.resend_held(caller, handle, &mut hold).await;
+        if resent.is_err() {
+            hold.undo().await;
+        }
+        resent
+    }
+
+    async fn resend_held(
+        &self,
+        caller: &Caller,
+        handle: Handle,
+        hold: &mut Hold,
+    ) -> Result<Challenge, Rejection> {
         let is_decoy = self.secrets.is_decoy(handle.challenge).ok_or(Reason::StoreUnavailable)?;
         let pepper = self.store.pepper();
         let device = self.device(caller)?;
@@ -103,38 +126,37 @@ impl Inner {
             rules: self.settings.rules,
         };
         let allowed = self.allowed(caller, self.store.resend(resend).await?)?;
+        hold.counted(sent(&handle, &allowed));
         let record = Record::open(&self.secrets, handle.challenge, &allowed.sealed)?;
-        self.tell(Some(caller), Step::CodeResent, handle.phone, None);
         let language = caller.language.as_deref().unwrap_or(&record.language);
         let message = self.write(record.phone, handle.purpose, Some(language), &code);
-        // Since the first message the number may have opted out. The code is stored: where that cannot be told none leaves.
-        let is_out = self.is_silenced(&record.phone).await.unwrap_or(true);
-        let is_feigned = is_decoy || is_out || is_fixed;
-        let screened =
-            self.screen_again(caller, &handle, &allowed, &record.phone, !is_feigned).await?;
-        let message = (!is_feigned && !screened.is_silent).then_some(message);
-        self.post(place, (&handle, device), &allowed, message, screened.bill);
+        // Only now it is known whose number it is.
+        self.sender.ready(&record.phone).map_err(refusal::unsendable)?;
+        // Since the first message the number may have opted out, and the rules did not know before whose it is.
+        let is_feigned = self.is_silenced(&record.phone).await? || is_decoy || is_fixed;
+        let number = number::read(&record.phone).ok_or(Reason::StoreUnavailable)?;
+        let (phone, is_paid) = (&record.phone, !is_feigned);
+        let is_silent = self.screen(caller, phone, &number, handle.phone, is_paid, hold).await?;
+        self.tell(Some(caller), Step::CodeResent, handle.phone, None);
+        let message = (!is_feigned && !is_silent).then_some(message);
+        self.post(hold, (&handle, device), &allowed, (message, number.calling_code));
         self.told(&handle, record.phone, &allowed)
     }
 
-    /// Asks the rules about a message that is sent again, whose number was not known before. One that they refuse is given back.
-    async fn screen_again(
-        &self,
-        caller: &Caller,
-        handle: &Handle,
-        allowed: &Allowed,
-        phone: &Phone,
-        paid: bool,
-    ) -> Result<Screened, Rejection> {
-        let number = number::read(phone).ok_or(Reason::StoreUnavailable)?;
-        let screened = self.screen(caller, phone, &number, handle.phone, paid).await;
-        if screened.is_err() {
-            let Handle { challenge, phone, .. } = *handle;
-            let sent = Sent { phone, challenge, number: allowed.number };
-            // A store that does not answer now counts a send too many, which is the safe side.
-            let _ = self.store.give_back(sent).await;
+    /// What to say to a request that the rules refuse: it counts for its client like all others, and says so when there were too many.
+    async fn refused(&self, caller: &Caller, arrival: Arrival, refusal: Rejection) -> Rejection {
+        // A store that could not be asked is asked for nothing more.
+        if refusal.reason() == Reason::StoreUnavailable {
+            return refusal;
         }
-        screened
+        let Arrived { refused, client, started } =
+            match self.store.arrive(arrival, self.settings.rules).await {
+                Ok(arrived) => arrived,
+                Err(error) => return error.into(),
+            };
+        let Some(outcome) = refused else { return refusal };
+        let dispatch = Dispatch { outcome, client, device: None, started };
+        self.allowed(caller, dispatch).err().unwrap_or(refusal)
     }
 
     fn place(&self) -> Result<Place, Rejection> {
@@ -175,16 +197,14 @@ impl Inner {
     /// Puts a message on its way; `None` for decoys and test numbers.
     fn post(
         &self,
-        place: Place,
+        hold: &mut Hold,
         (handle, device): (&Handle, Key),
         allowed: &Allowed,
-        message: Option<Message>,
-        bill: Option<Bill>,
+        (message, calling_code): (Option<Message>, u16),
     ) {
-        let Handle { challenge, phone, .. } = *handle;
-        let sent = Sent { phone, challenge, number: allowed.number };
-        let errand = Errand { sent, device, posted_at: self.issuer.time().wall() };
-        place.post(message, errand, bill);
+        let posted_at = self.issuer.time().wall();
+        let errand = Errand { sent: sent(handle, allowed), device, posted_at };
+        hold.post(message, errand, calling_code);
     }
 
     fn allowed(&self, caller: &Caller, dispatch: Dispatch) -> Result<Allowed, Rejection> {
@@ -221,4 +241,9 @@ impl Inner {
             standings: allowed.standings,
         })
     }
+}
+
+fn sent(handle: &Handle, allowed: &Allowed) -> Sent {
+    let Handle { challenge, phone, .. } = *handle;
+    Sent { phone, challenge, number: allowed.number }
 }

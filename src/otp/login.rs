@@ -86,7 +86,7 @@ impl Otp {
         self.0.issue(caller, phone, purpose).await
     }
 
-    /// Sends another code for a challenge; the one before is void, and attempts stay counted.
+    /// Sends another code for a challenge; the one before is void unless the new one certainly does not leave, and attempts stay counted.
     ///
     /// # Errors
     ///

@@ -123,6 +123,7 @@
 //!   (NIST SP 800-63B-4 calls the telephone network a restricted authenticator).
 
 mod answer;
+mod arrival;
 mod bound;
 mod builder;
 mod caller;
@@ -139,6 +140,7 @@ mod dispatch;
 pub mod fake;
 mod follow_up;
 pub mod fraud;
+mod hold;
 mod ledger;
 mod login;
 pub mod message;
@@ -166,11 +168,12 @@ mod windows;
 pub mod contract {}
 
 pub use answer::{Challenge, Login, OwnDevice, OwnSession, Proof, Tokens};
+pub use arrival::{Arrival, Arrived};
 pub use builder::OtpBuilder;
 pub use caller::Caller;
 pub use challenges::{
-    Arrival, Attempt, ChallengeId, Challenges, Dispatch, Dispatched, Issue, Resend, Rules, Sent,
-    Verdict, Verified, Window, Windowed,
+    Attempt, ChallengeId, Challenges, Dispatch, Dispatched, Issue, Resend, Rules, Sent, Verdict,
+    Verified, Window, Windowed,
 };
 pub use claims::ClaimsFor;
 pub use code::{Code, CodeMac};

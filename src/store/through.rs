@@ -5,7 +5,8 @@ use crate::{
     eventual::Eventual,
     key::Key,
     otp::{
-        Attempt, Challenges, Dispatch, Issue, Resend, Sent, SharedLoginStore, Verified,
+        Arrival, Arrived, Attempt, Challenges, Dispatch, Issue, Resend, Rules, Sent,
+        SharedLoginStore, Verified,
         fraud::{Converted, Country, Outgoing, Settlement, Traffic, Weighed},
         receipts::{Note, Noted, Notes},
     },
@@ -27,6 +28,10 @@ impl<S: Challenges + 'static> Challenges for Near<S> {
 
     fn verify(&self, attempt: Attempt) -> Answer<Verified> {
         self.store().verify(attempt)
+    }
+
+    fn arrive(&self, arrival: Arrival, rules: Rules) -> Answer<Arrived> {
+        self.store().arrive(arrival, rules)
     }
 
     fn traffic(&self) -> Option<&dyn Traffic> {
@@ -89,6 +94,14 @@ impl<S: Store + Challenges + Clone + 'static> Challenges for Resilient<S> {
     fn verify(&self, attempt: Attempt) -> Answer<Verified> {
         let this = self.clone();
         self.ask(move |store| store.verify(attempt)).map(move |told| {
+            this.learn_of(told.as_ref().map_or(&[], |told| &told.started));
+            told
+        })
+    }
+
+    fn arrive(&self, arrival: Arrival, rules: Rules) -> Answer<Arrived> {
+        let this = self.clone();
+        self.ask(move |store| store.arrive(arrival, rules)).map(move |told| {
             this.learn_of(told.as_ref().map_or(&[], |told| &told.started));
             told
         })

@@ -4,7 +4,8 @@
 use portcullis::{
     Eventual, Key, Memory, Pepper,
     otp::{
-        Attempt, Challenges, Dispatch, Issue, Resend, Sent, Verified,
+        Arrival, Arrived, Attempt, Challenges, Dispatch, Issue, Resend, Rules, Sent, Verified,
+        fraud::{Converted, Country, Outgoing, Settlement, Traffic, Weighed},
         receipts::{Note, Noted, Notes},
     },
     store::{Adjustment, Answer, Asks, Block, Blocked, Standing, Store, StoreError, Take},
@@ -16,6 +17,7 @@ use std::sync::{Arc, Mutex};
 #[derive(Clone, Debug)]
 pub(crate) struct Faulty {
     memory: Memory,
+    counts: bool,
     state: Arc<Mutex<State>>,
 }
 
@@ -27,7 +29,7 @@ struct State {
 }
 
 /// All that can fail.
-pub(crate) const ALL: [&str; 18] = [
+pub(crate) const ALL: [&str; 19] = [
     "admit",
     "block",
     "unblock",
@@ -37,6 +39,7 @@ pub(crate) const ALL: [&str; 18] = [
     "issue",
     "resend",
     "verify",
+    "arrive",
     "give_back",
     "forget",
     "open",
@@ -50,7 +53,12 @@ pub(crate) const ALL: [&str; 18] = [
 
 impl Faulty {
     pub(crate) fn new(memory: Memory) -> Self {
-        Self { memory, state: Arc::default() }
+        Self { memory, counts: false, state: Arc::default() }
+    }
+
+    /// One that counts messages for the rules against fraud, too.
+    pub(crate) fn counting(memory: Memory) -> Self {
+        Self { counts: true, ..Self::new(memory) }
     }
 
     /// From now on these calls fail, and no others.
@@ -132,12 +140,34 @@ impl Challenges for Faulty {
         self.call("verify", move |memory| memory.verify(attempt))
     }
 
+    fn traffic(&self) -> Option<&dyn Traffic> {
+        self.counts.then_some(self)
+    }
+
+    fn arrive(&self, arrival: Arrival, rules: Rules) -> Eventual<Result<Arrived, StoreError>> {
+        self.call("arrive", move |memory| memory.arrive(arrival, rules))
+    }
+
     fn give_back(&self, sent: Sent) -> Eventual<Result<(), StoreError>> {
         self.call("give_back", move |memory| memory.give_back(sent))
     }
 
     fn forget(&self, phone: Key, device: Option<Key>) -> Eventual<Result<(), StoreError>> {
         self.call("forget", move |memory| memory.forget(phone, device))
+    }
+}
+
+impl Traffic for Faulty {
+    fn weigh(&self, outgoing: Outgoing) -> Eventual<Result<Weighed, StoreError>> {
+        self.call("weigh", move |memory| memory.weigh(outgoing))
+    }
+
+    fn settle(&self, settlement: Settlement) -> Eventual<Result<(), StoreError>> {
+        self.call("settle", move |memory| memory.settle(settlement))
+    }
+
+    fn conversions(&self, of: Vec<Country>) -> Eventual<Result<Vec<Converted>, StoreError>> {
+        self.call("conversions", move |memory| memory.conversions(of))
     }
 }
 

@@ -1,4 +1,7 @@
-use super::desk::Parcel;
+use super::{
+    desk::{Job, Parcel},
+    outages::Outages,
+};
 use crate::{
     eventual::BoxFuture,
     meter::{Stopwatch, Times},
@@ -10,13 +13,10 @@ use crate::{
     },
 };
 use futures_util::FutureExt;
-use std::{
-    panic::AssertUnwindSafe,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+/// What precedes each message, and says how long it takes if it is only feigned.
+pub(crate) type OnStart = Box<dyn Fn(Errand) -> BoxFuture<'static, Duration> + Send + Sync>;
 
 /// What follows each message, before its place is free again.
 pub(crate) type OnEnd = Box<dyn Fn(Ended) -> BoxFuture<'static, ()> + Send + Sync>;
@@ -33,9 +33,9 @@ pub(crate) struct Ended {
 pub(super) struct Delivery {
     pub(super) sender: Arc<dyn CodeSender>,
     pub(super) challenges: Arc<dyn Challenges>,
+    pub(super) on_start: OnStart,
     pub(super) on_end: OnEnd,
-    /// Whether the last message did not leave.
-    pub(super) last_failed: AtomicBool,
+    pub(super) outages: Outages,
     pub(super) times: SendTimes,
 }
 
@@ -47,11 +47,24 @@ pub(super) struct SendTimes {
 }
 
 impl Delivery {
-    pub(super) async fn deliver(self: Arc<Self>, Parcel { message, errand, bill }: Parcel) {
+    pub(super) async fn take(self: Arc<Self>, job: Job) {
+        match job {
+            Job::Deliver(parcel) => self.deliver(*parcel).await,
+            Job::Finish(rest) => rest.await,
+        }
+    }
+
+    async fn deliver(&self, Parcel { message, errand, calling_code, bill }: Parcel) {
+        let feigned = (self.on_start)(errand).await;
         let outcome = match &message {
-            Some(message) => self.send(message).await,
-            // While messages fail, a number that gets none must not be the only one whose cooldown goes on.
-            None if self.last_failed.load(Ordering::Relaxed) => Err(SendError::NotSent),
+            Some(message) => self.send(message, calling_code).await,
+            // While messages fail, a number that gets none must not be the only one whose cooldown goes on, nor the first whose does not.
+            None if self.outages.reach(calling_code) => {
+                if !feigned.is_zero() {
+                    tokio::time::sleep(feigned).await;
+                }
+                Err(SendError::NotSent)
+            }
             None => Ok(Taken::new()),
         };
         if outcome.as_ref().is_err_and(|error| error.is_given_back()) {
@@ -60,14 +73,14 @@ impl Delivery {
         (self.on_end)(Ended { message, errand, outcome }).await;
     }
 
-    async fn send(&self, message: &Message) -> Result<Taken, SendError> {
+    async fn send(&self, message: &Message, calling_code: u16) -> Result<Taken, SendError> {
         let since = Stopwatch::start();
         let sending = async { self.sender.send(message.clone()).await };
         let sending = AssertUnwindSafe(sending).catch_unwind();
         let outcome = sending.await.unwrap_or(Err(SendError::Unknown));
         self.times.of(&outcome).record(&since);
         let failed = outcome.as_ref().is_err_and(|error| error.is_given_back());
-        self.last_failed.store(failed, Ordering::Relaxed);
+        self.outages.note(calling_code, failed);
         outcome
     }
 
@@ -104,7 +117,7 @@ pub(super) mod tests {
     use crate::{
         eventual::Eventual,
         key::Key,
-        otp::{Attempt, Dispatch, Issue, Resend, Verified},
+        otp::{Arrival, Arrived, Attempt, Dispatch, Issue, Resend, Rules, Verified},
         store::StoreError,
     };
     use std::sync::Mutex;
@@ -124,6 +137,10 @@ pub(super) mod tests {
 
         fn verify(&self, _: Attempt) -> Eventual<Result<Verified, StoreError>> {
             panic!("the courier does not verify");
+        }
+
+        fn arrive(&self, _: Arrival, _: Rules) -> Eventual<Result<Arrived, StoreError>> {
+            panic!("the courier counts no arrivals");
         }
 
         fn give_back(&self, sent: Sent) -> Eventual<Result<(), StoreError>> {
@@ -162,9 +179,10 @@ pub(super) mod tests {
     async fn only_what_certainly_did_not_leave_is_given_back_and_all_is_told() {
         let (returned, told) = (Arc::new(Returned::default()), Arc::new(Mutex::new(Vec::new())));
         let tell = Arc::clone(&told);
-        let delivery = Arc::new(Delivery {
+        let delivery = Delivery {
             sender: Arc::new(Provider),
             challenges: returned.clone(),
+            on_start: Box::new(|_| Box::pin(std::future::ready(Duration::ZERO))),
             on_end: Box::new(move |ended| {
                 let Ended { message, errand, outcome } = ended;
                 if let Some(message) = message {
@@ -173,13 +191,13 @@ pub(super) mod tests {
                 }
                 Box::pin(std::future::ready(()))
             }),
-            last_failed: AtomicBool::new(false),
+            outages: Outages::default(),
             times: SendTimes::new(),
-        });
+        };
         let feigned = |number| Parcel { message: None, ..parcel(number) };
         for number in 0..=8 {
-            Arc::clone(&delivery).deliver(parcel(number)).await;
-            Arc::clone(&delivery).deliver(feigned(number + 10)).await;
+            delivery.deliver(parcel(number)).await;
+            delivery.deliver(feigned(number + 10)).await;
         }
         assert_eq!(
             *returned.0.lock().unwrap(),

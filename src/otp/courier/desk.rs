@@ -1,25 +1,36 @@
-use crate::otp::{fraud::Bill, receipts::Errand, sender::Message};
+use crate::{
+    eventual::BoxFuture,
+    otp::{fraud::Bill, receipts::Errand, sender::Message},
+};
 use std::{fmt, num::NonZeroU16};
 use tokio::sync::mpsc;
 
 /// Where the login hands in messages. A clone hands them to the same courier.
 #[derive(Clone)]
-pub(crate) struct Desk(mpsc::Sender<Parcel>);
+pub(crate) struct Desk(mpsc::Sender<Job>);
 
 /// Room for one message, kept until it is used or dropped.
-pub(crate) struct Place(mpsc::OwnedPermit<Parcel>);
+pub(crate) struct Place(mpsc::OwnedPermit<Job>);
+
+pub(super) enum Job {
+    Deliver(Box<Parcel>),
+    /// What a request left undone when it ended early.
+    Finish(BoxFuture<'static, ()>),
+}
 
 pub(super) struct Parcel {
     /// `None` where nothing is to be sent and nobody must find out.
     pub(super) message: Option<Message>,
     pub(super) errand: Errand,
+    /// The calling code of the number.
+    pub(super) calling_code: u16,
     /// To be told if it did not leave.
     pub(super) bill: Option<Bill>,
 }
 
 impl Desk {
     /// A desk with room for `waiting` messages, and where they come out.
-    pub(super) fn new(waiting: NonZeroU16) -> (Self, mpsc::Receiver<Parcel>) {
+    pub(super) fn new(waiting: NonZeroU16) -> (Self, mpsc::Receiver<Job>) {
         let (desk, out) = mpsc::channel(waiting.get().into());
         (Self(desk), out)
     }
@@ -31,10 +42,21 @@ impl Desk {
 }
 
 impl Place {
-    /// Hands the message in. `None` does as if: the send ends as the last real one did, and what its client can see of that is the
+    /// Hands the message in. `None` does as if: the send ends as the last real one to its country did, after as long a time, and what its client can see of that is the
     /// same.
-    pub(crate) fn post(self, message: Option<Message>, errand: Errand, bill: Option<Bill>) {
-        self.0.send(Parcel { message, errand, bill });
+    pub(crate) fn post(
+        self,
+        message: Option<Message>,
+        errand: Errand,
+        calling_code: u16,
+        bill: Option<Bill>,
+    ) {
+        self.0.send(Job::Deliver(Box::new(Parcel { message, errand, calling_code, bill })));
+    }
+
+    /// Hands in what is left to do instead of a message.
+    pub(crate) fn finish(self, rest: BoxFuture<'static, ()>) {
+        self.0.send(Job::Finish(rest));
     }
 }
 
@@ -75,12 +97,12 @@ pub(super) mod tests {
         let sent = Sent { phone, challenge: ChallengeId([9; 16]), number };
         let device = Key::tag(KeyKind::Device, [8; 16]);
         let errand = Errand { sent, device, posted_at: UnixTime::default() };
-        Parcel { message: Some(message), errand, bill: None }
+        Parcel { message: Some(message), errand, calling_code: 91, bill: None }
     }
 
     pub(in super::super) fn post(desk: &Desk, number: u8) -> Option<()> {
-        let Parcel { message, errand, bill } = parcel(number);
-        desk.reserve().map(|place| place.post(message, errand, bill))
+        let Parcel { message, errand, calling_code, bill } = parcel(number);
+        desk.reserve().map(|place| place.post(message, errand, calling_code, bill))
     }
 
     #[test]

@@ -1,40 +1,43 @@
 mod delivery;
 mod desk;
+mod outages;
 
 pub(crate) use self::{
-    delivery::{Ended, OnEnd},
+    delivery::{Ended, OnEnd, OnStart},
     desk::{Desk, Place},
 };
 
 use self::{
     delivery::{Delivery, SendTimes},
-    desk::Parcel,
+    desk::Job,
+    outages::Outages,
 };
 use super::{Challenges, CodeSender};
 use crate::error::ConfigError;
-use futures_util::{StreamExt, stream::FuturesUnordered};
+use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 use std::{
     fmt,
     future::poll_fn,
     num::NonZeroU16,
     ops::ControlFlow,
-    sync::{Arc, atomic::AtomicBool},
+    panic::AssertUnwindSafe,
+    sync::Arc,
     task::{Context, Poll},
 };
 use tokio::sync::mpsc;
 
 /// Carries messages from the login to their [`CodeSender`]: a future for the program to spawn, for the library never
-/// spawns.
+/// spawns. Its runtime needs tokio's timer.
 ///
 /// The login has answered by then, so neither a slow provider nor a failing one can be seen in an answer. At most
 /// 1,024 messages are on their way at a time, so one that takes long holds up no other, and at most 4,096 wait; when all
 /// these places are taken, requests for a code are refused with 503 before anything is stored.
 ///
 /// There is no deadline here: the contract of [`CodeSender`] obliges it to give up by itself. One that panics has failed
-/// with an unknown end, and the others go on.
+/// with an unknown end, and whatever panics for one message, such as a sink that is told of it, the others go on.
 #[must_use = "no message leaves unless `run` is spawned"]
 pub struct Courier {
-    desk: mpsc::Receiver<Parcel>,
+    desk: mpsc::Receiver<Job>,
     delivery: Arc<Delivery>,
     in_flight: usize,
 }
@@ -48,11 +51,12 @@ pub(crate) fn queue(
     waiting: NonZeroU16,
     sender: Arc<dyn CodeSender>,
     challenges: Arc<dyn Challenges>,
+    on_start: OnStart,
     on_end: OnEnd,
 ) -> (Desk, Courier) {
     let (into, desk) = Desk::new(waiting);
-    let (last_failed, times) = (AtomicBool::new(false), SendTimes::new());
-    let delivery = Arc::new(Delivery { sender, challenges, on_end, last_failed, times });
+    let (outages, times) = (Outages::default(), SendTimes::new());
+    let delivery = Arc::new(Delivery { sender, challenges, on_start, on_end, outages, times });
     (into, Courier { desk, delivery, in_flight: IN_FLIGHT })
 }
 
@@ -77,15 +81,16 @@ impl Courier {
         loop {
             let room = on_their_way.len() < self.in_flight;
             let step = poll_fn(|cx: &mut Context<'_>| {
-                if let Poll::Ready(Some(())) = on_their_way.poll_next_unpin(cx) {
+                if let Poll::Ready(Some(_)) = on_their_way.poll_next_unpin(cx) {
                     return Poll::Ready(ControlFlow::Continue(()));
                 }
                 if !room {
                     return Poll::Pending;
                 }
-                self.desk.poll_recv(cx).map(|parcel| match parcel {
-                    Some(parcel) => {
-                        on_their_way.push(Arc::clone(&self.delivery).deliver(parcel));
+                self.desk.poll_recv(cx).map(|job| match job {
+                    Some(job) => {
+                        let doing = Arc::clone(&self.delivery).take(job);
+                        on_their_way.push(AssertUnwindSafe(doing).catch_unwind());
                         ControlFlow::Continue(())
                     }
                     None => ControlFlow::Break(()),
@@ -115,6 +120,7 @@ mod tests {
         eventual::BoxFuture,
         otp::sender::{Message, SendError, Taken},
     };
+    use std::time::Duration;
     use tokio::{
         sync::{mpsc::unbounded_channel, oneshot},
         task::JoinHandle,
@@ -146,9 +152,12 @@ mod tests {
             NonZeroU16::new(waiting).unwrap(),
             Arc::new(Provider(provider)),
             Arc::new(Returned::default()),
+            Box::new(|_| Box::pin(std::future::ready(Duration::ZERO))),
             Box::new(move |Ended { message, errand, outcome }| {
                 assert_eq!(format!("{message:?}").matches("123456").count(), 0);
-                told.send((errand.sent.number, outcome.map(drop))).unwrap();
+                let number = errand.sent.number;
+                told.send((number, outcome.map(drop))).unwrap();
+                assert_ne!(number, 13, "who is told has a bug");
                 Box::pin(std::future::ready(()))
             }),
         );
@@ -196,6 +205,19 @@ mod tests {
         first.send(Ok(())).unwrap();
         assert_eq!(outcomes.recv().await, Some((1, Ok(()))));
         assert_eq!(at_provider.recv().await.unwrap().0, "3");
+    }
+
+    #[tokio::test]
+    async fn what_panics_for_one_message_stops_no_other() {
+        let Scene { desk, courier, mut at_provider, mut outcomes, .. } = scene(10);
+        let courier = run(courier);
+        for number in [13, 1] {
+            post(&desk, number).unwrap();
+            at_provider.recv().await.unwrap().1.send(Ok(())).unwrap();
+            assert_eq!(outcomes.recv().await, Some((number, Ok(()))));
+        }
+        drop(desk);
+        courier.await.unwrap();
     }
 
     #[tokio::test]

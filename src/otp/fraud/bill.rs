@@ -1,6 +1,6 @@
 //! What a message was counted as, until it is known what became of it.
 
-use super::{Settlement, traffic::Route};
+use super::{Settlement, Weighed, traffic::Route};
 use crate::otp::SharedLoginStore;
 
 /// A message that was weighed. What was not counted has a bill too, so that time does not tell.
@@ -10,9 +10,16 @@ pub(in crate::otp) struct Bill {
 }
 
 impl Bill {
-    /// That of `messages`, which cost `refund` if they do not leave.
-    pub(super) fn new(store: SharedLoginStore, route: Route, messages: u8, refund: u64) -> Self {
-        let settlement = Settlement { route, messages, answered: false, refund };
+    /// That of a message, which costs `price` unless it does not leave.
+    pub(super) fn new(
+        store: SharedLoginStore,
+        route: Route,
+        weighed: &Weighed,
+        price: u64,
+    ) -> Self {
+        let (messages, day) = (weighed.is_counted.into(), weighed.day);
+        let refund = if weighed.is_counted { price } else { 0 };
+        let settlement = Settlement { route, messages, answered: false, refund, day };
         Self { store, settlement }
     }
 
@@ -23,7 +30,7 @@ impl Bill {
 
     /// All messages of a challenge were answered.
     pub(super) async fn answered(store: SharedLoginStore, route: Route, messages: u8) {
-        let settlement = Settlement { route, messages, answered: true, refund: 0 };
+        let settlement = Settlement { route, messages, answered: true, refund: 0, day: 0 };
         Self { store, settlement }.settle().await;
     }
 

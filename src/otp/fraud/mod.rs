@@ -35,7 +35,8 @@
 //!
 //! Lists and types are looked up in memory. Where a rule about traffic is on, or a budget, the store is asked once more for each message, and
 //! once more for each right code, to count it as answered. A message that the phone's windows refuse, or that certainly did not leave, is
-//! taken back with one more. A wrong code costs nothing more.
+//! taken back with one more. A wrong code costs nothing more. A request that is refused in words asks
+//! once more, too: it counts for its client like those that are let through.
 //!
 //! Each finding is an [audit event](crate::audit::Act::Fraud) `sms-fraud` with rule and verdict, and counts in the metric
 //! `portcullis_sms_fraud_total`. Neither has a number.
@@ -68,7 +69,7 @@ pub use line::LineType;
 pub use mode::Mode;
 pub use money::Money;
 pub use rules::TrafficRules;
-pub(super) use screen::{Screened, limits};
+pub(super) use screen::limits;
 pub use spending::Spending;
 pub use traffic::{
     Budget, Conversion, Converted, Findings, Limits, Outgoing, Route, Sequence, Settlement,

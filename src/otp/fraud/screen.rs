@@ -12,6 +12,7 @@ use crate::{
     key::{Key, KeyKind},
     otp::{
         Caller, LoginStore,
+        hold::Hold,
         login::Inner,
         number::{self, Number},
     },
@@ -20,15 +21,6 @@ use crate::{
 };
 use smallvec::SmallVec;
 use std::time::Duration;
-
-/// What is done about a message that the rules let through.
-#[derive(Default)]
-pub(in crate::otp) struct Screened {
-    /// Nothing may be sent, whatever the answer says.
-    pub(in crate::otp) is_silent: bool,
-    /// To be told what became of the message.
-    pub(in crate::otp) bill: Option<Bill>,
-}
 
 /// What a store is asked to decide by: `None` if there is nothing to decide, or only to observe and the store counts no
 /// messages.
@@ -56,7 +48,8 @@ type Found = SmallVec<[(FraudRule, Mode); 4]>;
 const HOUR: Duration = Duration::from_secs(3600);
 
 impl Inner {
-    /// Asks all rules about a message, and tells what they found. One that is not `paid` is feigned, and counts alike.
+    /// Asks all rules about a message, and tells what they found. One that is not `paid` is feigned, and counts alike. Says whether nothing
+    /// may be sent, whatever the answer says.
     pub(in crate::otp) async fn screen(
         &self,
         caller: &Caller,
@@ -64,11 +57,11 @@ impl Inner {
         number: &Number,
         tag: Key,
         paid: bool,
-    ) -> Result<Screened, Rejection> {
+        hold: &mut Hold,
+    ) -> Result<bool, Rejection> {
         let mut found: Found = self.settings.destinations.judge(number).collect();
         let may_leave =
             found.iter().all(|(_, mode)| matches!(mode, Mode::Observe | Mode::Challenge));
-        let mut bill = None;
         if let Some(limits) = self.limits {
             let client = caller.client.key();
             let (route, suffix) = self.route(phone, number, client);
@@ -76,13 +69,16 @@ impl Inner {
             let is_paid = paid && limits.budget.is_some();
             let outgoing = Outgoing { route, suffix, price, is_paid, may_leave, limits };
             let traffic = self.store.traffic().ok_or(Reason::StoreUnavailable)?;
-            let weighed = traffic.weigh(outgoing).await?;
+            let (weighing, store) = (traffic.weigh(outgoing), self.store.clone());
+            let weighed = hold.weigh(Box::pin(async move {
+                let weighed = weighing.await?;
+                let bill = Bill::new(store, route, &weighed, if is_paid { price } else { 0 });
+                Ok((weighed, bill))
+            }));
+            let weighed = weighed.await?;
             self.heed(caller, weighed.budget)?;
             let of_mode = |rule| Some((rule, self.settings.traffic.mode_of(rule)?));
             found.extend(weighed.found.rules().filter_map(of_mode));
-            let counted = u8::from(weighed.is_counted);
-            let refund = if weighed.is_counted && is_paid { price } else { 0 };
-            bill = Some(Bill::new(self.store.clone(), route, counted, refund));
         }
         let strictest = found.iter().map(|(_, mode)| *mode).max();
         let passed =
@@ -92,17 +88,13 @@ impl Inner {
             let verdict = if passed { FraudVerdict::Passed } else { mode.verdict() };
             self.record(Some(caller), Act::Fraud { rule: *rule, verdict, key: tag });
         }
-        let refusal = match strictest {
-            None | Some(Mode::Observe) => return Ok(Screened { is_silent: false, bill }),
-            Some(Mode::Silent) => return Ok(Screened { is_silent: true, bill }),
-            Some(Mode::Challenge) if passed => return Ok(Screened { is_silent: false, bill }),
-            Some(Mode::Challenge) => Reason::ChallengeRequired.into(),
-            Some(Mode::Deny) => refusal(&found),
-        };
-        if let Some(bill) = bill {
-            bill.void().await;
+        match strictest {
+            None | Some(Mode::Observe) => Ok(false),
+            Some(Mode::Silent) => Ok(true),
+            Some(Mode::Challenge) if passed => Ok(false),
+            Some(Mode::Challenge) => Err(Reason::ChallengeRequired.into()),
+            Some(Mode::Deny) => Err(refusal(&found)),
         }
-        Err(refusal)
     }
 
     /// Counts the messages of a challenge as answered.

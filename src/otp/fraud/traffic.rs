@@ -31,11 +31,12 @@ use std::fmt;
 /// *The budget* is that of the day of UTC. If what was spent and the price are more than the cap: `Over`, and `first` once
 /// in a day. If the price takes what was spent to the threshold: `Warned`, once in a day.
 ///
-/// *Then* the number is noted for the sequence. The message is counted, as open, if it may leave, the budget is not over and no
-/// finding is among `stops`; its price is spent if it is paid.
+/// *Then*, of a message that may leave, the number is noted for the sequence, and the message is counted, as open, if the budget is not over
+/// and no finding is among `stops`; its price is spent if it is paid. Of one that may not leave nothing is kept.
 ///
 /// [`settle`](Self::settle) takes messages from the open ones of the buckets of now; those that were answered are added to
-/// the answered ones. The refund is taken from what was spent in the day.
+/// the answered ones. The refund is taken from what was spent in the
+/// day, if that is the day that it was spent on.
 ///
 /// What is past may be forgotten, nothing else. A store that has no room for another subject that is counted answers an error.
 pub trait Traffic: fmt::Debug + Send + Sync {
@@ -145,6 +146,8 @@ pub struct Weighed {
     pub budget: Standing,
     /// Whether the message was counted.
     pub is_counted: bool,
+    /// The day of UTC that it was decided on, in days since 1970.
+    pub day: u64,
 }
 
 /// How a budget stands.
@@ -219,6 +222,8 @@ pub struct Settlement {
     pub answered: bool,
     /// What is paid back, in millionths.
     pub refund: u64,
+    /// The [day](Weighed::day) that it was spent on: that of yesterday is closed, and nothing is paid back to it.
+    pub day: u64,
 }
 
 /// How the messages to a country stand.

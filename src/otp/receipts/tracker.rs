@@ -49,6 +49,8 @@ struct Fate {
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum What {
+    /// On its way to the provider.
+    Queued,
     Sent,
     Arrived,
     /// Nothing left, whoever's number it was.
@@ -64,6 +66,8 @@ struct Named {
 }
 
 const SAMPLES: usize = 32;
+/// How long a message seems to take while none has been taken yet.
+const USUAL: Duration = Duration::from_millis(500);
 /// Of notes about what a provider calls a message: what was reported before it was known whose it is.
 const EARLY: u16 = 1;
 const KNOWN: u16 = 2;
@@ -76,6 +80,13 @@ impl Tracker {
     ) -> Self {
         let (until_taken, until_arrived) = (Samples::default(), Samples::default());
         Self { store, clock, tells_all, until_taken, until_arrived }
+    }
+
+    /// Writes down that a message is on its way, one that is feigned like any other: from now on its device alone is told of it,
+    /// whether the provider has answered or not. Says how much longer it takes, if it takes as long as one of the last.
+    pub(in crate::otp) async fn began(&self, errand: &Errand) -> Duration {
+        let _ = self.write(errand, What::Queued, UnixTime::default(), UnixTime::default()).await;
+        self.taken(errand).since(self.clock.wall())
     }
 
     /// Writes down how a message ended at its provider, and says whether it has been reported on already, and how. A store that
@@ -101,10 +112,12 @@ impl Tracker {
         self.settle(&named.errand, arrived).await.ok()?.then_some(arrived)
     }
 
-    /// Does as if a message had ended as the last ones did.
+    /// Does as if a message had ended as the last ones did: it is taken as late as they were, or has failed now.
     pub(in crate::otp) async fn feigned(&self, errand: &Errand, failed: bool) {
-        let from = errand.posted_at.plus(self.until_taken.draw().unwrap_or_default());
-        let what = if failed { What::Failed } else { What::Sent };
+        let (what, from) = match failed {
+            true => (What::Failed, self.clock.wall()),
+            false => (What::Sent, self.taken(errand)),
+        };
         let arrives = self.until_arrived.draw().filter(|_| self.tells_all);
         let arrives = arrives.map_or(UnixTime::default(), |time| from.plus(time));
         let _ = self.write(errand, what, from, arrives).await;
@@ -139,6 +152,7 @@ impl Tracker {
         };
         let now = self.clock.wall();
         Ok((fate.device == device).then(|| match fate.what {
+            What::Queued => MessageState::Queued,
             _ if now < fate.from => MessageState::Queued,
             What::Failed => MessageState::Failed,
             _ if !self.tells_all => MessageState::Sent,
@@ -149,6 +163,11 @@ impl Tracker {
             }
             What::Sent => MessageState::Sent,
         }))
+    }
+
+    /// When a provider answers, if it takes as long as for one of the last.
+    fn taken(&self, errand: &Errand) -> UnixTime {
+        errand.posted_at.plus(self.until_taken.draw().unwrap_or(USUAL))
     }
 
     /// Writes down whether a message arrived, and says whether that is new.
@@ -170,7 +189,12 @@ impl Tracker {
     ) -> Result<bool, StoreError> {
         let Sent { phone, challenge, number } = errand.sent;
         // What is final stays, and another message begins anew.
-        let rank = 3 * u16::from(number) + if what == What::Sent { 1 } else { 2 };
+        let stage = match what {
+            What::Queued => 0,
+            What::Sent => 1,
+            What::Arrived | What::Failed | What::Lost => 2,
+        };
+        let rank = 3 * u16::from(number) + stage;
         let text = Fate { what, device: errand.device, from, arrives }.text();
         let key = self.of_challenge(phone, challenge);
         Ok(self.store.note(key, Note { rank, text }).await?.kept)
@@ -207,6 +231,7 @@ impl Samples {
 impl Fate {
     fn text(&self) -> Box<str> {
         let what = match self.what {
+            What::Queued => "queued",
             What::Sent => "sent",
             What::Arrived => "arrived",
             What::Failed => "failed",
@@ -219,6 +244,7 @@ impl Fate {
     fn parse(text: &str) -> Option<Self> {
         let mut words = text.split(' ');
         let what = match words.next()? {
+            "queued" => What::Queued,
             "sent" => What::Sent,
             "arrived" => What::Arrived,
             "failed" => What::Failed,

@@ -18,6 +18,9 @@ pub(super) struct Msg91Calls {
     secret: Arc<Zeroizing<Vec<u8>>>,
 }
 
+/// An object of a body.
+type Item = Map<String, Value>;
+
 const FOLDER: &str = "/webhooks/msg91/";
 const MAX_BODY: usize = 64 << 10;
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -49,8 +52,8 @@ impl Msg91Calls {
     pub(super) async fn take<B: Body>(&self, body: B) -> Result<(), Rejection> {
         let body = Reading::new(body, MAX_BODY, PATIENCE).await?;
         let told = told(&body).ok_or(Reason::BodyInvalid)?;
-        for report in told.iter().take(MOST_REPORTS) {
-            let Some(read) = Read::of(report) else { continue };
+        for (report, id) in reports(&told).take(MOST_REPORTS) {
+            let Some(read) = Read::of(report, id) else { continue };
             let Read { id, arrived, of_number, to } = read;
             self.otp.report(&Report { provider: "msg91", id, arrived, of_number, to }).await?;
         }
@@ -67,10 +70,10 @@ struct Read<'a> {
 }
 
 impl<'a> Read<'a> {
-    fn of(report: &'a Map<String, Value>) -> Option<Self> {
+    fn of(report: &'a Item, id: Option<&'a Value>) -> Option<Self> {
         let text =
             |name: &str| report.get(name).and_then(Value::as_str).filter(|it| !it.is_empty());
-        let id = text("requestId")?;
+        let id = id.and_then(Value::as_str).filter(|it| !it.is_empty())?;
         let status = match report.get("status")? {
             Value::String(status) => status.trim().to_ascii_lowercase(),
             status => status.to_string(),
@@ -90,31 +93,28 @@ impl<'a> Read<'a> {
     }
 }
 
-/// All reports of a body: an object, a list of them, or the form with the field `data`, whose items have a list of their own.
-fn told(body: &[u8]) -> Option<Vec<Map<String, Value>>> {
-    let value = match body.trim_ascii_start().first()? {
-        b'{' | b'[' => serde_json::from_slice(body).ok()?,
+/// What a body tells: an object, a list of them, or the form with the field `data`.
+fn told(body: &[u8]) -> Option<Value> {
+    match body.trim_ascii_start().first()? {
+        b'{' | b'[' => serde_json::from_slice(body).ok(),
         _ => {
             let data = form_urlencoded::parse(body).find(|(name, _)| name == "data")?.1;
-            serde_json::from_str(&data).ok()?
-        }
-    };
-    let mut reports = Vec::new();
-    for item in objects(value) {
-        let id = item.get("requestId").cloned();
-        match item.get("report").cloned() {
-            Some(inner) => reports.extend(objects(inner).into_iter().map(|mut report| {
-                report.extend(id.clone().map(|id| ("requestId".to_owned(), id)));
-                report
-            })),
-            None => reports.push(item),
+            serde_json::from_str(&data).ok()
         }
     }
-    Some(reports)
 }
 
-fn objects(value: Value) -> Vec<Map<String, Value>> {
-    let items = if let Value::Array(items) = value { items } else { vec![value] };
-    let object = |item| if let Value::Object(object) = item { Some(object) } else { None };
-    items.into_iter().filter_map(object).collect()
+/// All reports, each with the id of the request that it is about: the items of the form have that, and a list of reports of their own.
+fn reports(told: &Value) -> impl Iterator<Item = (&Item, Option<&Value>)> {
+    objects(told).flat_map(|item| {
+        let id = item.get("requestId");
+        let inner = item.get("report").into_iter().flat_map(objects);
+        let own = item.get("report").is_none().then_some(item);
+        inner.chain(own).map(move |report| (report, id.or_else(|| report.get("requestId"))))
+    })
+}
+
+fn objects(value: &Value) -> impl Iterator<Item = &Item> {
+    let items = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
+    items.iter().filter_map(Value::as_object)
 }

@@ -15,6 +15,7 @@ pub(super) async fn check(make: Make<'_>) {
     stricter_rules_end_what_they_would_not_have_let_grow(make).await;
     the_same_device_replaces_its_challenge(make).await;
     a_message_that_did_not_leave_is_given_back_once(make).await;
+    a_code_that_could_not_be_replaced_is_good_as_it_was(make).await;
     a_device_that_is_forgotten_is_a_strangers(make).await;
 }
 
@@ -224,6 +225,39 @@ async fn a_message_that_did_not_leave_is_given_back_once(make: Make<'_>) {
     scene.give_back(&one, 5, 1).await;
     let told = scene.resend(&fresh, 5, 2).await.outcome;
     assert!(matches!(told, Dispatched::Allowed { number: 2, .. }), "numbers go on: {told:?}");
+}
+
+async fn a_code_that_could_not_be_replaced_is_good_as_it_was(make: Make<'_>) {
+    let scene = Scene::new(make);
+    let callers = [1, 2, 3, 4, 5].map(|it| Caller::new(it, it, it));
+    let [one, two, three, four, five] = callers;
+    for (challenge, caller) in (1..).zip(callers) {
+        scene.allowed(&caller, challenge, 1).await;
+        scene.wait(scene.rules.cooldown);
+        let told = scene.resend(&caller, challenge, 2).await.outcome;
+        assert!(matches!(told, Dispatched::Allowed { number: 1, .. }), "{told:?}");
+    }
+    // The code before, and nothing but that; once, as the code is gone then.
+    scene.give_back(&one, 1, 1).await;
+    let told = scene.verify(&one, 1, 2).await.outcome;
+    assert!(matches!(told, Verdict::Wrong { attempt: 1, .. }), "{told:?}");
+    assert_eq!(scene.verify(&one, 1, 1).await.outcome, right(2, 1, true));
+    // Another message of the challenge is none of its business.
+    scene.give_back(&two, 2, 0).await;
+    assert_eq!(scene.verify(&two, 2, 2).await.outcome, right(1, 2, true));
+    // Past its end it stays away, and the code can be asked for again.
+    scene.give_back(&four, 4, 1).await;
+    scene.wait(scene.rules.lifetime - scene.rules.cooldown * 3);
+    scene.give_back(&three, 3, 1).await;
+    let told = scene.verify(&three, 3, 1).await.outcome;
+    assert!(matches!(told, Verdict::Wrong { .. }), "{told:?}");
+    let told = scene.resend(&three, 3, 3).await.outcome;
+    assert!(matches!(told, Dispatched::Allowed { number: 2, .. }), "{told:?}");
+    scene.give_back(&five, 5, 1).await;
+    assert_eq!(scene.verify(&five, 5, 1).await.outcome, right(1, 5, true));
+    // It is good no longer than it was.
+    scene.wait(scene.rules.cooldown);
+    assert_eq!(scene.verify(&four, 4, 1).await.outcome, Verdict::NotLive);
 }
 
 async fn a_device_that_is_forgotten_is_a_strangers(make: Make<'_>) {

@@ -3,6 +3,7 @@
 use super::{super::answer, Caller, Make, Scene, traffic_model::Model};
 use crate::{
     audit::FraudRule,
+    clock::Clock,
     otp::fraud::{
         Budget, Conversion, Country, Findings, Limits, Outgoing, Route, Sequence, Settlement,
         Standing, Traffic, Weighed,
@@ -61,7 +62,8 @@ impl Scene {
     }
 
     async fn settle(&self, route: Route, messages: u8, answered: bool, refund: u64) {
-        let settlement = Settlement { route, messages, answered, refund };
+        let day = self.clock.wall().as_secs() / DAY.as_secs();
+        let settlement = Settlement { route, messages, answered, refund, day };
         answer(self.traffic().settle(settlement)).await;
     }
 
@@ -151,6 +153,12 @@ async fn numbers_in_a_row_are_found_and_a_number_twice_is_not(make: Make<'_>) {
     assert_eq!(scene.found(of(1, 3, 5015)).await, [FraudRule::Sequence], "four of others");
     scene.clock.advance(Duration::from_secs(600));
     assert_eq!(scene.found(of(1, 1, 5022)).await, []);
+    // What may not leave anyway is no part of a row.
+    for suffix in 7000..7010 {
+        let kept = Outgoing { may_leave: false, ..of(3, 4, suffix) };
+        assert_eq!(scene.found(kept).await, [], "{suffix}");
+    }
+    assert_eq!(scene.found(of(3, 4, 7010)).await, []);
 }
 
 async fn a_budget_warns_once_and_refuses_and_takes_back(make: Make<'_>) {
@@ -175,8 +183,19 @@ async fn a_budget_warns_once_and_refuses_and_takes_back(make: Make<'_>) {
     scene.settle(of(4).route, 1, false, refund).await;
     assert!(scene.weigh(of(7)).await.is_counted);
     assert_eq!(scene.weigh(of(8)).await.budget, Standing::Over { first: false });
+    let before = scene.weigh(of(8)).await.day;
     scene.clock.advance(DAY);
-    assert!(scene.weigh(of(9)).await.is_counted);
+    for number in [9, 10, 11] {
+        let told = scene.weigh(of(number)).await;
+        assert_eq!((told.is_counted, told.day), (true, before + 1));
+    }
+    // What was spent yesterday is no money for today.
+    let (route, day) = (of(7).route, before);
+    let late = Settlement { route, messages: 1, answered: false, refund, day };
+    answer(scene.traffic().settle(late)).await;
+    assert_eq!(scene.weigh(of(12)).await.budget, Standing::Over { first: true });
+    answer(scene.traffic().settle(Settlement { day: day + 1, ..late })).await;
+    assert!(scene.weigh(of(12)).await.is_counted);
 }
 
 async fn what_is_stopped_counts_nowhere(make: Make<'_>) {

@@ -99,7 +99,8 @@ impl Model {
     pub(super) fn settlement(&mut self) -> Settlement {
         let (route, answered) = (self.route(), self.below(4) > 0);
         let refund = if answered { 0 } else { self.below(60) };
-        Settlement { route, messages: self.below(4) as u8, answered, refund }
+        let day = self.now() / DAYS.0 - self.below(2);
+        Settlement { route, messages: self.below(4) as u8, answered, refund, day }
     }
 
     pub(super) fn weigh(&mut self, outgoing: &Outgoing) -> Weighed {
@@ -108,10 +109,12 @@ impl Model {
         let found = self.found(route, suffix, limits);
         let today = now / DAYS.0;
         let is_over = limits.budget.is_some_and(|it| self.spent_on(today) + price > it.cap);
-        self.weighed.retain(|(other, digits, _)| {
-            (other.prefix, other.client, *digits) != (route.prefix, route.client, suffix)
-        });
-        self.weighed.push((route, suffix, now));
+        if outgoing.may_leave {
+            self.weighed.retain(|(other, digits, _)| {
+                (other.prefix, other.client, *digits) != (route.prefix, route.client, suffix)
+            });
+            self.weighed.push((route, suffix, now));
+        }
         let is_counted = outgoing.may_leave && !is_over && !found.meets(limits.stops);
         let mut budget = Standing::Within;
         if is_over {
@@ -130,11 +133,11 @@ impl Model {
         if is_counted {
             self.counted.push(Counted { at: now, route, open: 1, answered: 0, is_visit: true });
         }
-        Weighed { found, budget, is_counted }
+        Weighed { found, budget, is_counted, day: today }
     }
 
     pub(super) fn settle(&mut self, settlement: &Settlement) {
-        let Settlement { route, messages, answered, refund } = *settlement;
+        let Settlement { route, messages, answered, refund, day } = *settlement;
         if messages == 0 {
             return;
         }
@@ -142,8 +145,10 @@ impl Model {
         let answered = if answered { messages.into() } else { 0 };
         self.counted.push(Counted { at, route, open, answered, is_visit: false });
         let today = at / DAYS.0;
-        let refund = refund.min(self.spent_on(today));
-        self.spent.push((today, -(refund as i64)));
+        if day == today {
+            let refund = refund.min(self.spent_on(today));
+            self.spent.push((today, -(refund as i64)));
+        }
     }
 
     pub(super) fn converted(&self, country: Country) -> Converted {

@@ -13,6 +13,7 @@ pub(super) async fn check(make: Make<'_>) {
     the_window_of_a_client_is_exact_and_refusals_strike(make).await;
     the_window_of_a_fingerprint_comes_after_the_clients(make).await;
     a_client_that_must_not_be_struck_is_counted_and_refused(make).await;
+    a_request_that_is_refused_elsewhere_counts_like_any(make).await;
     the_window_of_a_device_is_exact(make).await;
     messages_of_a_day_run_out_however_slow(make).await;
     blocks_of_a_phone_last_longer_each_time(make).await;
@@ -68,6 +69,40 @@ async fn the_window_of_a_fingerprint_comes_after_the_clients(make: Make<'_>) {
     assert_eq!(told.outcome, Dispatched::Limited { by: Windowed::Fingerprint, wait });
     assert_eq!(told.client.map(|standing| standing.remaining), Some(5), "counted in neither");
     scene.allowed(&Caller::new(1, 2, 1), 7, 1).await;
+}
+
+async fn a_request_that_is_refused_elsewhere_counts_like_any(make: Make<'_>) {
+    let scene = Scene::new(make);
+    let arrive = async |phone, may_be_struck| {
+        let caller = Caller { may_be_struck, ..Caller::new(1, phone, 1) };
+        answer(scene.store.arrive(caller.arrival(), scene.rules)).await
+    };
+    for left in (5..10).rev() {
+        let told = arrive(1, true).await;
+        assert_eq!((told.refused, told.client.map(|it| it.remaining)), (None, Some(left)));
+    }
+    let (of_one, wait) = (Windowed::Fingerprint, scene.rules.fingerprint.within);
+    assert_eq!(arrive(1, true).await.refused, Some(Dispatched::Limited { by: of_one, wait }));
+    // The same windows as those of requests, and nothing of the phone.
+    let told = scene.allowed(&Caller::new(1, 2, 1), 1, 1).await;
+    assert_eq!(told.client.map(|standing| standing.remaining), Some(4));
+    for phone in 3..7 {
+        assert_eq!(arrive(phone, true).await.refused, None);
+    }
+    let full = Some(Dispatched::Limited { by: Windowed::Client, wait: scene.rules.client.within });
+    for phone in 7..20 {
+        assert_eq!(arrive(phone, false).await.refused, full, "spared, and refused");
+    }
+    for phone in 7..11 {
+        assert_eq!(arrive(phone, true).await.refused, full);
+    }
+    let told = arrive(11, true).await;
+    let [started] = told.started[..] else { panic!("{told:?}") };
+    let (key, remaining) = (Caller::new(1, 0, 0).client, Some(started.lasting));
+    assert_eq!((started.key, told.refused), (key, Some(Dispatched::Blocked { key, remaining })));
+    let told = arrive(12, true).await;
+    assert_eq!(told.refused, Some(Dispatched::Blocked { key, remaining }));
+    assert_eq!((told.client, told.started.len()), (None, 0));
 }
 
 async fn a_client_that_must_not_be_struck_is_counted_and_refused(make: Make<'_>) {

@@ -1,6 +1,6 @@
 use super::{
     super::{Inner, blocks::End},
-    arrivals::Arrived,
+    arrivals,
     lane::Who,
     phone::{Phone, Spent},
 };
@@ -9,7 +9,7 @@ use crate::{
     clock::micros,
     key::Key,
     limit::Name,
-    otp::{Arrival, ChallengeId, Dispatch, Dispatched, Rules, Sent, Window, Windowed},
+    otp::{Arrival, Arrived, ChallengeId, Dispatch, Dispatched, Rules, Sent, Window, Windowed},
     store::{Standing, Started, StoreError},
 };
 use smallvec::SmallVec;
@@ -56,21 +56,48 @@ impl<'a> Call<'a> {
         if let Some((key, remaining)) = self.blocked(phone, who, false) {
             return Err(Dispatched::Blocked { key, remaining }.into());
         }
-        let arrivals = &self.store.logins.arrivals;
-        let Arrived { client, full } =
-            arrivals.count(self.arrival, self.rules, self.now).map_err(Stop::Failed)?;
+        self.count()?;
+        Ok(who)
+    }
+
+    /// An arrival that no phone is asked about.
+    pub(super) fn arrive(
+        store: &'a Inner,
+        arrival: Arrival,
+        rules: &'a Rules,
+    ) -> Result<Arrived, StoreError> {
+        // Neither phone nor device is looked at below.
+        let mut call = Self::new(store, arrival, arrival.client, arrival.client, rules);
+        let mut keys = call.struck();
+        let stands = keys.find_map(|key| Some((key, store.blocks.end(key, call.now)?)));
+        let refused = match stands {
+            Some((key, end)) => Err(blocked(key, end, call.now)),
+            None => call.count(),
+        };
+        let refused = match refused {
+            Ok(()) => None,
+            Err(Stop::Refused(refused)) => Some(refused),
+            Err(Stop::Failed(error)) => return Err(error),
+        };
+        Ok(Arrived { refused, client: call.client, started: call.started })
+    }
+
+    /// The windows of the arrival.
+    fn count(&mut self) -> Step<()> {
+        let windows = &self.store.logins.arrivals;
+        let arrivals::Arrived { client, full } =
+            windows.count(self.arrival, self.rules, self.now).map_err(Stop::Failed)?;
         self.client = Some(client);
-        let Some((by, key, wait)) = full else { return Ok(who) };
+        let Some((by, key, wait)) = full else { return Ok(()) };
         let spared = by == Windowed::Client && !self.arrival.may_be_struck;
-        let blocked = match spared {
+        let struck = match spared {
             true => None,
             false => self.strike(key, "otp-requests", self.rules.refusals),
         };
-        Err(match blocked {
-            Some(end) => Dispatched::Blocked { key, remaining: end.remaining(self.now) },
-            None => Dispatched::Limited { by, wait: Duration::from_micros(wait) },
-        }
-        .into())
+        Err(match struck {
+            Some(end) => blocked(key, end, self.now),
+            None => limited(by, wait),
+        })
     }
 
     /// The first key that is blocked for this call.
@@ -200,6 +227,10 @@ impl<'a> Call<'a> {
         };
         Ok(Dispatch { outcome, client: self.client, device: self.own, started: self.started })
     }
+}
+
+fn blocked(key: Key, end: End, now: u64) -> Stop {
+    Dispatched::Blocked { key, remaining: end.remaining(now) }.into()
 }
 
 fn limited(by: Windowed, wait: u64) -> Stop {

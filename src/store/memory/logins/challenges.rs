@@ -1,15 +1,16 @@
 use super::{
     super::{Inner, Memory},
     call::{Call, Step},
-    phone::{Challenge, Phone},
+    challenge::Challenge,
+    phone::Phone,
 };
 use crate::{
     clock::micros,
     eventual::Eventual,
     key::Key,
     otp::{
-        Attempt, ChallengeId, Challenges, CodeMac, Dispatch, Dispatched, Issue, Resend, Sent,
-        Verdict, Verified, fraud::Traffic,
+        Arrival, Arrived, Attempt, ChallengeId, Challenges, CodeMac, Dispatch, Dispatched, Issue,
+        Resend, Rules, Sent, Verdict, Verified, fraud::Traffic,
     },
     store::StoreError,
 };
@@ -28,13 +29,17 @@ impl Challenges for Memory {
         Eventual::Ready(Ok(self.0.verify(&attempt)))
     }
 
+    fn arrive(&self, arrival: Arrival, rules: Rules) -> Eventual<Result<Arrived, StoreError>> {
+        Eventual::Ready(Call::arrive(&self.0, arrival, &rules))
+    }
+
     fn traffic(&self) -> Option<&dyn Traffic> {
         Some(self)
     }
 
     fn give_back(&self, sent: Sent) -> Eventual<Result<(), StoreError>> {
         if let Some(phone) = self.0.logins.phones.lock_for(&sent.phone).find_mut(&sent.phone) {
-            phone.give_back(sent);
+            phone.give_back(sent, self.0.now());
         }
         Eventual::Ready(Ok(()))
     }
@@ -102,8 +107,17 @@ impl Call<'_> {
         let Issue { challenge: id, device, code, sealed, .. } = issue;
         let (start, end) = (self.now, self.now.saturating_add(micros(self.rules.lifetime)));
         let kept = sealed.clone();
-        let (attempts, number) = (0, 0);
-        let challenge = Challenge { id, device, code, sealed: kept, attempts, number, start, end };
+        let challenge = Challenge {
+            id,
+            device,
+            code,
+            replaced: None,
+            sealed: kept,
+            attempts: 0,
+            number: 0,
+            start,
+            end,
+        };
         phone.add(challenge, self.now);
         let cooldown = self.sent(phone, who, id, 0);
         Ok(Dispatched::Allowed { number: 0, expires_in: self.rules.lifetime, cooldown, sealed })
@@ -127,10 +141,8 @@ impl Call<'_> {
         }
         self.room(phone, who)?;
         let Some(live) = phone.live(id, now) else { return Err(Dispatched::NotLive.into()) };
-        live.code = code;
-        live.number = sent + 1;
         let last = live.start.saturating_add(longest);
-        live.end = now.saturating_add(micros(rules.lifetime)).min(last);
+        live.replace(code, now.saturating_add(micros(rules.lifetime)).min(last));
         let (expires_in, sealed) = (Duration::from_micros(live.end - now), live.sealed.clone());
         let cooldown = self.sent(phone, who, id, sent + 1);
         Ok(Dispatched::Allowed { number: sent + 1, expires_in, cooldown, sealed })

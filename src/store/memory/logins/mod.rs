@@ -6,6 +6,7 @@
 
 mod arrivals;
 mod call;
+mod challenge;
 mod challenges;
 mod lane;
 mod ledger;

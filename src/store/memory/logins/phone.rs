@@ -1,11 +1,12 @@
 use super::{
     super::{blocks::End, table::Mortal},
     arrivals::{longest, standing},
+    challenge::Challenge,
     lane::{Lane, Who},
 };
 use crate::{
     key::Key,
-    otp::{ChallengeId, CodeMac, Rules, Sealed, Sent, Window},
+    otp::{ChallengeId, Rules, Sent, Window},
     store::Standing,
 };
 
@@ -18,20 +19,6 @@ pub(super) struct Phone {
     /// Those that logged in, the last one last.
     devices: Vec<Device>,
     busy: Option<Box<Busy>>,
-}
-
-/// A challenge that waits for its code.
-#[derive(Debug)]
-pub(super) struct Challenge {
-    pub(super) id: ChallengeId,
-    pub(super) device: Key,
-    pub(super) code: CodeMac,
-    pub(super) sealed: Sealed,
-    pub(super) attempts: u8,
-    /// Of the last message.
-    pub(super) number: u8,
-    pub(super) start: u64,
-    pub(super) end: u64,
 }
 
 /// What the strangers used up.
@@ -188,12 +175,13 @@ impl Phone {
         busy.lane_mut(who).cool(until, sent);
     }
 
-    /// Forgets a message and the cooldown that it began.
-    pub(super) fn give_back(&mut self, sent: Sent) {
+    /// Forgets a message and the cooldown that it began; the code that it replaced is good again.
+    pub(super) fn give_back(&mut self, sent: Sent, now: u64) {
         let Some(busy) = &mut self.busy else { return };
         if let Some(at) = busy.messages.iter().position(|message| message.sent == sent) {
             busy.messages.remove(at);
             busy.lanes.iter_mut().for_each(|lane| lane.give_back(sent));
+            busy.live.iter_mut().for_each(|live| live.give_back(sent, now));
         }
     }
 

@@ -118,11 +118,13 @@ impl<'a> Books<'a> {
         let found = self.found(route, suffix, limits);
         let is_counted = outgoing.may_leave && !is_over && !found.meets(limits.stops);
         let (now, within) = (self.now, limits.sequence.within);
-        self.edit(route, |[_, prefix, client]| {
-            for ledger in [prefix, client] {
-                ledger.note(route.prefix, suffix, within, now);
-            }
-        })?;
+        if outgoing.may_leave {
+            self.edit(route, |[_, prefix, client]| {
+                for ledger in [prefix, client] {
+                    ledger.note(route.prefix, suffix, within, now);
+                }
+            })?;
+        }
         let budget = match &mut spent {
             Some((_, spent)) if is_over => {
                 Standing::Over { first: !std::mem::replace(&mut spent.is_refused, true) }
@@ -138,7 +140,7 @@ impl<'a> Books<'a> {
                 client.visit(route.country, now);
             })?;
         }
-        Ok(Weighed { found, budget, is_counted })
+        Ok(Weighed { found, budget, is_counted, day: now / DAY })
     }
 
     fn found(&self, route: Route, suffix: u16, limits: Limits) -> Findings {
@@ -172,7 +174,7 @@ impl<'a> Books<'a> {
         if messages == 0 {
             return Ok(());
         }
-        if settlement.refund > 0 {
+        if settlement.refund > 0 && settlement.day == now / DAY {
             let mut spent = self.spent_today();
             spent.micros = spent.micros.saturating_sub(settlement.refund);
         }

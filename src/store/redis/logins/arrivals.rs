@@ -1,4 +1,5 @@
-//! Where a call comes from, in a cluster: client and fingerprint are in slots of their own.
+//! Where a call comes from, apart from the phone it is about: in a cluster, where client and fingerprint are in slots of their own, and for
+//! requests that no phone is asked about.
 //!
 //! Blocks are looked for everywhere at once; then the windows are counted one after another, and the phone is asked last. A
 //! block that starts between these steps may miss a call that is under way.
@@ -10,7 +11,7 @@ use super::{
 use crate::{
     block::Ladder,
     key::Key,
-    otp::{Arrival, Dispatch, Dispatched, Rules, Verdict, Verified, Window, Windowed},
+    otp::{Arrival, Arrived, Dispatch, Dispatched, Rules, Verdict, Verified, Window, Windowed},
     store::{Asks, Standing, Started, StoreError, Strike},
 };
 use futures_util::future::{join, join_all};
@@ -40,14 +41,41 @@ impl Inner {
         if let Some((key, remaining)) = stands?.or(phone?) {
             return Ok(Err(refused(Dispatched::Blocked { key, remaining })));
         }
-        let Arrival { client, may_be_struck, fingerprint } = question.arrival;
-        let Rules { client: rule, refusals, .. } = *question.rules;
+        self.count_both(question.arrival, question.rules).await
+    }
+
+    /// Counts an arrival that no phone is asked about.
+    pub(super) async fn arrived(
+        &self,
+        arrival: Arrival,
+        rules: &Rules,
+    ) -> Result<Arrived, StoreError> {
+        if let Some((key, remaining)) = self.blocked(arrival).await? {
+            let refused = Some(Dispatched::Blocked { key, remaining });
+            return Ok(Arrived { refused, client: None, started: SmallVec::new() });
+        }
+        Ok(match self.count_both(arrival, rules).await? {
+            Ok(client) => Arrived { refused: None, client, started: SmallVec::new() },
+            Err(Dispatch { outcome, client, started, .. }) => {
+                Arrived { refused: Some(outcome), client, started }
+            }
+        })
+    }
+
+    /// Counts in the windows of the client and the fingerprint, or in neither.
+    async fn count_both(
+        &self,
+        arrival: Arrival,
+        rules: &Rules,
+    ) -> Result<Result<Option<Standing>, Dispatch>, StoreError> {
+        let Arrival { client, may_be_struck, fingerprint } = arrival;
+        let Rules { client: rule, refusals, .. } = *rules;
         let window = self.schema.client_window(client);
         let counted = self.count(&window, client, may_be_struck, rule, refusals).await?;
         if counted.kind != 0 {
             return Ok(Err(counted.refusal(client, Windowed::Client, counted.before)));
         }
-        let (own, rule) = (self.schema.fingerprint_window(fingerprint), question.rules.fingerprint);
+        let (own, rule) = (self.schema.fingerprint_window(fingerprint), rules.fingerprint);
         let told = self.count(&own, fingerprint, true, rule, refusals).await?;
         if told.kind != 0 {
             // Who is not let in is counted nowhere.

@@ -6,7 +6,10 @@ use super::{
 use crate::{
     eventual::Eventual,
     key::Key,
-    otp::{Attempt, Challenges, Dispatch, Issue, Resend, Sent, Verdict, Verified, fraud::Traffic},
+    otp::{
+        Arrival, Arrived, Attempt, Challenges, Dispatch, Issue, Resend, Rules, Sent, Verdict,
+        Verified, fraud::Traffic,
+    },
     store::{Standing, StoreError},
 };
 use smallvec::SmallVec;
@@ -26,6 +29,11 @@ impl Challenges for Redis {
     fn verify(&self, attempt: Attempt) -> Eventual<Result<Verified, StoreError>> {
         let inner = Arc::clone(&self.0);
         Eventual::later(async move { inner.verify(&attempt).await })
+    }
+
+    fn arrive(&self, arrival: Arrival, rules: Rules) -> Eventual<Result<Arrived, StoreError>> {
+        let inner = Arc::clone(&self.0);
+        Eventual::later(async move { inner.arrived(arrival, &rules).await })
     }
 
     fn traffic(&self) -> Option<&dyn Traffic> {

@@ -1,4 +1,5 @@
--- Forgets a message and the cooldown that it began: KEYS the phone; ARGV now, challenge, number.
+-- Forgets a message and the cooldown that it began, and puts the code back that it replaced: KEYS the phone; ARGV now, challenge,
+-- number.
 local sent = ARGV[2] .. ' ' .. ARGV[3]
 local rest, found = {}, false
 for message in string.gmatch(redis.call('HGET', KEYS[1], 'messages') or '', '[^,]+') do
@@ -18,6 +19,17 @@ local flat = redis.call('HGETALL', KEYS[1])
 for i = 1, #flat, 2 do
   if string.match(flat[i], '^cooldown:') and string.match(flat[i + 1], ' (.*)$') == sent then
     redis.call('HDEL', KEYS[1], flat[i])
+  end
+end
+local challenge, before = 'challenge:' .. ARGV[2], 'replaced:' .. ARGV[2]
+local text, old = redis.call('HGET', KEYS[1], challenge), redis.call('HGET', KEYS[1], before)
+if text and old then
+  local head, number, start, bytes = string.match(text, '^(%d+ %S+ %d+) (%d+) (%d+) %d+ ()')
+  local ending, code = string.match(old, '^(%d+) ()')
+  if number == ARGV[3] and tonumber(ending) > now then
+    text = { head, number, start, ending, string.sub(old, code) .. string.sub(text, bytes + 32) }
+    redis.call('HSET', KEYS[1], challenge, table.concat(text, ' '))
+    redis.call('HDEL', KEYS[1], before)
   end
 end
 return 1

@@ -44,7 +44,7 @@ local function moments(text)
   return list
 end
 
-local kept, live, messages, wrong, cooldowns, noted = {}, {}, {}, {}, {}, nil
+local kept, live, messages, wrong, cooldowns, noted, replaced = {}, {}, {}, {}, {}, nil, {}
 local flat = redis.call('HGETALL', KEYS[1])
 for i = 1, #flat, 2 do
   local name, text = flat[i], flat[i + 1]
@@ -59,6 +59,11 @@ for i = 1, #flat, 2 do
       start = tonumber(start), ending = tonumber(ending),
       code = string.sub(text, bytes, bytes + 31), sealed = string.sub(text, bytes + 32),
     }
+  elseif kind == 'replaced' then
+    -- What the last message of a challenge has put in place of.
+    local ending, bytes = string.match(text, '^(%d+) ()')
+    if not ending then foreign() end
+    replaced[of] = { ending = tonumber(ending), code = string.sub(text, bytes) }
   elseif kind == 'messages' then
     for moment, whose, id, sent in string.gmatch(text, '(%d+) ([^ ,]+) (%x+) (%d+)') do
       messages[#messages + 1] = { at = tonumber(moment), device = whose, challenge = id, number = sent }
@@ -77,6 +82,7 @@ for i = 1, #flat, 2 do
     foreign()
   end
 end
+for _, one in ipairs(live) do one.replaced = replaced[one.id] end
 table.sort(live, function(one, other) return one.order < other.order end)
 
 -- Those that logged in, the last one last.
@@ -138,6 +144,9 @@ local function save()
   for _, one in ipairs(live) do
     keep('challenge:' .. one.id, one.ending, whole(one.order), one.device, whole(one.attempts), whole(one.number),
       whole(one.start), whole(one.ending), one.code .. one.sealed)
+    if one.replaced and one.ending > now then
+      keep('replaced:' .. one.id, one.replaced.ending, whole(one.replaced.ending), one.replaced.code)
+    end
   end
   local span, list, newest = longest(rules.phone[1], rules.phone[2], rules.device), {}, 0
   for _, message in ipairs(messages) do

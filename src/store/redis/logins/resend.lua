@@ -11,6 +11,7 @@ if refused then return refused end
 if one.number >= rules.resends then return dispatch(RESENDS_SPENT) end
 refused = room(lane)
 if refused then return refused end
+one.replaced = { ending = one.ending, code = one.code }
 one.code, one.number = code, one.number + 1
 one.ending = math.min(now + rules.lifetime, one.start + rules.longest)
 return allow(lane, one)

@@ -37,7 +37,7 @@ impl Inner {
         call.text(&schema::hex(route.prefix.bytes())).number(suffix).micros(price);
         call.number(i64::from(is_paid)).number(i64::from(may_leave));
         write(&mut call, limits);
-        let told: (u8, u8, bool) = self.link.run(call).await?;
+        let told: (u8, u8, bool, u64) = self.link.run(call).await?;
         let foreign = || StoreError::new("the answer is none of ours");
         Ok(Weighed {
             found: Findings::from_bits(told.0).ok_or_else(foreign)?,
@@ -48,14 +48,16 @@ impl Inner {
                 _ => return Err(foreign()),
             },
             is_counted: told.2,
+            day: told.3,
         })
     }
 
     async fn settle(&self, settlement: &Settlement) -> Result<(), StoreError> {
-        let Settlement { route, messages, answered, refund } = *settlement;
+        let Settlement { route, messages, answered, refund, day } = *settlement;
         let mut call = self.scripts.logins.settle.call();
         self.books(&mut call, route);
         call.micros(self.now()).number(messages).number(i64::from(answered)).micros(refund);
+        call.micros(day);
         let _done: i64 = self.link.run(call).await?;
         Ok(())
     }

@@ -1,6 +1,6 @@
 -- Decides about a message, and counts it if it leaves: KEYS country, prefix, client, what was spent; ARGV now, the name of the country, the tag of the prefix,
 -- last digits, price, whether that is paid, whether it may leave, the limits. Answers the findings as bits, how the budget
--- stands (0 within, 1 warned, 2 over, 3 over for the first time) and whether it was counted.
+-- stands (0 within, 1 warned, 2 over, 3 over for the first time), whether it was counted, and the day.
 local at = 1
 local function argument()
   at = at + 1
@@ -51,16 +51,18 @@ local function near(book)
 end
 find(16, near(prefix) >= all or near(client) >= own)
 
-local name = stem .. ':' .. whole(suffix)
-for _, book in ipairs({ prefix, client }) do
-  book.near[name] = nil
-  local oldest, newest, count = nil, 0, 0
-  for of, other in pairs(book.near) do
-    count, newest = count + 1, math.max(newest, other.order)
-    if not oldest or other.order < book.near[oldest].order then oldest = of end
+if may_leave then
+  local name = stem .. ':' .. whole(suffix)
+  for _, book in ipairs({ prefix, client }) do
+    book.near[name] = nil
+    local oldest, newest, count = nil, 0, 0
+    for of, other in pairs(book.near) do
+      count, newest = count + 1, math.max(newest, other.order)
+      if not oldest or other.order < book.near[oldest].order then oldest = of end
+    end
+    if count >= NEAR then book.near[oldest] = nil end
+    book.near[name] = { at = now, ending = now + within, order = newest + 1 }
   end
-  if count >= NEAR then book.near[oldest] = nil end
-  book.near[name] = { at = now, ending = now + within, order = newest + 1 }
 end
 local counted = may_leave and not is_over and not stopped
 local stands = 0
@@ -82,6 +84,8 @@ if counted then
   client.countries[land] = SCALES.h.bucket
   save(books[1])
 end
-save(prefix)
-save(client)
-return { found, stands, counted and 1 or 0 }
+if may_leave then
+  save(prefix)
+  save(client)
+end
+return { found, stands, counted and 1 or 0, SCALES.d.bucket }

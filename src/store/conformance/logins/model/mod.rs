@@ -39,6 +39,8 @@ struct Live {
     device: Key,
     id: ChallengeId,
     code: CodeMac,
+    /// The code before, and its end.
+    replaced: Option<(CodeMac, u64)>,
     sealed: Sealed,
     attempts: u8,
     number: u8,
@@ -91,6 +93,15 @@ impl Model {
         if self.messages.iter().any(|(of, ..)| *of == sent) {
             self.messages.retain(|(of, ..)| *of != sent);
             self.cooldowns.retain(|(_, of, _)| *of != sent);
+            let Sent { phone, challenge, number } = sent;
+            let last =
+                |live: &&mut Live| (live.phone, live.id, live.number) == (phone, challenge, number);
+            if let Some(live) = self.live.iter_mut().find(last)
+                && let Some((code, end)) = live.replaced
+                && end > self.now
+            {
+                (live.code, live.end, live.replaced) = (code, end, None);
+            }
         }
     }
 
@@ -129,6 +140,7 @@ impl Model {
             device,
             id: issue.challenge,
             code: issue.code,
+            replaced: None,
             sealed: issue.sealed.clone(),
             attempts: 0,
             number: 0,
@@ -163,6 +175,7 @@ impl Model {
         }
         let (now, live) = (self.now, &mut self.live[at]);
         live.number += 1;
+        live.replaced = Some((live.code, live.end));
         live.code = resend.code;
         live.end = (now + micros(call.rules.lifetime)).min(live.start + micros(call.rules.longest));
         let (number, sealed) = (live.number, live.sealed.clone());
