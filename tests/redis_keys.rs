@@ -140,7 +140,8 @@ async fn a_request_for_a_code_is_one_script_more() {
     let asked = scene.login.ask(Ask::code("+919876500001").from("198.51.100.1")).await;
     assert_eq!(asked.status, 202, "{asked:?}");
     scene.sent(1).await;
-    assert_eq!(scene.scripts() - before, 3, "the guard, the phone, and what became of the message");
+    let what = "the guard, the phone, that the message is on its way, and what became of it";
+    assert_eq!(scene.scripts() - before, 4, "{what}");
     scene.store.block(Key::ip([198, 51, 100, 1].into()), Block::lasting(DAY)).await.unwrap();
     let ask = async || scene.login.ask(Ask::code("+919876500002").from("198.51.100.1")).await;
     ask().await.assert(429, "blocked");
