@@ -88,6 +88,9 @@ impl StoreSection {
                 profile.name()
             )));
         }
+        if profile != Profile::Dev {
+            redis = redis.keep_private();
+        }
         if let Some(DurationText(deadline)) = self.deadline {
             if !DEADLINES.contains(&deadline) {
                 return Err(ConfigError::new("deadline: 5ms to 2s"));

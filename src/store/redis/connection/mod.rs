@@ -68,6 +68,11 @@ impl Link {
         self.target.is_private()
     }
 
+    #[cfg(feature = "gateway")]
+    pub(super) fn keep_private(&mut self) {
+        *self = Self::to(Target::clone(&self.target).keep_private(), self.deadline);
+    }
+
     pub(super) fn is_cluster(&self) -> bool {
         matches!(self.way, Way::Cluster(_))
     }
