@@ -180,7 +180,13 @@ fn a_certificate_is_told_by_a_trusted_proxy() {
         ),
         (
             clients.to_owned() + &mtls("format = \"xfcc\"") + &guarded("auth = \"none\""),
-            "[mtls]: no token is taken",
+            "[mtls]: no token is taken that is bound to a certificate",
+        ),
+        (
+            config::dev(
+                &(clients.to_owned() + &login("", "") + &mtls("format = \"xfcc\"") + &guarded("")),
+            ),
+            "[mtls]: no token is taken that is bound to a certificate",
         ),
         (proxied(""), "missing field `format`"),
         (proxied("format = \"pem\""), "unknown variant `pem`"),

@@ -141,8 +141,7 @@ impl Config {
         let resource = resource(&file, trust.is_some()).map_err(|e| e.within("[resource]"))?;
         let dpop = dpop(&file, trust.is_some()).map_err(|error| error.within("[dpop]"))?;
         let clients = file.clients.build().map_err(|error| error.within("[clients]"))?;
-        let certificates = certificates(&file, &clients, trust.is_some());
-        let certificates = certificates.map_err(|error| error.within("[mtls]"))?;
+        let certificates = certificates(&file, &clients).map_err(|e| e.within("[mtls]"))?;
         let store = file.store.build(profile, sources).map_err(|error| error.within("[store]"))?;
         let headers = file.headers.build(profile).map_err(|error| error.within("[headers]"))?;
         let limits = limits::build(&file.limit)?;
@@ -253,15 +252,12 @@ fn resource(file: &File, verifies: bool) -> Result<Option<ResourceMetadata>, Con
     }
 }
 
-fn certificates(
-    file: &File,
-    clients: &Clients,
-    verifies: bool,
-) -> Result<Option<Certificates>, ConfigError> {
+fn certificates(file: &File, clients: &Clients) -> Result<Option<Certificates>, ConfigError> {
     match &file.mtls {
-        Some(_) if !verifies => {
-            Err(ConfigError::new("no token is taken: add an [[issuer]] section, or leave it out"))
-        }
+        // What [token] signs is bound to no certificate.
+        Some(_) if file.issuer.is_empty() => Err(ConfigError::new(
+            "no token is taken that is bound to a certificate: add an [[issuer]] section, or leave it out",
+        )),
         Some(section) => section.build(clients).map(Some),
         None => Ok(None),
     }
