@@ -49,7 +49,7 @@ use crate::{
     security_headers::SecurityHeadersLayer,
     token::Issuer,
 };
-use std::{fs, net::SocketAddr, path::Path, time::Duration};
+use std::{cell::RefCell, fs, net::SocketAddr, path::Path, time::Duration};
 
 /// A configuration in which everything has been checked: what it names exists, and what it asks for can
 /// be had.
@@ -109,7 +109,7 @@ impl Config {
         let text = read_capped(path).map_err(|error| error.within(&place))?;
         let text =
             String::from_utf8(text).map_err(|_| ConfigError::new("not UTF-8").within(&place))?;
-        Self::read(&text, Sources { folder, env }).map_err(|error| error.within(&place))
+        Self::read(&text, folder, env).map_err(|error| error.within(&place))
     }
 
     /// Parses the text of a file. Paths inside it are relative to `folder`.
@@ -118,13 +118,15 @@ impl Config {
     ///
     /// What is wrong, and where.
     pub fn parse(text: &str, folder: &Path) -> Result<Self, ConfigError> {
-        Self::read(text, Sources { folder, env: &EnvFile::default() })
+        Self::read(text, folder, &EnvFile::default())
     }
 
-    fn read(text: &str, sources: Sources<'_>) -> Result<Self, ConfigError> {
+    fn read(text: &str, folder: &Path, env: &EnvFile) -> Result<Self, ConfigError> {
         let file: File = toml::from_str(text).map_err(|error| text::explain(text, &error))?;
         let profile = file.profile;
-        sources.env.check(profile)?;
+        env.check(profile)?;
+        let exposed = RefCell::default();
+        let sources = Sources { folder, env, profile, warnings: &exposed };
         let (address, admin) = file.listen.build(profile)?;
         let drain = file.listen.drain()?;
         let own = file.token.as_ref().map(|token| token.own(profile, sources)).transpose();
@@ -158,6 +160,7 @@ impl Config {
                 && login.as_ref().is_some_and(|login| login.cookies.is_some()),
         };
         let routes = routes::build(&file.route, context)?;
+        warnings.extend(exposed.take());
         Ok(Self {
             profile,
             address,
