@@ -93,7 +93,7 @@ impl TokenSection {
                     Some(_) => return Err(ConfigError::new(NEEDLESS)),
                     None => file,
                 };
-                Ok(Some(KeyWatch::new(file, schedule)))
+                Ok(Some(KeyWatch::new("[token]", file, schedule)))
             }
         }
     }
