@@ -271,7 +271,7 @@ fn no_route_is_without_a_limit_by_accident() {
         shared("") + &limit(&format!("quota = \"1/s\"\nby = \"{by}\"")) + route
     };
     let with_auth = |auth: &str, more: &str| route(more).replace("none", auth);
-    let unmet = "[[route]] /api: limits: requests without a good token would meet none: add a limit by = \"ip\"";
+    let unmet = "[[route]] /api: limits: requests without a good token or a header would meet none: add a limit by = \"ip\"";
     let never =
         "[[route]] /api: limits: `few` goes by the token, which auth = \"none\" does not look at";
     let banking = |text: String| "profile = \"banking\"\n".to_owned() + &text;
@@ -282,6 +282,9 @@ fn no_route_is_without_a_limit_by_accident() {
         (by("ip + subject", &with_auth("required", "")), unmet),
         (by("subject", &route("")), unmet),
         (by("subject", &route("limits = [\"few\"]")), never),
+        (by("header:x-key", &route("")), unmet),
+        (by("ip + header:x-key", &route("limits = [\"few\"]")), unmet),
+        (by("subject | header:x-key", &with_auth("optional", "")), unmet),
         (banking(route("limits = []")), "profile \"banking\" serves no route without a limit"),
         (
             banking(shared("") + &with_auth("required", "limits = []")),

@@ -266,6 +266,7 @@ fn what_contradicts_itself_is_refused_at_start() {
         ("dev", "[audit]\npath = \"audit\"\nadresses = \"full\"", "addresses"),
         ("dev", "[alerts]\nurl = \"https://a.example/\"", "`url` and `secret` belong together"),
         ("dev", "[alerts]\nurl = \"http://a.example/\"\nsecret = \"file:secret\"", "[alerts]: url"),
+        ("dev", "[alerts]\ndefaults = false", "[alerts]: nothing is watched"),
         (
             "dev",
             "[[alert]]\nname = \"a\"\non = \"code\"\ncount = 1\nwithin = \"1m\"",

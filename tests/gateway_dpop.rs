@@ -185,7 +185,13 @@ fn a_certificate_is_told_by_a_trusted_proxy() {
         ),
         (
             clients.to_owned() + &mtls("format = \"xfcc\"") + &guarded("auth = \"none\""),
-            "[mtls]: no token is taken",
+            "[mtls]: no token is taken that is bound to a certificate",
+        ),
+        (
+            config::dev(
+                &(clients.to_owned() + &login("", "") + &mtls("format = \"xfcc\"") + &guarded("")),
+            ),
+            "[mtls]: no token is taken that is bound to a certificate",
         ),
         (proxied(""), "missing field `format`"),
         (
@@ -195,15 +201,6 @@ fn a_certificate_is_told_by_a_trusted_proxy() {
         (
             proxied("format = \"xfcc\"") + "auth = \"none\"\nmtls = \"if-bound\"",
             "[[route]] /api: mtls needs auth",
-        ),
-        (
-            config::dev(
-                &(login("", "")
-                    + clients
-                    + &mtls("format = \"xfcc\"\nroutes = \"required\"")
-                    + &guarded("")),
-            ),
-            "[[route]] /api: mtls: tokens of [token] are bound to no certificate",
         ),
         (proxied("format = \"pem\""), "unknown variant `pem`"),
         (

@@ -5,7 +5,7 @@
 #[path = "support/gateway.rs"]
 mod support;
 
-use portcullis::jwt::Algorithm;
+use portcullis::{gateway::Config, jwt::Algorithm};
 use serde_json::{Value, json};
 use std::{
     collections::BTreeSet,
@@ -148,6 +148,31 @@ fn a_key_that_others_can_read_starts_no_server_but_for_oneself() {
         folder.write("gateway.toml", format!("profile = \"dev\"\n{}", config(name, token)));
         let server = folder.serve("gateway.toml", &[]);
         assert_eq!(server.get_as("/api", &self::token(&folder)).status, 200, "{name}");
+    }
+}
+
+#[test]
+fn a_secret_that_others_can_read_is_refused_and_in_dev_warned_of() {
+    let folder = Folder::new();
+    folder.write("secret", "V0r9xTz3JmB2nKc5LdY8sHf1GaPuE4iO");
+    let text = "[[issuer]]\nissuer = \"https://idp.example/\"\naudience = [\"api\"]\nsecret = \"file:secret\"\n\
+                [[route]]\npath = \"/api\"\nrespond = \"hello\"\n";
+    let parsed = |profile: &str| {
+        let text = format!("profile = \"{profile}\"\n{text}");
+        Config::parse(&text, folder.path()).map_err(|error| error.to_string())
+    };
+    for mode in [0o644, 0o640, 0o602] {
+        folder.allow("secret", mode);
+        for profile in ["standard", "banking"] {
+            let error = parsed(profile).unwrap_err();
+            assert!(error.contains("file:secret: other users can read or change"), "{error}");
+        }
+        let told = format!("{:?}", parsed("dev").unwrap());
+        assert_eq!(told.matches("file:secret: other users can read").count(), 1, "{told}");
+    }
+    folder.allow("secret", 0o600);
+    for profile in ["dev", "standard"] {
+        assert!(!format!("{:?}", parsed(profile).unwrap()).contains("other users"), "{profile}");
     }
 }
 

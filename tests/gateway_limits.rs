@@ -83,6 +83,10 @@ fn limited(limit: &str) -> Server {
         name = "one"
         quota = "1/h"
         {limit}
+        [[limit]]
+        name = "everybody"
+        quota = "1000/h"
+        by = "everyone"
         [[route]]
         path = "/a"
         respond = "hello"

@@ -14,7 +14,13 @@ use openssl::{
 };
 use redis::RedisServer;
 use serde_json::json;
-use std::{collections::BTreeMap, io::Write, process::Stdio, thread};
+use std::{
+    collections::BTreeMap,
+    io::{Read, Write},
+    net::TcpListener,
+    process::Stdio,
+    thread,
+};
 use support::{Answer, Folder, Server, poll, program, run};
 
 const PHONE: &str = "+919876543210";
@@ -294,6 +300,36 @@ fn a_server_that_cannot_be_used_refuses_the_start_and_one_that_is_away_does_not(
     warned("does not tell its `maxmemory-policy`");
     server.kill();
     warned("until it answers");
+}
+
+/// A sentinel near by that names a master on another machine, which is asked nothing.
+#[test]
+fn a_password_goes_unencrypted_to_no_machine_that_others_name() {
+    let sentinel = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = sentinel.local_addr().unwrap().port();
+    thread::spawn(move || {
+        for stream in sentinel.incoming() {
+            let (mut stream, mut asked) = (stream.unwrap(), [0; 1024]);
+            while stream.read(&mut asked).is_ok_and(|read| read > 0) {
+                let _ = stream.write_all(b"*2\r\n$9\r\n192.0.2.1\r\n$4\r\n6379\r\n");
+            }
+        }
+    });
+    let folder = Folder::new();
+    folder.write("pepper", SECRET);
+    let url = format!("redis+sentinel://127.0.0.1:{port}/main");
+    folder.write(
+        "gateway.toml",
+        format!(
+            "[store]\nbackend = \"redis\"\nurl = \"{url}\"\npepper = \"file:pepper\"\n\
+         [[route]]\npath = \"/\"\nrespond = \"hello\"\nauth = \"none\"\n"
+        ),
+    );
+    let file = folder.file("gateway.toml");
+    let refused = run(&["--config", &file, "--listen", "127.0.0.1:0"]);
+    let told = String::from_utf8(refused.stderr).unwrap();
+    assert!(!refused.status.success(), "{told}");
+    assert!(told.contains("is on another machine: begin the URL with rediss"), "{told}");
 }
 
 #[test]

@@ -198,6 +198,24 @@ async fn without_one_master_the_keys_of_the_others_are_as_they_were() {
     }
 }
 
+/// Whoever resets a stream in HTTP/2 has the question dropped that it led to.
+#[tokio::test]
+async fn callers_that_give_up_switch_no_master_off() {
+    let cluster = Cluster::start();
+    let store = open(&cluster);
+    store.ready().await.unwrap();
+    let key = key_of(&cluster, 0);
+    cluster.masters[0].freeze();
+    for _ in 0..5 {
+        let asked = store.admit(Asks::new().take(limit().take(key, 0)));
+        let given_up = tokio::time::timeout(Duration::from_millis(5), asked).await;
+        assert!(given_up.is_err(), "it is frozen");
+    }
+    cluster.masters[0].thaw();
+    let asked = store.admit(Asks::new().take(limit().take(key, 0)));
+    assert_eq!(asked.await.unwrap().outcome, Outcome::Admitted);
+}
+
 #[tokio::test]
 async fn a_slot_that_moves_is_followed_and_nothing_is_counted_twice() {
     let cluster = Cluster::start();

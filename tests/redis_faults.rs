@@ -23,7 +23,12 @@ use portcullis::{
 };
 use redis::RedisServer;
 use std::{
-    sync::atomic::{AtomicU8, Ordering},
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU8, Ordering},
+    },
     time::{Duration, Instant},
 };
 use told::Told;
@@ -103,6 +108,54 @@ impl Scene {
     }
 }
 
+/// A sentinel that names itself as master, and is in no hurry with either.
+struct SlowSentinel {
+    port: u16,
+    answers: Arc<AtomicBool>,
+    is_asked_for_role: Arc<AtomicBool>,
+}
+
+impl SlowSentinel {
+    fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let this = Self { port, answers: Arc::default(), is_asked_for_role: Arc::default() };
+        let (answers, is_asked) = (Arc::clone(&this.answers), Arc::clone(&this.is_asked_for_role));
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let (answers, is_asked) = (Arc::clone(&answers), Arc::clone(&is_asked));
+                std::thread::spawn(move || serve(stream.unwrap(), port, &answers, &is_asked));
+            }
+        });
+        this
+    }
+
+    fn url(&self) -> String {
+        format!("redis+sentinel://127.0.0.1:{}/main", self.port)
+    }
+}
+
+fn serve(mut stream: TcpStream, port: u16, answers: &AtomicBool, is_asked: &AtomicBool) {
+    let mut bytes = [0; 4096];
+    while let Ok(read @ 1..) = stream.read(&mut bytes) {
+        while !answers.load(Ordering::Acquire) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let asked = String::from_utf8_lossy(&bytes[..read]);
+        let answer = if asked.contains("GET-MASTER-ADDR-BY-NAME") {
+            let port = port.to_string();
+            format!("*2\r\n$9\r\n127.0.0.1\r\n${}\r\n{port}\r\n", port.len())
+        } else if asked.contains("ROLE") {
+            is_asked.store(true, Ordering::Release);
+            "*1\r\n$6\r\nmaster\r\n".to_owned()
+        } else {
+            // What the script says that looks whether all is well.
+            ":2\r\n".to_owned()
+        };
+        let _ = stream.write_all(answer.as_bytes());
+    }
+}
+
 fn pepper() -> Pepper {
     Pepper::new(&[7; 32]).unwrap()
 }
@@ -155,6 +208,47 @@ async fn a_server_that_is_frozen_or_gone() {
     let told = scene.told.names();
     assert_eq!(told[..2], LOST_AND_BACK);
     assert_eq!(told[2..], ["store-lost", "store-emptied", "store-back"]);
+}
+
+/// Whoever resets a stream in HTTP/2 has the question dropped that it led to: that is no silence of the server.
+#[tokio::test]
+async fn callers_that_give_up_say_nothing_about_the_server() {
+    let server = RedisServer::start();
+    let store = Redis::new(&server.url(), pepper()).unwrap().deadline(Duration::from_secs(30));
+    store.ready().await.unwrap();
+    // This question itself comes over a connection of its own.
+    let connections = || -> u32 {
+        let told = server.command(&["INFO", "stats"]);
+        let mut lines = told.lines();
+        let count = lines.find_map(|line| line.strip_prefix("total_connections_received:"));
+        count.unwrap().parse().unwrap()
+    };
+    let before = connections();
+    server.freeze();
+    for _ in 0..5 {
+        let given_up = tokio::time::timeout(Duration::from_millis(5), store.ready()).await;
+        assert!(given_up.is_err(), "it is frozen");
+    }
+    server.thaw();
+    store.ready().await.unwrap();
+    assert_eq!(connections(), before + 1, "the connection that was there is used");
+}
+
+#[tokio::test]
+async fn a_connection_is_made_while_nobody_waits_for_it() {
+    let slow = SlowSentinel::start();
+    let store = Redis::new(&slow.url(), pepper()).unwrap().deadline(Duration::from_millis(20));
+    assert!(store.ready().await.is_err(), "nothing is answered yet");
+    slow.answers.store(true, Ordering::Release);
+    let start = Instant::now();
+    while !slow.is_asked_for_role.load(Ordering::Acquire) {
+        assert!(start.elapsed() < Duration::from_secs(2), "the handshake does not go on");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let patient = Duration::from_secs(2);
+    while store.ready().await.is_err() {
+        assert!(start.elapsed() < patient, "the connection is not used");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

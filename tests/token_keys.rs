@@ -152,6 +152,14 @@ fn a_schedule_makes_one_key_however_many_instances_share_the_file() {
     instances.iter().for_each(|one| one.clock.advance(30 * DAY - HOUR - Duration::from_secs(1)));
     assert!(!one.file.rotate_after(30 * DAY, HOUR).unwrap(), "a second too early");
     instances.iter().for_each(|one| one.clock.advance(Duration::from_secs(1)));
+    // Whoever changes the file may never end: nobody waits for that.
+    #[cfg(unix)]
+    {
+        use rustix::fs::{FlockOperation, flock};
+        let held = fs::File::open(folder.path()).unwrap();
+        flock(&held, FlockOperation::LockExclusive).unwrap();
+        assert!(!one.file.rotate_after(30 * DAY, HOUR).unwrap(), "another one changes it");
+    }
     let barrier = Barrier::new(instances.len());
     let rotated: usize = thread::scope(|scope| {
         let race = |one: &Instance| {

@@ -1,6 +1,6 @@
 //! The loop that takes connections from a listener.
 
-use super::{connection, places::Places};
+use super::{connection, ending::Stage, places::Places};
 use crate::{client::PeerAddr, key::Key};
 use bytes::Bytes;
 use http::{Request, Response};
@@ -21,7 +21,7 @@ pub(super) async fn accept<S, B>(
     places: Places,
     key: impl Fn(IpAddr) -> Option<Key>,
     service: S,
-    stopped: watch::Receiver<()>,
+    stopped: watch::Receiver<Stage>,
 ) -> Infallible
 where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send>,

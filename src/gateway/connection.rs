@@ -1,5 +1,6 @@
 //! One connection: what hyper bounds, and when it has been silent for too long.
 
+use super::ending::{Stage, reached};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
@@ -59,7 +60,7 @@ pub(super) fn serve<I, S, B>(
     builder: &auto::Builder<TokioExecutor>,
     stream: I,
     service: S,
-    mut stopped: watch::Receiver<()>,
+    mut told: watch::Receiver<Stage>,
 ) -> impl Future<Output = ()> + use<I, S, B>
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -86,11 +87,14 @@ where
             _ = &mut connection => return,
             () = activity.ceases() => FAREWELL,
             // How long the rest may take is decided for all connections at once.
-            _ = stopped.changed() => Duration::MAX,
+            () = reached(&mut told, Stage::Ending) => Duration::MAX,
         };
         if activity.asked() || patience == Duration::MAX {
             connection.as_mut().graceful_shutdown();
-            let _ = timeout(patience, connection).await;
+            select! {
+                _ = timeout(patience, connection) => {}
+                () = reached(&mut told, Stage::Over) => {}
+            }
         }
     }
 }
@@ -151,13 +155,13 @@ mod tests {
     type Client = http2::SendRequest<Empty<Bytes>>;
 
     /// A client that pings without end, and the connection that it has.
-    async fn connect(answer: Duration) -> (Client, JoinHandle<()>, watch::Sender<()>) {
+    async fn connect(answer: Duration) -> (Client, JoinHandle<()>, watch::Sender<Stage>) {
         let (near, far) = duplex(1 << 16);
         let service = tower::service_fn(move |_: Request<Incoming>| async move {
             sleep(answer).await;
             Ok::<_, Infallible>(Response::new(Empty::<Bytes>::new()))
         });
-        let (stop, stopped) = watch::channel(());
+        let (stop, stopped) = watch::channel(Stage::Serving);
         let served = spawn(serve(&builder(), near, service, stopped));
         let (client, connection) = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
@@ -204,8 +208,21 @@ mod tests {
         ask(&mut client).await;
         tokio::join!(ask(&mut client), async {
             sleep(Duration::from_secs(100)).await;
-            stop.send_replace(());
+            stop.send_replace(Stage::Ending);
         });
         served.await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_that_stalls_is_given_up_at_the_end() {
+        let (mut client, mut served, stop) = connect(Duration::from_secs(200)).await;
+        let asked = client.send_request(Request::get("http://a/").body(Empty::new()).unwrap());
+        let asked = spawn(asked);
+        assert!(lives_for(50, &mut served).await);
+        stop.send_replace(Stage::Ending);
+        assert!(lives_for(50, &mut served).await);
+        stop.send_replace(Stage::Over);
+        assert!(!lives_for(1, &mut served).await);
+        assert!(asked.await.unwrap().is_err());
     }
 }

@@ -5,13 +5,15 @@ use crate::{
 use std::time::Duration;
 use tokio::{task::spawn_blocking, time::interval};
 
-/// Follows the file of the signing keys: what somebody changes in it counts within a second, and the next key is made when it
+/// Follows a file of signing keys: what somebody changes in it counts within a second, and the next key is made when it
 /// is due.
 ///
 /// A file that cannot be used is a warning in the log, and the keys so far go on.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct KeyWatch {
+    /// The section that names the file.
+    section: &'static str,
     file: KeyFile,
     /// How long a key signs, and how long the next one is published before.
     schedule: Option<(Duration, Duration)>,
@@ -23,12 +25,17 @@ const POLL: Duration = Duration::from_secs(1);
 const SCHEDULE_POLL: u32 = 60;
 
 impl KeyWatch {
-    pub(super) const fn new(file: KeyFile, schedule: Option<(Duration, Duration)>) -> Self {
-        Self { file, schedule }
+    pub(super) const fn new(
+        section: &'static str,
+        file: KeyFile,
+        schedule: Option<(Duration, Duration)>,
+    ) -> Self {
+        Self { section, file, schedule }
     }
 
     /// Looks at the file each second, for ever.
     pub async fn run(self) {
+        let section = self.section;
         let mut ticks = interval(POLL);
         let mut trouble = None;
         for tick in (0..SCHEDULE_POLL).cycle() {
@@ -42,7 +49,7 @@ impl KeyWatch {
                 }
                 // One that goes on is told once.
                 Err(error) if trouble.as_ref() != Some(&error) => {
-                    tracing::warn!("[token] keys: {error}");
+                    tracing::warn!("{section} keys: {error}");
                     trouble = Some(error);
                 }
                 Err(_) => {}
@@ -51,7 +58,7 @@ impl KeyWatch {
                 match self.aside(move |file| file.rotate_after(period, overlap)).await {
                     Ok(true) => self.tell(),
                     Ok(false) => {}
-                    Err(error) => tracing::warn!("[token] the next key is due: {error}"),
+                    Err(error) => tracing::warn!("{section} the next key is due: {error}"),
                 }
             }
         }
@@ -81,7 +88,8 @@ impl KeyWatch {
                 kid,
                 algorithm = key.algorithm.name(),
                 state,
-                "a signing key of [token]"
+                "a signing key of {}",
+                self.section
             );
         }
     }

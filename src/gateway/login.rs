@@ -36,7 +36,10 @@ pub(super) fn build(
 ) -> Result<(Otp, Login, Courier), ConfigError> {
     let (settings, secrets, texts) =
         (login.settings.clone(), login.secrets.clone(), login.texts.clone());
-    let sender = Arc::new(login.route.clone().over(Arc::clone(&store) as SharedStore));
+    let mut sender = login.route.clone().over(Arc::clone(&store) as SharedStore);
+    if let Some(sink) = sink {
+        sender = sender.audit(Arc::clone(sink));
+    }
     let mut builder = Otp::builder(settings, secrets, texts)
         .records(Arc::clone(&login.records))
         .test_numbers(login.test_numbers.clone());
@@ -46,7 +49,7 @@ pub(super) fn build(
     if let Some(sink) = sink {
         builder = builder.audit(Arc::clone(sink));
     }
-    let (otp, courier) = builder.build_shared(store, config.issuer()?.clone(), sender)?;
+    let (otp, courier) = builder.build_shared(store, config.issuer()?.clone(), Arc::new(sender))?;
     let webhooks =
         login.webhooks.as_ref().map(|webhooks| webhooks.open(otp.clone())).transpose()?;
     let mut service = OtpService::new(otp.clone()).clients(config.clients.clone());

@@ -56,11 +56,13 @@
 mod accept;
 mod admin;
 mod answers;
+mod command;
 mod config;
 mod connection;
 mod demands;
 mod demo;
 mod ears;
+mod ending;
 mod exporter;
 mod key_watch;
 mod listeners;

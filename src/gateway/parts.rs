@@ -20,6 +20,12 @@ impl Gateway {
         self.key_watch.take()
     }
 
+    /// What follows the file of the keys that sign the audit log, to be spawned by a server of your own; [`serve`](Self::serve)
+    /// does that by itself.
+    pub fn audit_key_watch(&mut self) -> Option<KeyWatch> {
+        self.ears.key_watch.take()
+    }
+
     /// What fetches the keys of issuers, to be spawned by a server of your own; [`serve`](Self::serve) does that by itself.
     pub fn key_refreshes(&mut self) -> Vec<KeyRefresh> {
         mem::take(&mut self.key_refreshes)

@@ -3,6 +3,7 @@ use super::{
     admin::Admin,
     config::{Config, StoreConfig, Trust},
     ears::Ears,
+    ending::{Chores, Stage},
     exporter::Exporter,
     key_watch::KeyWatch,
     listeners::Listeners,
@@ -33,12 +34,7 @@ use std::{
     pin::pin,
     time::Duration,
 };
-use tokio::{
-    select,
-    sync::watch,
-    task::JoinSet,
-    time::{sleep, timeout},
-};
+use tokio::{select, sync::watch, task::JoinSet, time::sleep};
 use tower::{Service, ServiceBuilder};
 
 /// A gateway that is ready to serve.
@@ -65,8 +61,6 @@ pub struct Gateway {
 const MAX_CONNECTIONS: usize = 10_000;
 /// Of one peer that is no proxy, so that nobody takes all places.
 const MAX_OF_PEER: usize = 1_000;
-/// For requests under way when the gateway is told to stop.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// On the admin listener.
 const MAX_OPERATORS: usize = 64;
 
@@ -78,9 +72,12 @@ impl Gateway {
     /// When the system does not do its part, such as random bytes. What the configuration says was checked. With
     /// `[listen] admin` also when this process has another recorder of [`metrics`](crate::metrics).
     pub fn new(config: &Config) -> Result<Self, ConfigError> {
+        Self::over(config, Ears::open(config)?)
+    }
+
+    pub(super) fn over(config: &Config, ears: Ears) -> Result<Self, ConfigError> {
         let exporter = config.admin().map(|_| Exporter::install()).transpose();
         let exporter = exporter.map_err(|error| error.within("[listen] admin"))?;
-        let ears = Ears::open(config)?;
         let shared = config.store.told_to(ears.sink());
         let store = shared.open();
         let (verifier, keys, key_refreshes) = match &config.trust {
@@ -155,23 +152,20 @@ impl Gateway {
     }
 
     /// Serves until `shutdown` is ready, and for `drain` of `[listen]` after that, in which `/readyz` sends requests elsewhere.
-    /// Then lets requests under way end, for ten seconds at most.
+    /// Then lets requests under way end, for ten seconds at most; then messages that were promised leave, for ten more, and the
+    /// audit log is closed.
     pub async fn serve(
         mut self,
         listeners: impl Into<Listeners>,
         shutdown: impl Future<Output = ()>,
     ) {
         let Listeners { public, admin } = listeners.into();
-        let (stop, stopped) = watch::channel(());
-        let courier = self.courier().map(|courier| tokio::spawn(courier.run()));
-        let writer = self.audit_writer().map(|writer| tokio::spawn(writer.run()));
+        let (stop, stopped) = watch::channel(Stage::Serving);
+        let chores = Chores::of(&mut self);
         // Ends with this function, or with who gives it up: nobody waits for keys any more then.
         let mut keys: JoinSet<()> = self.key_refreshes().into_iter().map(KeyRefresh::run).collect();
-        if let Some(watch) = self.key_watch() {
+        for watch in [self.key_watch(), self.audit_key_watch()].into_iter().flatten() {
             keys.spawn(watch.run());
-        }
-        if let Some(herald) = self.herald() {
-            keys.spawn(herald.run());
         }
         {
             let places = Places::new(MAX_CONNECTIONS, MAX_OF_PEER);
@@ -200,19 +194,7 @@ impl Gateway {
             }
         }
         drop(self);
-        stop.send_replace(());
-        // With the last connection the last handle of the login is gone, and the courier ends with what it has.
-        let _ = timeout(DRAIN_TIMEOUT, async {
-            stop.closed().await;
-            if let Some(courier) = courier {
-                let _ = courier.await;
-            }
-            // Which ends when nobody is left to tell it anything.
-            if let Some(writer) = writer {
-                let _ = writer.await;
-            }
-        })
-        .await;
+        chores.after(stop).await;
     }
 
     /// What operators are answered.

@@ -87,6 +87,21 @@ pub async fn race(handles: [Arc<dyn Records>; 2], rounds: u8) {
         });
         let bound = join_all(bindings).await;
         assert_eq!(bound.iter().filter(|bound| bound.is_new).count(), 1, "{bound:?}");
+        // While one device is unbound and bound again, every answer is one.
+        let steps = (0..8).map(|number| {
+            let (records, owner) = (handles[number % 2].clone(), owner.clone());
+            let binding = binding(&owner, tag, 2);
+            async move {
+                if number % 4 < 2 {
+                    told(records.bind(binding)).await;
+                } else {
+                    for device in told(records.devices(owner.clone())).await {
+                        told(records.unbind(owner.clone(), device.id)).await;
+                    }
+                }
+            }
+        });
+        join_all(steps).await;
     }
 }
 

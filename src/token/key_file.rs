@@ -155,7 +155,7 @@ impl KeyFile {
     }
 
     /// [Rotates](Self::rotate) if the key that signs will have signed for `period` after `overlap`, and says whether it did.
-    /// Of several instances that share the file, one does.
+    /// Of several instances that share the file, one does. While another process changes the file it does not: ask again later.
     ///
     /// # Errors
     ///
@@ -171,10 +171,18 @@ impl KeyFile {
         if !is_due(&self.keys.now(), self.time()) {
             return Ok(false);
         }
-        self.change(|set, now| match is_due(&set.ring()?, now) {
-            true => self.follow(set, now, overlap).map(Some),
-            false => Ok(None),
-        })
+        let changed = private_file::try_change(&self.path, |text| {
+            let (set, now) = (PrivateSet::parse(utf8(text)?)?, self.time());
+            match is_due(&set.ring()?, now) {
+                true => self.follow(set, now, overlap)?.to_text().map(Some),
+                false => Ok(None),
+            }
+        });
+        let changed = changed.map_err(|error| error.within(self.path.display()))?;
+        if changed.is_some() {
+            self.reload()?;
+        }
+        Ok(changed.unwrap_or_default())
     }
 
     /// Puts one new key into the place of all: for when somebody else has them. All tokens that they signed are refused

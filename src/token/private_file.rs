@@ -50,16 +50,35 @@ pub(crate) fn change(
     path: &Path,
     edit: impl FnOnce(&[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, ConfigError>,
 ) -> Result<bool, ConfigError> {
+    Ok(change_locked(path, true, edit)?.unwrap_or_default())
+}
+
+/// Like [`change`], or `None` while another process changes the file: whoever holds the lock may hold it for ever.
+pub(crate) fn try_change(
+    path: &Path,
+    edit: impl FnOnce(&[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, ConfigError>,
+) -> Result<Option<bool>, ConfigError> {
+    change_locked(path, false, edit)
+}
+
+fn change_locked(
+    path: &Path,
+    waits: bool,
+    edit: impl FnOnce(&[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, ConfigError>,
+) -> Result<Option<bool>, ConfigError> {
     // Not the name of a link, which would be replaced by a file.
     let path = fs::canonicalize(path).map_err(|error| failed("read", &error))?;
-    let locked = locked(&path).map_err(|error| failed("changed", &error))?;
+    let locked = match locked(&path, waits) {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+        locked => locked.map_err(|error| failed("changed", &error))?,
+    };
     let content = whole(&locked)?;
     match edit(&content)? {
         Some(content) => {
             replace(&path, &content).map_err(|error| failed("changed", &error))?;
-            Ok(true)
+            Ok(Some(true))
         }
-        None => Ok(false),
+        None => Ok(Some(false)),
     }
 }
 
@@ -151,14 +170,18 @@ fn sync(_: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// The file, which nobody else changes until it is closed.
+/// The file, which nobody else changes until it is closed. Without waiting, `WouldBlock` while another process does.
 #[cfg(unix)]
-fn locked(path: &Path) -> io::Result<File> {
+fn locked(path: &Path, waits: bool) -> io::Result<File> {
     use rustix::fs::{FlockOperation, flock};
     use std::os::unix::fs::MetadataExt;
+    let lock = match waits {
+        true => FlockOperation::LockExclusive,
+        false => FlockOperation::NonBlockingLockExclusive,
+    };
     loop {
         let file = OpenOptions::new().read(true).write(true).open(path)?;
-        flock(&file, FlockOperation::LockExclusive)?;
+        flock(&file, lock)?;
         // It may have been replaced while we waited.
         let (now, locked) = (fs::metadata(path)?, file.metadata()?);
         if (now.dev(), now.ino()) == (locked.dev(), locked.ino()) {
@@ -168,7 +191,7 @@ fn locked(path: &Path) -> io::Result<File> {
 }
 
 #[cfg(not(unix))]
-fn locked(path: &Path) -> io::Result<File> {
+fn locked(path: &Path, _: bool) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).open(path)
 }
 

@@ -1,5 +1,5 @@
 use crate::{
-    audit::{Act, Step},
+    audit::{Act, ProviderChange, Step},
     error::ConfigError,
     limit::Name,
     rejection::Reason,
@@ -31,6 +31,12 @@ pub enum Condition {
     CodeNotSent,
     /// The provider refuses us.
     SenderRefused,
+    /// A provider that is left alone for a while, as it fails or refuses us.
+    ProviderPaused,
+    /// The budget of a provider for a day that is nearly spent.
+    BudgetLow,
+    /// The budget of a provider for a day that is spent: nothing more is sent by it.
+    BudgetSpent,
     /// Too few of the codes that were sent are used: they are bought, not read.
     Conversion,
     /// A refresh token that was used twice.
@@ -110,7 +116,7 @@ impl Alert {
         Ok(Self { name: Name::new(name)?, on, count, within, below })
     }
 
-    /// One for each condition but new devices, with thresholds for a service of some thousand logins a day.
+    /// One for each condition but new devices, providers that are left alone and budgets that are nearly spent, with thresholds for a service of some thousand logins a day.
     pub fn defaults() -> Vec<Self> {
         use Condition::*;
         let rule = |name: &'static str, on, count, within| Self {
@@ -125,6 +131,7 @@ impl Alert {
             rule("device-mismatches", DeviceMismatch, 20, 10 * MINUTE),
             rule("codes-not-sent", CodeNotSent, 20, 10 * MINUTE),
             rule("sender-refused", SenderRefused, 1, 10 * MINUTE),
+            rule("provider-budget-spent", BudgetSpent, 1, 10 * MINUTE),
             rule("few-codes-used", Conversion, 50, 60 * MINUTE),
             rule("refresh-reuse", RefreshReused, 5, 60 * MINUTE),
             rule("limit-hits", LimitHit, 1_000, 10 * MINUTE),
@@ -138,12 +145,15 @@ impl Alert {
 
 impl Condition {
     /// One of each.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 15] = [
         Self::CodeWrong,
         Self::DeviceMismatch,
         Self::DeviceNew,
         Self::CodeNotSent,
         Self::SenderRefused,
+        Self::ProviderPaused,
+        Self::BudgetLow,
+        Self::BudgetSpent,
         Self::Conversion,
         Self::RefreshReused,
         Self::LimitHit,
@@ -161,6 +171,9 @@ impl Condition {
             Self::DeviceNew => "device-new",
             Self::CodeNotSent => "code-not-sent",
             Self::SenderRefused => "sender-refused",
+            Self::ProviderPaused => "provider-paused",
+            Self::BudgetLow => "provider-budget-low",
+            Self::BudgetSpent => "provider-budget-spent",
             Self::Conversion => "conversion",
             Self::RefreshReused => "refresh-reused",
             Self::LimitHit => "limit-hit",
@@ -175,12 +188,18 @@ impl Condition {
     pub(super) fn minds(self, act: &Act) -> bool {
         let refused =
             |minded: fn(Reason) -> bool| matches!(act, Act::Refused(reason) if minded(*reason));
+        let changed = |minded: ProviderChange| matches!(act, Act::Provider { change, .. } if *change == minded);
         match self {
             Self::CodeWrong => is_step(act, Step::CodeWrong),
             Self::DeviceMismatch => is_step(act, Step::DeviceMismatch),
             Self::DeviceNew => is_step(act, Step::DeviceNew),
             Self::CodeNotSent => is_step(act, Step::CodeNotSent),
             Self::SenderRefused => is_step(act, Step::SenderRefused),
+            Self::ProviderPaused => {
+                changed(ProviderChange::Paused) || changed(ProviderChange::Refused)
+            }
+            Self::BudgetLow => changed(ProviderChange::BudgetLow),
+            Self::BudgetSpent => changed(ProviderChange::BudgetSpent),
             Self::Conversion => is_step(act, Step::CodeSent) || is_step(act, Step::CodeRight),
             Self::RefreshReused => is_step(act, Step::RefreshReused),
             Self::LimitHit => refused(|reason| {

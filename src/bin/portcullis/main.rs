@@ -16,8 +16,9 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     process::ExitCode,
+    time::Duration,
 };
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, runtime::Builder};
 use tracing_subscriber::EnvFilter;
 
 /// Guards HTTP services: rate limits, temporary blocks, JWT, security headers.
@@ -58,6 +59,9 @@ enum Command {
     Audit(audit::Audit),
 }
 
+/// For threads that still work when everything else has ended.
+const LAST_THREADS: Duration = Duration::from_secs(1);
+
 #[derive(Args)]
 struct Token {
     /// The configuration file (TOML).
@@ -78,8 +82,21 @@ struct Token {
     session: Option<String>,
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
+    let runtime = match Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("portcullis: no threads: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let code = runtime.block_on(run());
+    // A thread that waits for a disk for ever does not keep the process.
+    runtime.shutdown_timeout(LAST_THREADS);
+    code
+}
+
+async fn run() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.command {
         Some(Command::Token(token)) => mint(token),

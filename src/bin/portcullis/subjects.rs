@@ -1,6 +1,6 @@
 //! `portcullis subjects`: the users in the records.
 
-use super::load;
+use super::{load, log};
 use clap::{Args, Subcommand};
 use portcullis::{ConfigError, gateway::Gateway, otp::Subject};
 use std::{
@@ -19,7 +19,7 @@ pub(crate) struct Subjects {
 enum Command {
     /// Forgets a user: the number and the devices are deleted, and the sessions end. That the number opted out of messages is
     /// kept. Where the configuration has no [store] that is shared, sessions are in the memory of a running gateway: stop
-    /// it before.
+    /// it before. What was done is in the audit log, or on stderr while a running gateway writes that.
     Erase(Erase),
 }
 
@@ -42,8 +42,9 @@ impl Subjects {
         let Command::Erase(Erase { config, env_file, subject }) = self.command;
         let subject = Subject::new(&subject);
         let subject = subject.ok_or_else(|| ConfigError::new("a subject has 1 to 255 bytes"))?;
-        let gateway = Gateway::new(&load(&config, env_file)?)?;
-        if !gateway.erase(&subject).await? {
+        let config = load(&config, env_file)?;
+        log(config.profile());
+        if !Gateway::erase_once(&config, &subject).await? {
             return Err(ConfigError::new("there is no such subject").into());
         }
         writeln!(io::stdout(), "erased")?;

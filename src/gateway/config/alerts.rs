@@ -9,7 +9,9 @@ use crate::{
     error::ConfigError,
     otp::sender::HookKeys,
 };
+use http::Uri;
 use serde::Deserialize;
+use std::fmt;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -33,7 +35,7 @@ pub(super) struct AlertSection {
 }
 
 /// Alerts that were checked.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(in crate::gateway) struct AlertsConfig {
     alerts: Vec<Alert>,
     post: Option<(String, HookKeys)>,
@@ -57,6 +59,11 @@ pub(super) fn build(
         let known = alerts.clone();
         let is_new = |alert: &Alert| known.iter().all(|known| known.name() != alert.name());
         alerts.extend(Alert::defaults().into_iter().filter(is_new));
+    }
+    if alerts.is_empty() {
+        return Err(ConfigError::new(
+            "[alerts]: nothing is watched: write an [[alert]], or leave out `defaults` or all of it",
+        ));
     }
     let post = section.map(|section| section.post(sources)).transpose();
     let post = post.map_err(|error| error.within("[alerts]"))?.flatten();
@@ -112,5 +119,14 @@ impl AlertsConfig {
             }
             None => Ok((alerts, None)),
         }
+    }
+}
+
+/// Of the URL no more than who is asked: what follows is a secret with many receivers.
+impl fmt::Debug for AlertsConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let url = self.post.as_ref().and_then(|(url, _)| url.parse::<Uri>().ok());
+        let origin = url.as_ref().map(|url| (url.scheme_str(), url.host(), url.port_u16()));
+        f.debug_struct("AlertsConfig").field("alerts", &self.alerts).field("post", &origin).finish()
     }
 }

@@ -7,6 +7,7 @@ use crate::{
         chain::{Chain, Folder, Writer},
     },
     error::ConfigError,
+    gateway::KeyWatch,
     profile::Profile,
     token::KeyFile,
 };
@@ -100,6 +101,11 @@ impl AuditSection {
 }
 
 impl AuditConfig {
+    /// What follows the file of the keys.
+    pub(in crate::gateway) fn key_watch(&self) -> Option<KeyWatch> {
+        self.keys.clone().map(|keys| KeyWatch::new("[audit]", keys, None))
+    }
+
     /// Opens the log; `alarm` is told if it fails.
     pub(in crate::gateway) fn open(
         &self,

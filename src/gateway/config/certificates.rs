@@ -58,19 +58,8 @@ impl CertificateSection {
 }
 
 impl CertificateConfig {
-    /// The rules of a route, which may have a need of its own. No token of `[token]` is bound to a certificate, and
-    /// perhaps no others are taken.
-    pub(super) fn of_route(
-        &self,
-        need: Option<Need>,
-        only_own: bool,
-    ) -> Result<Certificates, ConfigError> {
-        let need = need.unwrap_or(self.routes);
-        if only_own && need == Need::Required {
-            return Err(ConfigError::new(
-                "mtls: tokens of [token] are bound to no certificate, so \"required\" would take none: set \"if-bound\"",
-            ));
-        }
-        Ok(need.of(&self.rules))
+    /// The rules of a route, which may have a need of its own.
+    pub(super) fn of_route(&self, need: Option<Need>) -> Certificates {
+        need.unwrap_or(self.routes).of(&self.rules)
     }
 }

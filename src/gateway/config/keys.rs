@@ -4,11 +4,14 @@ use super::{EnvFile, read_capped};
 use crate::{
     error::ConfigError,
     jwt::{self, Algorithm, Keys},
+    profile::Profile,
+    token::is_exposed,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::{
+    cell::RefCell,
     fmt,
     path::{Path, PathBuf},
 };
@@ -27,13 +30,20 @@ pub(super) struct Sources<'a> {
     /// Paths are relative to it.
     pub(super) folder: &'a Path,
     pub(super) env: &'a EnvFile,
+    pub(super) profile: Profile,
+    /// What this profile alone allows.
+    pub(super) warnings: &'a RefCell<Vec<String>>,
 }
 
 impl SecretRef {
     /// The bytes: as they are written, or decoded where they begin with `hex:` or `base64:`. One line
     /// end at the end of a file does not belong to them.
     pub(super) fn read(&self, sources: Sources<'_>) -> Result<Vec<u8>, ConfigError> {
-        let bytes = self.text(sources)?;
+        self.decode(self.secret(sources)?)
+    }
+
+    /// What a text means.
+    pub(super) fn decode(&self, bytes: Vec<u8>) -> Result<Vec<u8>, ConfigError> {
         let decoded = if let Some(hex) = bytes.strip_prefix(b"hex:") {
             unhex(hex)
         } else if let Some(text) = bytes.strip_prefix(b"base64:") {
@@ -59,7 +69,26 @@ impl SecretRef {
         }
     }
 
-    /// The bytes as they are written.
+    /// The bytes as they are written, of a file that nobody else can read: that is refused, and in `dev` told.
+    pub(super) fn secret(&self, sources: Sources<'_>) -> Result<Vec<u8>, ConfigError> {
+        let text = self.text(sources)?;
+        if let Some(path) = self.path(sources)
+            && is_exposed(&path).map_err(|error| error.within(self))?.is_some()
+        {
+            let error = "other users can read or change this secret: chmod 600 the file";
+            let error = ConfigError::new(error).within(self);
+            if sources.profile != Profile::Dev {
+                return Err(error);
+            }
+            let (mut warnings, warning) = (sources.warnings.borrow_mut(), error.to_string());
+            if !warnings.contains(&warning) {
+                warnings.push(warning);
+            }
+        }
+        Ok(text)
+    }
+
+    /// The bytes as they are written, of what may be public.
     pub(super) fn text(&self, sources: Sources<'_>) -> Result<Vec<u8>, ConfigError> {
         let bytes = match self {
             Self::Env(name) => sources
@@ -168,7 +197,9 @@ mod tests {
     fn a_secret_is_read_from_where_it_is_and_decoded() {
         let folder = std::env::temp_dir().join(format!("portcullis-keys-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
-        let sources = Sources { folder: &folder, env: &EnvFile::default() };
+        let (env, warnings) = (EnvFile::default(), RefCell::default());
+        let sources =
+            Sources { folder: &folder, env: &env, profile: Profile::Dev, warnings: &warnings };
         for (text, want) in
             [("as written \n", "as written "), ("hex:6869", "hi"), ("base64:aGk=\n", "hi")]
         {

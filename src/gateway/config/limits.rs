@@ -40,11 +40,14 @@ enum OutageSection {
     Refuse,
 }
 
-/// A limit, and whether it passes over requests without a good token.
+/// A limit, and whom it passes over.
 #[derive(Debug)]
 pub(super) struct Written {
     pub(super) limit: Limit,
+    /// Requests without a good token.
     pub(super) needs_token: bool,
+    /// Nobody: its key is there whatever a request leaves out.
+    pub(super) meets_everybody: bool,
 }
 
 /// The longest that a ladder climbs to.
@@ -55,7 +58,7 @@ pub(super) fn build(sections: &[LimitSection]) -> Result<Vec<Written>, ConfigErr
     if sections.is_empty() {
         let quota = Quota::new(100, Duration::from_secs(900))?;
         let limit = Limit::new(quota).named("per-ip");
-        return Ok(vec![Written { limit, needs_token: false }]);
+        return Ok(vec![Written { limit, needs_token: false, meets_everybody: true }]);
     }
     let mut limits: Vec<Written> = Vec::new();
     for section in sections {
@@ -103,8 +106,12 @@ impl LimitSection {
         if let Some(on_outage) = self.on_outage {
             limit = limit.on_outage(on_outage.build().map_err(|error| error.within("on_outage"))?);
         }
-        let needs_token = self.by.as_deref().is_some_and(needs_token);
-        Ok(Written { limit, needs_token })
+        let by = self.by.as_deref();
+        Ok(Written {
+            limit,
+            needs_token: by.is_some_and(needs_token),
+            meets_everybody: by.is_none_or(meets_everybody),
+        })
     }
 }
 
@@ -137,6 +144,12 @@ fn needs_token(by: &str) -> bool {
         matches!(kind.trim(), "subject" | "session" | "claim")
     };
     by.split('|').all(|both| both.split('+').any(of_token))
+}
+
+/// Whether an alternative of a key is there in every request: who can leave out a header has no limit by it.
+fn meets_everybody(by: &str) -> bool {
+    let is_there = |key: &str| matches!(key.trim(), "ip" | "path" | "everyone");
+    by.split('|').any(|both| both.split('+').all(is_there))
 }
 
 fn fold(keys: Vec<KeyBy>, join: fn(KeyBy, KeyBy) -> KeyBy) -> Option<KeyBy> {
@@ -178,6 +191,16 @@ mod tests {
         }
         for by in ["ip", "header:subject", "everyone", "path", "subject | ip", "session|ip+path"] {
             assert!(!needs_token(by), "{by}");
+        }
+    }
+
+    #[test]
+    fn a_key_meets_everybody_where_an_alternative_is_always_there() {
+        for by in ["ip", "path", "everyone", "ip + path", "header:x-key | ip", "subject|ip+path"] {
+            assert!(meets_everybody(by), "{by}");
+        }
+        for by in ["header:x-key", "ip + header:x-key", "subject | header:ip", "claim:a"] {
+            assert!(!meets_everybody(by), "{by}");
         }
     }
 

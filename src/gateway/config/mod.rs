@@ -49,7 +49,7 @@ use crate::{
     security_headers::SecurityHeadersLayer,
     token::Issuer,
 };
-use std::{fs, net::SocketAddr, path::Path, time::Duration};
+use std::{cell::RefCell, fs, net::SocketAddr, path::Path, time::Duration};
 
 /// A configuration in which everything has been checked: what it names exists, and what it asks for can
 /// be had.
@@ -108,7 +108,7 @@ impl Config {
         let text = read_capped(path).map_err(|error| error.within(&place))?;
         let text =
             String::from_utf8(text).map_err(|_| ConfigError::new("not UTF-8").within(&place))?;
-        Self::read(&text, Sources { folder, env }).map_err(|error| error.within(&place))
+        Self::read(&text, folder, env).map_err(|error| error.within(&place))
     }
 
     /// Parses the text of a file. Paths inside it are relative to `folder`.
@@ -117,13 +117,15 @@ impl Config {
     ///
     /// What is wrong, and where.
     pub fn parse(text: &str, folder: &Path) -> Result<Self, ConfigError> {
-        Self::read(text, Sources { folder, env: &EnvFile::default() })
+        Self::read(text, folder, &EnvFile::default())
     }
 
-    fn read(text: &str, sources: Sources<'_>) -> Result<Self, ConfigError> {
+    fn read(text: &str, folder: &Path, env: &EnvFile) -> Result<Self, ConfigError> {
         let file: File = toml::from_str(text).map_err(|error| text::explain(text, &error))?;
         let profile = file.profile;
-        sources.env.check(profile)?;
+        env.check(profile)?;
+        let exposed = RefCell::default();
+        let sources = Sources { folder, env, profile, warnings: &exposed };
         let (address, admin) = file.listen.build(profile)?;
         let drain = file.listen.drain()?;
         let own = file.token.as_ref().map(|token| token.own(profile, sources)).transpose();
@@ -140,8 +142,7 @@ impl Config {
         let resource = resource(&file, trust.is_some()).map_err(|e| e.within("[resource]"))?;
         let dpop = dpop(&file, trust.is_some()).map_err(|error| error.within("[dpop]"))?;
         let clients = file.clients.build().map_err(|error| error.within("[clients]"))?;
-        let certificates = certificates(&file, &clients, trust.is_some());
-        let certificates = certificates.map_err(|error| error.within("[mtls]"))?;
+        let certificates = certificates(&file, &clients).map_err(|e| e.within("[mtls]"))?;
         let store = file.store.build(profile, sources).map_err(|error| error.within("[store]"))?;
         let headers = file.headers.build(profile).map_err(|error| error.within("[headers]"))?;
         let limits = limits::build(&file.limit)?;
@@ -155,11 +156,11 @@ impl Config {
             serves_resource: resource.is_some(),
             dpop: dpop.as_ref(),
             certificates: certificates.as_ref(),
-            only_own: file.issuer.is_empty(),
             only_cookies: file.issuer.is_empty()
                 && login.as_ref().is_some_and(|login| login.cookies.is_some()),
         };
         let routes = routes::build(&file.route, context)?;
+        warnings.extend(exposed.take());
         Ok(Self {
             profile,
             address,
@@ -253,15 +254,12 @@ fn resource(file: &File, verifies: bool) -> Result<Option<ResourceMetadata>, Con
     }
 }
 
-fn certificates(
-    file: &File,
-    clients: &Clients,
-    verifies: bool,
-) -> Result<Option<CertificateConfig>, ConfigError> {
+fn certificates(file: &File, clients: &Clients) -> Result<Option<CertificateConfig>, ConfigError> {
     match &file.mtls {
-        Some(_) if !verifies => {
-            Err(ConfigError::new("no token is taken: add an [[issuer]] section, or leave it out"))
-        }
+        // What [token] signs is bound to no certificate.
+        Some(_) if file.issuer.is_empty() => Err(ConfigError::new(
+            "no token is taken that is bound to a certificate: add an [[issuer]] section, or leave it out",
+        )),
         Some(section) => section.build(clients).map(Some),
         None => Ok(None),
     }

@@ -96,7 +96,7 @@ impl RecordsSection {
         let mut records = Postgres::new(&self.url(sources)?).map_err(|e| e.within("url"))?;
         if let Some(secret) = &self.password {
             let password =
-                String::from_utf8(secret.text(sources).map_err(|e| e.within("password"))?)
+                String::from_utf8(secret.secret(sources).map_err(|e| e.within("password"))?)
                     .map_err(|_| ConfigError::new("not text").within(secret).within("password"))?;
             records = records.password(&password);
         }
@@ -126,7 +126,7 @@ impl RecordsSection {
             let secret = SecretRef::try_from(text.to_owned()).map_err(|_| {
                 ConfigError::new("url: like postgres://login@127.0.0.1/login, or env:DATABASE_URL")
             })?;
-            let url = String::from_utf8(secret.text(sources).map_err(|e| e.within("url"))?);
+            let url = String::from_utf8(secret.secret(sources).map_err(|e| e.within("url"))?);
             return url.map_err(|_| ConfigError::new("not a URL").within(secret).within("url"));
         }
         let user = text.rsplit_once('@').and_then(|(user, _)| user.split_once("://"));

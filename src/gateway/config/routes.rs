@@ -87,8 +87,6 @@ pub(super) struct Context<'a> {
     pub(super) serves_resource: bool,
     pub(super) dpop: Option<&'a DpopConfig>,
     pub(super) certificates: Option<&'a CertificateConfig>,
-    /// Whether all tokens that are taken are those of the own issuer.
-    pub(super) only_own: bool,
     /// Whether all tokens that are taken can be in cookies.
     pub(super) only_cookies: bool,
 }
@@ -124,7 +122,7 @@ pub(super) fn of_strays(routes: &[RouteConfig], limits: &[Written]) -> Vec<Limit
         routes.clone().all(|route| route.limits.iter().any(|own| own.name() == name))
     };
     let mut strays: Vec<_> = limits.iter().filter(on_all).collect();
-    if strays.iter().all(|written| written.needs_token) {
+    if !strays.iter().any(|written| written.meets_everybody) {
         strays = limits.iter().collect();
     }
     strays.into_iter().map(|written| written.limit.clone()).collect()
@@ -202,14 +200,12 @@ impl RouteSection {
             (Some(_), _) if self.auth == Auth::None => {
                 Err(ConfigError::new("mtls needs auth = \"required\" or \"optional\""))
             }
-            (need, Some(config)) if self.auth != Auth::None => {
-                config.of_route(need, context.only_own).map(Some)
-            }
+            (need, Some(config)) if self.auth != Auth::None => Ok(Some(config.of_route(need))),
             _ => Ok(None),
         }
     }
 
-    /// The limits, of which one at least must meet requests without a token: an attacker's have none.
+    /// The limits, of which one at least must meet requests without token and headers: an attacker's have none.
     fn limits(&self, context: Context<'_>) -> Result<Vec<Limit>, ConfigError> {
         let limits = match &self.limits {
             None => context.limits.iter().collect(),
@@ -229,10 +225,10 @@ impl RouteSection {
                 name.as_str()
             )));
         }
-        if !limits.is_empty() && limits.iter().all(|written| written.needs_token) {
+        if !limits.is_empty() && !limits.iter().any(|written| written.meets_everybody) {
             return Err(ConfigError::new(
-                "limits: requests without a good token would meet none: add a limit by = \"ip\", or a \
-                 fallback, like by = \"subject | ip\"",
+                "limits: requests without a good token or a header would meet none: add a limit by = \"ip\", or \
+                 a fallback, like by = \"subject | ip\"",
             ));
         }
         Ok(limits.into_iter().map(|written| written.limit.clone()).collect())

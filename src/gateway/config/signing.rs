@@ -93,7 +93,7 @@ impl TokenSection {
                     Some(_) => return Err(ConfigError::new(NEEDLESS)),
                     None => file,
                 };
-                Ok(Some(KeyWatch::new(file, schedule)))
+                Ok(Some(KeyWatch::new("[token]", file, schedule)))
             }
         }
     }
@@ -156,7 +156,7 @@ impl Reader<'_> {
         let text = self.text(keys)?;
         let made = match algorithm {
             Some(algorithm) if algorithm.is_symmetric() => {
-                Issuer::from_secret(issuer, audience, keys.read(self.sources)?, algorithm)
+                Issuer::from_secret(issuer, audience, keys.decode(text)?, algorithm)
             }
             _ if keys::is_pem(&text) => {
                 Issuer::from_pem(issuer, audience, text, algorithm.unwrap_or(Algorithm::ES256))

@@ -88,6 +88,9 @@ impl StoreSection {
                 profile.name()
             )));
         }
+        if profile != Profile::Dev {
+            redis = redis.keep_private();
+        }
         if let Some(DurationText(deadline)) = self.deadline {
             if !DEADLINES.contains(&deadline) {
                 return Err(ConfigError::new("deadline: 5ms to 2s"));
@@ -106,7 +109,7 @@ impl StoreSection {
         let mut redis =
             Redis::new(&self.url(sources)?, pepper).map_err(|error| error.within("url"))?;
         if let Some(secret) = &self.password {
-            let password = String::from_utf8(secret.text(sources)?)
+            let password = String::from_utf8(secret.secret(sources)?)
                 .map_err(|_| ConfigError::new("not text").within(secret).within("password"))?;
             redis = redis.password(&password).map_err(|error| error.within("password"))?;
         }
@@ -126,7 +129,7 @@ impl StoreSection {
             let secret = SecretRef::try_from(text.to_owned()).map_err(|_| {
                 ConfigError::new("url: like redis://127.0.0.1:6379, or env:REDIS_URL")
             })?;
-            let bytes = secret.text(sources)?;
+            let bytes = secret.secret(sources)?;
             let url = String::from_utf8(bytes);
             return url.map_err(|_| ConfigError::new("not a URL").within(secret));
         }

@@ -74,7 +74,10 @@ impl Asking {
 /// Why a database cannot be used; what may pass by itself is no reason to give up.
 pub(super) fn unopened(error: Error) -> Unopened {
     match error {
-        Error::Database(error) if !error.is_transient_in_connect_phase() => {
+        Error::Database(error)
+            if !error.is_transient_in_connect_phase()
+                && !error.code().is_some_and(|c| passes(&c)) =>
+        {
             let what = format!("the database says: {}", error.message().escape_debug());
             Unopened::Refused(ConfigError::new(what))
         }
@@ -83,6 +86,18 @@ pub(super) fn unopened(error: Error) -> Unopened {
         }
         _ => Unopened::Unavailable(StoreError::new(text(&error))),
     }
+}
+
+/// Whether what a database says is over by itself, as it is busy, starting, ending, or read alone for a while.
+fn passes(code: &str) -> bool {
+    // PostgreSQL has five characters (Appendix A of its manual), SQLite a number with the primary code in the last byte.
+    if code.len() == 5 {
+        let class = code.get(..2).unwrap_or_default();
+        return matches!(class, "08" | "40" | "53" | "57") || matches!(code, "25006" | "55P03");
+    }
+    const BUSY: u32 = 5;
+    const LOCKED: u32 = 6;
+    code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, BUSY | LOCKED))
 }
 
 pub(super) fn unmigrated(error: MigrateError) -> Unopened {
@@ -113,5 +128,24 @@ fn text(error: &Error) -> String {
         Error::PoolTimedOut => "the records did not answer in time".to_owned(),
         Error::Configuration(error) => format!("the records: {error}"),
         _ => "the records cannot be read".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_passes_by_itself_is_no_reason_to_give_up() {
+        // Busy, busy with a snapshot or a recovery, a locked table.
+        for code in
+            ["5", "261", "517", "6", "262", "08006", "40001", "53300", "57P03", "55P03", "25006"]
+        {
+            assert!(passes(code), "{code}");
+        }
+        // No database, read-only, a full disk, a wrong password, no such table, no right.
+        for code in ["26", "8", "13", "28P01", "42P01", "42501", "25001", "", "5x", "été"] {
+            assert!(!passes(code), "{code}");
+        }
     }
 }

@@ -234,10 +234,14 @@ macro_rules! keep {
                 Err(Error::RowNotFound)
             }
 
+            /// One step: a device that was answered is kept, whoever unbinds it meanwhile or has too many.
             async fn bind(pool: &Pool<Db>, binding: &Binding) -> Answer<Bound> {
-                let new: Option<Row> = query_as(
+                let mut step = pool.begin_with($begin).await?;
+                // Read to its end: SQLite says only then whether the row could be written.
+                let rows: Vec<Row> = query_as(
                     "INSERT INTO devices (binding, subject, device, bound_at, seen_at, joined) \
-                     VALUES ($1, $2, $3, $4, $4, $5) ON CONFLICT (subject, device) DO NOTHING \
+                     VALUES ($1, $2, $3, $4, $4, $5) \
+                     ON CONFLICT (subject, device) DO UPDATE SET seen_at = excluded.seen_at \
                      RETURNING binding, device, bound_at, seen_at, joined",
                 )
                 .bind(&binding.id.0[..])
@@ -245,29 +249,22 @@ macro_rules! keep {
                 .bind(&binding.device.0[..])
                 .bind(written(binding.now))
                 .bind(binding.joins)
-                .fetch_optional(pool)
+                .fetch_all(&mut *step)
                 .await?;
-                if let Some(row) = new {
+                let kept = device(rows.into_iter().next().ok_or(Error::RowNotFound)?)?;
+                let is_new = kept.id.0 == binding.id.0;
+                if is_new {
                     query(
                         "DELETE FROM devices WHERE subject = $1 AND binding IN (SELECT binding FROM devices \
                          WHERE subject = $1 ORDER BY seen_at DESC, binding LIMIT 1000 OFFSET $2)",
                     )
                     .bind(binding.subject.as_str())
                     .bind(i64::from(MOST_DEVICES))
-                    .execute(pool)
+                    .execute(&mut *step)
                     .await?;
-                    return Ok(Bound { device: device(row)?, is_new: true });
                 }
-                let known: Row = query_as(
-                    "UPDATE devices SET seen_at = $3 WHERE subject = $1 AND device = $2 \
-                     RETURNING binding, device, bound_at, seen_at, joined",
-                )
-                .bind(binding.subject.as_str())
-                .bind(&binding.device.0[..])
-                .bind(written(binding.now))
-                .fetch_one(pool)
-                .await?;
-                Ok(Bound { device: device(known)?, is_new: false })
+                step.commit().await?;
+                Ok(Bound { device: kept, is_new })
             }
 
             fn device((binding, tag, bound_at, seen_at, joined): Row) -> Answer<Device> {

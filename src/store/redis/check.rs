@@ -77,6 +77,19 @@ impl Redis {
     }
 }
 
+#[cfg(feature = "gateway")]
+impl Redis {
+    /// Whether nobody else can listen: all is encrypted, or stays on this machine.
+    pub(crate) fn is_private(&self) -> bool {
+        self.0.link.is_private()
+    }
+
+    /// Sends nothing unencrypted to another machine, wherever sentinels and servers of a cluster say that others are.
+    pub(crate) fn keep_private(self) -> Self {
+        self.edit(|inner| inner.link.keep_private())
+    }
+}
+
 impl Inner {
     /// Whether the server answers, is new enough, and lets this user do what scripts do.
     pub(super) async fn ready(&self) -> Result<(), StoreError> {

@@ -121,12 +121,6 @@ impl Redis {
         self.edit(|inner| inner.clock = Some(Arc::new(clock)))
     }
 
-    /// Whether nobody else can listen: all is encrypted, or stays on this machine.
-    #[cfg(feature = "gateway")]
-    pub(crate) fn is_private(&self) -> bool {
-        self.0.link.is_private()
-    }
-
     fn edit(self, edit: impl FnOnce(&mut Inner)) -> Self {
         let mut inner = Arc::try_unwrap(self.0).unwrap_or_else(|shared| shared.again());
         edit(&mut inner);

@@ -46,7 +46,7 @@ impl Files {
         let lock = options().create(true).truncate(false).open(path.join("lock"));
         let lock = lock.map_err(failed)?;
         if !hold(&lock).map_err(failed)? {
-            return Err(ConfigError::new("another process writes this audit log"));
+            return Err(ConfigError::new(Folder::HELD));
         }
         let Tail { last, torn, file } = tail::mend(path)?;
         let current = file.map(|(rows, size)| Segment::resume(path, rows, size, last.as_ref()));

@@ -3,23 +3,25 @@
 //! The cluster client of the `redis` crate repeats up to 16 times and finds its slots again while all callers wait. Here a
 //! server that is gone costs nobody but those who ask for its slots, and these no more than their deadline.
 
-use super::{line::Line, script::Call, target::Target};
-use crate::{
-    clock::{Clock, SystemClock, micros},
-    store::breaker::Breaker,
+use super::{
+    errand::{Errand, errand},
+    late::Late,
+    line::Line,
+    master::Master,
+    script::Call,
+    target::Target,
 };
+use crate::clock::{Clock, SystemClock, micros};
 use arc_swap::ArcSwap;
-use futures_util::future::{BoxFuture, FutureExt, Shared};
 use redis::{Cmd, ErrorKind, FromRedisValue, RedisError, RedisResult, ServerErrorKind, Value, cmd};
 use std::{
     io,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
-use tokio::time::timeout;
 
 pub(super) struct Cluster(Arc<Shape>);
 
@@ -27,7 +29,7 @@ struct Shape {
     target: Arc<Target>,
     clock: Arc<dyn Clock>,
     map: ArcSwap<Map>,
-    finding: Mutex<Option<Shared<BoxFuture<'static, RedisResult<()>>>>>,
+    finding: Mutex<Option<Errand<()>>>,
     /// When the slots were last looked for, in microseconds of the clock's ticks.
     found_at: AtomicU64,
 }
@@ -37,16 +39,6 @@ struct Map {
     masters: Vec<Arc<Master>>,
     /// First and last slot, and the index of their master.
     ranges: Vec<(u16, u16, usize)>,
-}
-
-/// A server that has slots.
-pub(super) struct Master {
-    host: String,
-    port: u16,
-    line: Line,
-    breaker: Breaker,
-    /// The last call failed: another may have its slots by now.
-    is_suspect: AtomicBool,
 }
 
 /// One server may be asked for so long who has which slots.
@@ -68,11 +60,15 @@ impl Cluster {
         }))
     }
 
-    pub(super) async fn run<T: FromRedisValue>(&self, call: &Call<'_>) -> RedisResult<T> {
+    pub(super) async fn run<T: FromRedisValue>(
+        &self,
+        call: &Call<'_>,
+        late: &Late,
+    ) -> RedisResult<T> {
         // A script without keys is at home everywhere.
         let slot = call.slot().unwrap_or_default();
         let master = self.master(slot).await?;
-        let answer = master.attend(master.line.run(call)).await;
+        let answer = master.run(call, late).await;
         let Err(error) = &answer else { return answer };
         let Some((address, _)) = error.redirect_node() else { return answer };
         // Nothing has run yet. The map is of yesterday only if the slot is at its new home for good.
@@ -82,9 +78,9 @@ impl Cluster {
         }
         let next = self.at(address, &master)?;
         if is_moved {
-            next.attend(next.line.run(call)).await
+            next.run(call, late).await
         } else {
-            next.attend(next.line.asking(call)).await
+            next.attend(next.line.asking(call, late), late).await
         }
     }
 
@@ -93,16 +89,17 @@ impl Cluster {
         &self,
         slot: u16,
         command: &Cmd,
+        late: &Late,
     ) -> RedisResult<T> {
         let known = self.0.map.load().of(slot);
         let master = match known {
             Some(master) => master,
             None => self.master(slot).await?,
         };
-        if master.is_suspect.load(Ordering::Relaxed) {
+        if master.is_suspect() {
             return Err(gone());
         }
-        master.query(command).await
+        master.query(command, late).await
     }
 
     /// All servers that have slots.
@@ -120,7 +117,7 @@ impl Cluster {
 
     async fn master(&self, slot: u16) -> RedisResult<Arc<Master>> {
         let known = self.0.map.load().of(slot);
-        let is_good = |master: &Arc<Master>| !master.is_suspect.load(Ordering::Relaxed);
+        let is_good = |master: &Arc<Master>| !master.is_suspect();
         if let Some(master) = known.clone().filter(is_good) {
             return Ok(master);
         }
@@ -150,7 +147,7 @@ impl Cluster {
     /// Finds the slots anew: one caller for all.
     async fn find(&self) -> RedisResult<()> {
         let lock = || self.0.finding.lock().unwrap_or_else(PoisonError::into_inner);
-        let search = || Arc::clone(&self.0).search().boxed().shared();
+        let search = || errand(Arc::clone(&self.0).search());
         let finding = lock().get_or_insert_with(search).clone();
         let found = finding.clone().await;
         lock().take_if(|current| current.ptr_eq(&finding));
@@ -164,10 +161,11 @@ impl Shape {
         let map = self.map.load_full();
         let mut slots = cmd("CLUSTER");
         slots.arg("SLOTS");
-        let (good, bad): (Vec<_>, Vec<_>) =
-            map.masters.iter().partition(|one| !one.is_suspect.load(Ordering::Relaxed));
+        let (good, bad): (Vec<_>, Vec<_>) = map.masters.iter().partition(|one| !one.is_suspect());
         for master in good {
-            if let Ok(Ok(told)) = timeout(PATIENCE, master.line.query(&slots)).await {
+            let late = Late::default();
+            let asked = late.timeout(PATIENCE, master.line.query(&slots, &late));
+            if let Ok(Ok(told)) = asked.await {
                 self.learn(&map, &master.host, told);
                 return Ok(());
             }
@@ -176,7 +174,8 @@ impl Shape {
         let bad = bad.iter().map(|one| (&one.host, one.port));
         for (host, port) in self.target.hosts.iter().map(|(host, port)| (host, *port)).chain(bad) {
             let line = Line::to(self.target.client(host, port));
-            match timeout(PATIENCE, line.query(&slots)).await {
+            let late = Late::default();
+            match late.timeout(PATIENCE, line.query(&slots, &late)).await {
                 Ok(Ok(told)) => {
                     self.learn(&map, host, told);
                     return Ok(());
@@ -200,7 +199,10 @@ impl Shape {
                 None => {
                     let master = match old.masters.iter().find(|one| is_it(one)) {
                         Some(known) => Arc::clone(known),
-                        None => Arc::new(self.new_master(host, port)),
+                        None => {
+                            let line = Line::to(self.target.client(host, port));
+                            Arc::new(Master::new(host, port, line, &self.clock))
+                        }
                     };
                     map.masters.push(master);
                     map.masters.len() - 1
@@ -209,16 +211,6 @@ impl Shape {
             map.ranges.push((first, last, index));
         }
         self.map.store(Arc::new(map));
-    }
-
-    fn new_master(&self, host: &str, port: u16) -> Master {
-        Master {
-            host: host.to_owned(),
-            port,
-            line: Line::to(self.target.client(host, port)),
-            breaker: Breaker::new(Arc::clone(&self.clock)),
-            is_suspect: AtomicBool::new(false),
-        }
     }
 
     fn now(&self) -> u64 {
@@ -230,44 +222,6 @@ impl Map {
     fn of(&self, slot: u16) -> Option<Arc<Master>> {
         let range = self.ranges.iter().find(|(first, last, _)| (*first..=*last).contains(&slot))?;
         self.masters.get(range.2).cloned()
-    }
-}
-
-impl Master {
-    pub(super) async fn query<T: FromRedisValue>(&self, command: &Cmd) -> RedisResult<T> {
-        self.attend(self.line.query(command)).await
-    }
-
-    pub(super) async fn run<T: FromRedisValue>(&self, call: &Call<'_>) -> RedisResult<T> {
-        self.attend(self.line.run(call)).await
-    }
-
-    /// Remembers whether an answer came; none did if the caller gives up before.
-    async fn attend<T>(&self, work: impl Future<Output = RedisResult<T>>) -> RedisResult<T> {
-        let mut watch = Watch { master: self, answered: false, is_good: false };
-        let answer = work.await;
-        let kind = answer.as_ref().err().map(RedisError::kind);
-        watch.answered = kind != Some(ErrorKind::Io);
-        watch.is_good = watch.answered
-            && !matches!(
-                kind,
-                Some(ErrorKind::Server(ServerErrorKind::ReadOnly | ServerErrorKind::ClusterDown))
-            );
-        answer
-    }
-}
-
-struct Watch<'a> {
-    master: &'a Master,
-    answered: bool,
-    is_good: bool,
-}
-
-impl Drop for Watch<'_> {
-    fn drop(&mut self) {
-        let Master { breaker, is_suspect, .. } = self.master;
-        let _ = if self.answered { breaker.succeeded() } else { breaker.failed() };
-        is_suspect.store(!self.is_good, Ordering::Relaxed);
     }
 }
 

@@ -1,6 +1,10 @@
-use super::script::Call;
+use super::{
+    errand::{Errand, errand},
+    late::Late,
+    script::Call,
+};
 use arc_swap::ArcSwapOption;
-use futures_util::future::{BoxFuture, FutureExt, Shared};
+use futures_util::future::{BoxFuture, FutureExt};
 use redis::{
     AsyncConnectionConfig, Client, Cmd, ErrorKind, FromRedisValue, RedisError, RedisResult,
     ServerErrorKind, aio::MultiplexedConnection,
@@ -20,16 +24,15 @@ use tokio::time::timeout;
 pub(super) struct Line {
     dial: Dial,
     live: ArcSwapOption<MultiplexedConnection>,
-    /// Goes on when the caller that began it gives up, so that a deadline may be shorter than a handshake.
     dialing: Mutex<Option<Dialing>>,
-    /// Calls in a row that were given up before an answer came.
+    /// Calls in a row that had no answer when their deadline came.
     silences: AtomicU32,
 }
 
 /// Makes a connection.
 pub(super) type Dial = Box<dyn Fn() -> Attempt + Send + Sync>;
 pub(super) type Attempt = BoxFuture<'static, Result<MultiplexedConnection, RedisError>>;
-type Dialing = Shared<BoxFuture<'static, Result<Arc<MultiplexedConnection>, RedisError>>>;
+type Dialing = Errand<Arc<MultiplexedConnection>>;
 
 /// Finding a server and shaking hands with it is begun anew if it takes longer.
 const HANDSHAKE: Duration = Duration::from_secs(3);
@@ -51,37 +54,48 @@ impl Line {
     }
 
     /// Runs a script. It is not repeated after a broken connection: it may have run, and would charge twice.
-    pub(super) async fn run<T: FromRedisValue>(&self, call: &Call<'_>) -> Result<T, RedisError> {
-        let mut used = self.take_up().await?;
+    pub(super) async fn run<T: FromRedisValue>(
+        &self,
+        call: &Call<'_>,
+        late: &Late,
+    ) -> Result<T, RedisError> {
+        let mut used = self.take_up(late).await?;
         let answer = call.on(&mut used.connection).await;
         used.done(answer)
     }
 
     /// Runs a script whose slot is on its way to this server.
-    pub(super) async fn asking<T: FromRedisValue>(&self, call: &Call<'_>) -> Result<T, RedisError> {
-        let mut used = self.take_up().await?;
+    pub(super) async fn asking<T: FromRedisValue>(
+        &self,
+        call: &Call<'_>,
+        late: &Late,
+    ) -> Result<T, RedisError> {
+        let mut used = self.take_up(late).await?;
         let answer = call.asking(&mut used.connection).await;
         used.done(answer)
     }
 
-    pub(super) async fn query<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, RedisError> {
-        let mut used = self.take_up().await?;
+    pub(super) async fn query<T: FromRedisValue>(
+        &self,
+        command: &Cmd,
+        late: &Late,
+    ) -> Result<T, RedisError> {
+        let mut used = self.take_up(late).await?;
         let answer = command.query_async(&mut used.connection).await;
         used.done(answer)
     }
 
-    async fn take_up(&self) -> Result<Use<'_>, RedisError> {
+    async fn take_up<'a>(&'a self, late: &'a Late) -> Result<Use<'a>, RedisError> {
         let live = match self.live.load_full() {
             Some(live) => live,
             None => self.connection().await?,
         };
         let connection = MultiplexedConnection::clone(&live);
-        Ok(Use { line: self, live, connection, is_answered: false })
+        Ok(Use { line: self, late, live, connection, is_answered: false })
     }
 
     async fn connection(&self) -> Result<Arc<MultiplexedConnection>, RedisError> {
-        let dialing =
-            self.dialing().get_or_insert_with(|| in_time((self.dial)()).boxed().shared()).clone();
+        let dialing = self.dialing().get_or_insert_with(|| errand(in_time((self.dial)()))).clone();
         let made = dialing.clone().await;
         let mut current = self.dialing();
         if current.as_ref().is_some_and(|current| current.ptr_eq(&dialing)) {
@@ -105,6 +119,7 @@ impl Line {
 /// A connection while a call waits on it.
 struct Use<'a> {
     line: &'a Line,
+    late: &'a Late,
     live: Arc<MultiplexedConnection>,
     connection: MultiplexedConnection,
     is_answered: bool,
@@ -124,6 +139,7 @@ impl Use<'_> {
 impl Drop for Use<'_> {
     fn drop(&mut self) {
         if !self.is_answered
+            && self.late.is_set()
             && self.line.silences.fetch_add(1, Ordering::Relaxed) + 1 >= MOST_SILENCES
         {
             self.line.hang_up(&self.live);

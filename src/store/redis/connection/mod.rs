@@ -1,7 +1,10 @@
 //! The connection to the server: the one folder that names the `redis` crate.
 
 mod cluster;
+mod errand;
+mod late;
 mod line;
+mod master;
 mod script;
 mod sentinel;
 pub(super) mod slot;
@@ -9,6 +12,7 @@ mod target;
 mod told;
 mod trips;
 
+pub(super) use late::Late;
 pub(super) use script::{Call, Script};
 pub(super) use told::LACKS_RIGHTS;
 
@@ -23,7 +27,6 @@ use crate::{error::ConfigError, store::StoreError};
 use futures_util::future::join_all;
 use redis::{Cmd, FromRedisValue, RedisError, RedisResult, cmd};
 use std::{fmt, sync::Arc, time::Duration};
-use tokio::time::timeout;
 
 /// The way to the server or servers that a URL leads to. Connections are made at the first call.
 pub(super) struct Link {
@@ -65,6 +68,11 @@ impl Link {
         self.target.is_private()
     }
 
+    #[cfg(feature = "gateway")]
+    pub(super) fn keep_private(&mut self) {
+        *self = Self::to(Target::clone(&self.target).keep_private(), self.deadline);
+    }
+
     pub(super) fn is_cluster(&self) -> bool {
         matches!(self.way, Way::Cluster(_))
     }
@@ -87,10 +95,19 @@ impl Link {
     /// Runs a script within the deadline. It is not repeated after a time-out or a broken connection: it may have
     /// run, and would charge twice.
     pub(super) async fn run<T: FromRedisValue>(&self, call: Call<'_>) -> Result<T, StoreError> {
-        self.within(async {
+        self.run_of(call, &Late::default()).await
+    }
+
+    /// Runs one of several scripts that are [one question](Self::together).
+    pub(super) async fn run_of<T: FromRedisValue>(
+        &self,
+        call: Call<'_>,
+        late: &Late,
+    ) -> Result<T, StoreError> {
+        self.within(late, async {
             match &self.way {
-                Way::One(line) => line.run(&call).await,
-                Way::Cluster(cluster) => cluster.run(&call).await,
+                Way::One(line) => line.run(&call, late).await,
+                Way::Cluster(cluster) => cluster.run(&call, late).await,
             }
         })
         .await
@@ -101,12 +118,13 @@ impl Link {
         &self,
         call: &Call<'_>,
     ) -> Result<Vec<T>, StoreError> {
-        self.within(async {
+        let late = &Late::default();
+        self.within(late, async {
             match &self.way {
-                Way::One(line) => Ok(vec![line.run(call).await?]),
+                Way::One(line) => Ok(vec![line.run(call, late).await?]),
                 Way::Cluster(cluster) => {
                     let masters = cluster.masters().await?;
-                    let runs = join_all(masters.iter().map(|master| master.run(call)));
+                    let runs = join_all(masters.iter().map(|master| master.run(call, late)));
                     runs.await.into_iter().collect()
                 }
             }
@@ -119,13 +137,14 @@ impl Link {
         &self,
         words: &[&str],
     ) -> Result<Vec<T>, StoreError> {
-        let command = command(words);
-        self.within(async {
+        let (command, late) = (command(words), &Late::default());
+        self.within(late, async {
             match &self.way {
-                Way::One(line) => Ok(vec![line.query(&command).await?]),
+                Way::One(line) => Ok(vec![line.query(&command, late).await?]),
                 Way::Cluster(cluster) => {
                     let masters = cluster.masters().await?;
-                    let answers = join_all(masters.iter().map(|master| master.query(&command)));
+                    let answers = masters.iter().map(|master| master.query(&command, late));
+                    let answers = join_all(answers);
                     answers.await.into_iter().collect()
                 }
             }
@@ -135,11 +154,13 @@ impl Link {
 
     /// Reads a text without a script.
     pub(super) async fn read(&self, name: &str) -> Result<Option<String>, StoreError> {
-        let command = command(&["GET", name]);
-        self.within(async {
+        let (command, late) = (command(&["GET", name]), &Late::default());
+        self.within(late, async {
             match &self.way {
-                Way::One(line) => line.query(&command).await,
-                Way::Cluster(cluster) => cluster.query(slot::of(name.as_bytes()), &command).await,
+                Way::One(line) => line.query(&command, late).await,
+                Way::Cluster(cluster) => {
+                    cluster.query(slot::of(name.as_bytes()), &command, late).await
+                }
             }
         })
         .await
@@ -154,14 +175,16 @@ impl Link {
         let mut names = Vec::new();
         match &self.way {
             Way::One(line) => {
-                let query = |command: Cmd| async move { line.query(&command).await };
+                let query = |command: Cmd, late: Arc<Late>| async move {
+                    line.query(&command, &late).await
+                };
                 self.scan(query, pattern, most, &mut names).await?;
             }
             Way::Cluster(cluster) => {
-                for master in self.within(cluster.masters()).await? {
-                    let query = |command: Cmd| {
+                for master in self.within(&Late::default(), cluster.masters()).await? {
+                    let query = |command: Cmd, late: Arc<Late>| {
                         let master = Arc::clone(&master);
-                        async move { master.query(&command).await }
+                        async move { master.query(&command, &late).await }
                     };
                     self.scan(query, pattern, most, &mut names).await?;
                 }
@@ -176,7 +199,7 @@ impl Link {
 
     async fn scan<F: Future<Output = RedisResult<(u64, Vec<String>)>>>(
         &self,
-        query: impl Fn(Cmd) -> F,
+        query: impl Fn(Cmd, Arc<Late>) -> F,
         pattern: &str,
         most: usize,
         names: &mut Vec<String>,
@@ -185,7 +208,8 @@ impl Link {
         loop {
             let mut scan = cmd("SCAN");
             scan.arg(cursor).arg("MATCH").arg(pattern).arg("COUNT").arg(1_000);
-            let (next, found) = self.within(query(scan)).await?;
+            let late = Arc::<Late>::default();
+            let (next, found) = self.within(&late, query(scan, Arc::clone(&late))).await?;
             names.extend(found);
             if next == 0 || names.len() >= most {
                 return Ok(());
@@ -198,17 +222,19 @@ impl Link {
     #[cfg(feature = "otp")]
     pub(super) async fn together<T>(
         &self,
+        late: &Late,
         questions: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
-        let late = |_| StoreError::new("no answer within the deadline");
-        timeout(self.deadline, questions).await.map_err(late)?
+        let silent = |_| StoreError::new("no answer within the deadline");
+        late.timeout(self.deadline, questions).await.map_err(silent)?
     }
 
     async fn within<T>(
         &self,
+        late: &Late,
         work: impl Future<Output = Result<T, RedisError>>,
     ) -> Result<T, StoreError> {
-        let (error, is_silent) = match self.trips.time(timeout(self.deadline, work)).await {
+        let (error, is_silent) = match self.trips.time(late.timeout(self.deadline, work)).await {
             Ok(Ok(answer)) => return Ok(answer),
             Ok(Err(error)) => (told(&error), error.is_io_error()),
             Err(_) => (StoreError::new("no answer within the deadline"), true),

@@ -2,10 +2,9 @@
 
 use crate::error::ConfigError;
 use redis::{
-    Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisConnectionInfo, RedisError,
-    RedisResult, TlsCertificates, io::tcp::TcpSettings,
+    Client, ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo, RedisConnectionInfo,
+    RedisError, RedisResult, TlsCertificates, io::tcp::TcpSettings,
 };
-#[cfg(feature = "gateway")]
 use std::net::IpAddr;
 
 /// Servers, and how to speak to them.
@@ -17,7 +16,13 @@ pub(super) struct Target {
     /// Of the first host.
     info: ConnectionInfo,
     ca: Option<Vec<u8>>,
+    /// Nothing leaves this machine unencrypted, whatever sentinels and servers say where others are.
+    is_kept_private: bool,
 }
+
+/// The error of a server that is none of this machine, where it would be told the password unencrypted.
+pub(super) const FAR: &str =
+    "a server that was named by another is on another machine: begin the URL with rediss";
 
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum Form {
@@ -90,7 +95,7 @@ impl Target {
         // Its name and version are one more command, and one more right.
         let settings = info.redis_settings().clone().set_skip_set_lib_name();
         let info = info.set_redis_settings(settings);
-        Ok(Self { form, hosts, info, ca: None })
+        Ok(Self { form, hosts, info, ca: None, is_kept_private: false })
     }
 
     /// With a password that the URL does not have.
@@ -118,10 +123,14 @@ impl Target {
     /// Whether nobody else can listen: all is encrypted, or stays on this machine.
     #[cfg(any(test, feature = "gateway"))]
     pub(super) fn is_private(&self) -> bool {
-        let is_near = |host: &str| {
-            host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
-        };
         self.is_encrypted() || self.hosts.iter().all(|(host, _)| is_near(host))
+    }
+
+    /// Sends nothing unencrypted to another machine: servers are named by others, too.
+    #[cfg(any(test, feature = "gateway"))]
+    pub(super) fn keep_private(mut self) -> Self {
+        self.is_kept_private = true;
+        self
     }
 
     /// The one server.
@@ -131,6 +140,9 @@ impl Target {
 
     /// A server at an address that is told by others.
     pub(super) fn client(&self, host: &str, port: u16) -> RedisResult<Client> {
+        if self.is_kept_private && !self.is_encrypted() && !is_near(host) {
+            return Err((ErrorKind::InvalidClientConfig, FAR).into());
+        }
         self.open(self.info.clone().set_addr(self.address(host, port)))
     }
 
@@ -172,6 +184,11 @@ impl Target {
             None => Client::open(info),
         }
     }
+}
+
+/// Whether a host is this machine.
+fn is_near(host: &str) -> bool {
+    host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 #[cfg(test)]
@@ -226,6 +243,19 @@ mod tests {
             assert_eq!((&*told, settings.db()), (user, database), "{url}");
             assert_eq!(target.is_private(), is_private, "{url}");
         }
+    }
+
+    #[test]
+    fn a_server_that_another_names_is_near_or_told_nothing_unencrypted() {
+        let near = Target::parse("redis+sentinel://u:p@localhost/main").unwrap();
+        assert!(near.client("redis.example", 1).is_ok(), "on a machine of one's own");
+        let near = near.keep_private();
+        assert!(near.client("127.0.0.9", 1).is_ok() && near.client("::1", 1).is_ok());
+        for far in ["redis.example", "10.0.0.1", "::", "localhost.example"] {
+            assert!(near.client(far, 1).err().unwrap().to_string().contains(FAR), "{far}");
+        }
+        let encrypted = Target::parse("rediss+cluster://u:p@localhost").unwrap().keep_private();
+        assert!(encrypted.client("redis.example", 1).is_ok());
     }
 
     #[test]

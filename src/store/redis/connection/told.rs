@@ -1,3 +1,4 @@
+use super::target::FAR;
 use crate::store::StoreError;
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
@@ -6,6 +7,7 @@ pub(super) fn told(error: &RedisError) -> StoreError {
     let kind = error.kind();
     let says = |words| error.detail().is_some_and(|detail| detail.contains(words));
     let told = StoreError::new(match (kind, error.code()) {
+        (ErrorKind::InvalidClientConfig, _) if error.to_string().contains(FAR) => FAR,
         // The second is what a broken handshake of TLS is.
         (ErrorKind::Io | ErrorKind::Client, _) => {
             return StoreError::new(broken(&error.to_string()));

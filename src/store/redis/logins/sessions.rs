@@ -1,5 +1,9 @@
 use super::{
-    super::{Inner, Redis, connection::Call, schema},
+    super::{
+        Inner, Redis,
+        connection::{Call, Late},
+        schema,
+    },
     question::span,
     told::{self, Answer, Told},
 };
@@ -127,10 +131,11 @@ impl Inner {
         &'a self,
         call: impl Fn(&[SessionId]) -> Call<'a>,
     ) -> Result<Answer, StoreError> {
+        let late = Late::default();
         let asking = async {
             let mut ids = Vec::new();
             for _ in 0..TRIES {
-                let told: Answer = self.link.run(call(&ids)).await?;
+                let told: Answer = self.link.run_of(call(&ids), &late).await?;
                 if told.0 != [0] {
                     return Ok(told);
                 }
@@ -138,7 +143,7 @@ impl Inner {
             }
             Err(StoreError::new("the sessions of the subject change all the time"))
         };
-        self.link.together(asking).await
+        self.link.together(&late, asking).await
     }
 
     fn keys(&self, call: &mut Call<'_>, ids: &[SessionId]) {
