@@ -5,9 +5,10 @@ use crate::{
     audit::{
         Sink, Tracing,
         alerts::Herald,
-        chain::{Chain, Writer},
+        chain::{Chain, Tables, Writer},
     },
     error::ConfigError,
+    records::Unopened,
 };
 use std::{fmt, sync::Arc};
 
@@ -17,10 +18,11 @@ pub(super) struct Ears {
     sink: Option<Arc<dyn Sink>>,
     pub(super) writer: Option<Writer>,
     pub(super) herald: Option<Herald>,
+    tables: Option<Tables>,
 }
 
 impl Ears {
-    /// Opens the audit log, so that no other process writes it.
+    /// Opens the audit log, so that no other process writes it; one in tables is held when it is [prepared](Self::prepare).
     pub(super) fn open(config: &Config) -> Result<Self, ConfigError> {
         let mut ears: Vec<Arc<dyn Sink>> = vec![Arc::new(Tracing)];
         let mut herald = None;
@@ -29,15 +31,29 @@ impl Ears {
             ears.push(Arc::new(alerts));
             herald = of_these;
         }
-        let mut writer = None;
+        let (mut writer, mut tables) = (None, None);
         if let Some(audit) = &config.audit {
             // What becomes of the log is told to everybody but the log.
-            let (chain, of_this): (Chain, _) = audit.open(ears.clone())?;
+            let (chain, of_this, in_these): (Chain, _, _) = audit.open(ears.clone())?;
             ears.push(Arc::new(chain));
-            writer = Some(of_this);
+            (writer, tables) = (Some(of_this), in_these);
         }
         let sink = (ears.len() > 1).then(|| Arc::new(ears) as Arc<dyn Sink>);
-        Ok(Self { sink, writer, herald })
+        Ok(Self { sink, writer, herald, tables })
+    }
+
+    /// Makes the tables of the audit log, and holds it. A server that does not answer is no reason not to start: what happens waits
+    /// in the queue.
+    pub(super) async fn prepare(&self) -> Result<(), ConfigError> {
+        let Some(tables) = &self.tables else { return Ok(()) };
+        match tables.prepare().await {
+            Ok(()) => Ok(()),
+            Err(Unopened::Refused(error)) => Err(error.within("[audit]")),
+            Err(Unopened::Unavailable(error)) => {
+                tracing::warn!("[audit]: nothing is written yet: {error}");
+                Ok(())
+            }
+        }
     }
 
     /// Who is told, if that is more than the log of the process.

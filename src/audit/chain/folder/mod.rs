@@ -3,7 +3,6 @@ mod lines;
 mod persons;
 mod tail;
 
-pub use self::lines::Place;
 pub(super) use self::{
     files::CHECKPOINTS,
     lines::{Line, Lines},
