@@ -11,7 +11,7 @@ impl Gateway {
     ///
     /// Those of [`new`](Self::new) and of `erase`.
     pub async fn erase_once(config: &Config, subject: &Subject) -> Result<bool, ConfigError> {
-        let mut gateway = Self::over(config, Ears::beside(config)?)?;
+        let mut gateway = Self::over(config, Ears::beside(config).await?)?;
         let chores = Chores::of(&mut gateway);
         let erased = gateway.erase(subject).await;
         drop(gateway);

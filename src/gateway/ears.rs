@@ -8,9 +8,10 @@ use crate::{
     audit::{
         Sink, Tracing,
         alerts::Herald,
-        chain::{Chain, Folder, Writer},
+        chain::{Chain, TAKEN, Tables, Writer},
     },
     error::ConfigError,
+    records::Unopened,
 };
 use std::{fmt, sync::Arc};
 
@@ -22,22 +23,27 @@ pub(super) struct Ears {
     pub(super) herald: Option<Herald>,
     /// Of the keys that sign the audit log.
     pub(super) key_watch: Option<KeyWatch>,
+    tables: Option<Tables>,
 }
 
 impl Ears {
-    /// Opens the audit log, so that no other process writes it.
+    /// Opens the audit log, so that no other process writes it; one in tables is held when it is [prepared](Self::prepare).
     pub(super) fn open(config: &Config) -> Result<Self, ConfigError> {
         Self::over(config, config.audit.as_ref())
     }
 
-    /// Goes without an audit log that another process writes.
-    pub(super) fn beside(config: &Config) -> Result<Self, ConfigError> {
-        match Self::open(config) {
-            Err(error) if error.to_string().ends_with(Folder::HELD) => {
+    /// Opens and prepares it, and goes without one that another process writes.
+    pub(super) async fn beside(config: &Config) -> Result<Self, ConfigError> {
+        let prepared = async {
+            let ears = Self::open(config)?;
+            ears.prepare().await.map(|()| ears)
+        };
+        match prepared.await {
+            Err(error) if error.to_string().ends_with(TAKEN) => {
                 tracing::warn!("{error}: what this command does is told here alone");
                 Self::over(config, None)
             }
-            opened => opened,
+            prepared => prepared,
         }
     }
 
@@ -49,16 +55,30 @@ impl Ears {
             ears.push(Arc::new(alerts));
             herald = of_these;
         }
-        let mut writer = None;
+        let (mut writer, mut tables) = (None, None);
         if let Some(audit) = audit {
             // What becomes of the log is told to everybody but the log.
-            let (chain, of_this): (Chain, _) = audit.open(ears.clone())?;
+            let (chain, of_this, in_these): (Chain, _, _) = audit.open(ears.clone())?;
             ears.push(Arc::new(chain));
-            writer = Some(of_this);
+            (writer, tables) = (Some(of_this), in_these);
         }
         let sink = (ears.len() > 1).then(|| Arc::new(ears) as Arc<dyn Sink>);
         let key_watch = audit.and_then(AuditConfig::key_watch);
-        Ok(Self { sink, writer, herald, key_watch })
+        Ok(Self { sink, writer, herald, key_watch, tables })
+    }
+
+    /// Makes the tables of the audit log, and holds it. A server that does not answer is no reason not to start: what happens waits
+    /// in the queue.
+    pub(super) async fn prepare(&self) -> Result<(), ConfigError> {
+        let Some(tables) = &self.tables else { return Ok(()) };
+        match tables.prepare().await {
+            Ok(()) => Ok(()),
+            Err(Unopened::Refused(error)) => Err(error.within("[audit]")),
+            Err(Unopened::Unavailable(error)) => {
+                tracing::warn!("[audit]: nothing is written yet: {error}");
+                Ok(())
+            }
+        }
     }
 
     /// Who is told, if that is more than the log of the process.

@@ -42,7 +42,7 @@
 //! # The audit log
 //!
 //! With an `[audit]` section every event is a row of a log that tells whether somebody changed it ([`chain`](crate::audit::chain) is the
-//! manual), besides the line that it is in the log of the process. With `[alerts]` or `[[alert]]` so much of something raises an alarm
+//! manual), besides the line that it is in the log of the process. It is in files, or in tables of SQLite or PostgreSQL. With `[alerts]` or `[[alert]]` so much of something raises an alarm
 //! ([`alerts`](crate::audit::alerts)).
 //!
 //! # Bounds

@@ -117,14 +117,14 @@ impl Gateway {
         })
     }
 
-    /// Looks at the store before anything is served, for two seconds at most, and opens the records. A store that does not answer is no reason not to
+    /// Looks at the store before anything is served, for two seconds at most, and opens the records and an audit log in tables. A store that does not answer is no reason not to
     /// start, and neither is one that may forget what it is given outside the profile `banking`: both are warnings in the log.
-    /// So is what the profile `dev` alone allows. Records that do not answer are opened when they do.
+    /// So is what the profile `dev` alone allows. Records and tables that do not answer are opened when they do.
     ///
     /// # Errors
     ///
     /// When the store answers and cannot be used, such as a server that is too old or refuses the password; and when the
-    /// records cannot, such as those of a newer version or of another pepper.
+    /// records cannot, such as those of a newer version or of another pepper, or the audit log, which another process writes.
     pub async fn check(&self) -> Result<(), ConfigError> {
         for warning in &self.warnings {
             tracing::warn!("{warning}");
@@ -132,6 +132,7 @@ impl Gateway {
         if let Some(warning) = self.store.check().await.map_err(|error| error.within("[store]"))? {
             tracing::warn!("[store]: {warning}");
         }
+        self.ears.prepare().await?;
         match &self.otp {
             Some(otp) => open_records(otp).await,
             None => Ok(()),

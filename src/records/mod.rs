@@ -54,7 +54,7 @@ pub mod conformance;
 mod memory;
 mod rows;
 #[cfg(feature = "records")]
-mod sql;
+pub(crate) mod sql;
 
 pub use binding_id::BindingId;
 pub use memory::MemoryRecords;

@@ -1,17 +1,7 @@
-use super::{
-    Owner, Person, Row,
-    folder::{Lines, Table, erase as erase_owner},
-    parse_time,
-    row::Members,
-    seal::Personal,
-};
-use crate::{client::Cidr, clock::UnixTime, error::ConfigError};
+use super::{Archive, Row, parse_time, row::Members, seal::Personal};
+use crate::{client::Cidr, clock::UnixTime};
 use serde::Serialize;
-use std::{
-    collections::HashMap,
-    io::{self, Write},
-    path::Path,
-};
+use std::io::{self, Write};
 
 /// Which rows to export. Without anything set, all.
 #[derive(Clone, Debug, Default)]
@@ -64,75 +54,64 @@ impl Filter {
     }
 }
 
-/// Writes the rows of a folder that pass a filter as lines of JSON, with what was sealed, and says how many they were. Where the key was
-/// erased, a row says `"erased":true` instead.
-///
-/// It does not [verify](super::verify()) the chain.
-///
-/// # Errors
-///
-/// When a line is no row, a file cannot be read, or `out` does not take more.
-pub fn export(folder: &Path, filter: &Filter, mut out: impl Write) -> io::Result<u64> {
-    let mut lines = Lines::of(folder)?;
-    let (mut persons, mut of): (HashMap<String, Person>, _) = (HashMap::new(), None);
-    let mut count = 0;
-    while let Some(line) = lines.next()? {
-        let row = match Row::parse(&line.text) {
-            Ok(row) => row,
-            Err(_) if !line.is_whole => continue,
-            Err(_) => {
-                let message = format!("{}: this is no row, or it was changed", line.place);
-                return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+impl Archive {
+    /// Writes the rows that pass a filter as lines of JSON, with what was sealed, and says how many they were. Where the key was
+    /// erased, a row says `"erased":true` instead. Rows of tables also say which `log` they are of.
+    ///
+    /// It does not [verify](Self::verify) the chain.
+    ///
+    /// # Errors
+    ///
+    /// When a line is no row, a file or table cannot be read, or `out` does not take more.
+    pub async fn export(&self, filter: &Filter, mut out: impl Write) -> io::Result<u64> {
+        let mut count = 0;
+        for log in self.logs().await? {
+            let mut rows = self.rows(log.as_deref()).await?;
+            while let Some(line) = rows.next().await? {
+                let row = match Row::parse(&line.text) {
+                    Ok(row) => row,
+                    Err(_) if !line.is_whole => continue,
+                    Err(_) => {
+                        let message = format!("{}: this is no row, or it was changed", line.place);
+                        return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+                    }
+                };
+                let in_time = row.members().filter(|members| filter.is_in_time(members));
+                let Some(members) = in_time else { continue };
+                let person = match &members.person {
+                    Some(name) => rows.person(name).await?,
+                    None => None,
+                };
+                let personal = person.zip(members.sealed.as_ref());
+                let personal = personal.and_then(|(person, sealed)| {
+                    Personal::open(sealed, &person.key, &members.chain, row.seq())
+                });
+                if filter.is_about(personal.as_ref()) {
+                    let shown = shown(log.as_deref(), &members, personal.as_ref());
+                    serde_json::to_writer(&mut out, &shown)?;
+                    out.write_all(b"\n")?;
+                    count += 1;
+                }
             }
-        };
-        let Some(members) = row.members().filter(|members| filter.is_in_time(members)) else {
-            continue;
-        };
-        if let (Some(first), true) = (lines.first(), lines.first() != of) {
-            (persons, of) = (Table::by_name(folder, first)?, Some(first));
         }
-        let person = members.person.as_ref().and_then(|name| persons.get(&**name));
-        let personal = person.zip(members.sealed.as_ref());
-        let personal = personal.and_then(|(person, sealed)| {
-            Personal::open(sealed, &person.key, &members.chain, row.seq())
-        });
-        if filter.is_about(personal.as_ref()) {
-            let erased = members.sealed.is_some() && personal.is_none();
-            serde_json::to_writer(&mut out, &shown(&members, personal.as_ref(), erased))?;
-            out.write_all(b"\n")?;
-            count += 1;
-        }
+        out.flush()?;
+        Ok(count)
     }
-    out.flush()?;
-    Ok(count)
-}
-
-/// Forgets whom rows are about, in all files of a folder: the keys of whoever the tag names are overwritten, and what they sealed
-/// cannot be read any more. Says how many keys there were. The chain still verifies.
-///
-/// A gateway that writes the log may go on: what it writes from then on about the same tag has another key.
-///
-/// # Errors
-///
-/// When a file cannot be changed; it can be tried again.
-pub fn erase(folder: &Path, tag: &str) -> Result<usize, ConfigError> {
-    let failed = |error: io::Error| ConfigError::new(format!("cannot be changed: {error}"));
-    let erased = erase_owner(folder, Owner::of_tag(tag));
-    erased.map_err(failed).map_err(|error| error.within(folder.display()))
 }
 
 /// A row for people.
 fn shown(
+    log: Option<&str>,
     members: &Members<'_>,
     personal: Option<&Personal>,
-    erased: bool,
 ) -> serde_json::Map<String, serde_json::Value> {
     let mut map = object(members);
+    map.extend(log.map(|log| ("log".to_owned(), log.into())));
     for name in ["chain", "person", "sealed", "prev"] {
         map.remove(name);
     }
     map.extend(personal.into_iter().flat_map(object));
-    if erased {
+    if members.sealed.is_some() && personal.is_none() {
         map.insert("erased".to_owned(), true.into());
     }
     map

@@ -21,7 +21,9 @@ pub trait Ledger: fmt::Debug + Send + Sync {
         now: UnixTime,
     ) -> BoxFuture<'_, Result<Vec<Person>, LedgerError>>;
 
-    /// Adds rows, all or none, in their order. When this is ready they last.
+    /// Adds rows, all or none, in their order. When this is ready they last. Rows that are there already, of an attempt that seemed
+    /// to fail, are not added again. Where the chain does not end with the row before the first of them it is a
+    /// [`LedgerError::moved`], after which the writer asks [`open`](Self::open) where the chain stands, and goes on from there.
     fn append(&self, rows: Arc<[Row]>) -> BoxFuture<'_, Result<(), LedgerError>>;
 
     /// Keeps a checkpoint, a compact JWS.
@@ -92,18 +94,30 @@ impl fmt::Debug for Person {
 
 /// Rows cannot be kept or read.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct LedgerError(String);
+pub struct LedgerError {
+    text: String,
+    is_moved: bool,
+}
 
 impl LedgerError {
     /// An error that says `message`.
     pub fn new(message: impl fmt::Display) -> Self {
-        Self(message.to_string())
+        Self { text: message.to_string(), is_moved: false }
+    }
+
+    /// The chain does not end where the writer left it: what keeps it went back in time, or somebody else wrote.
+    pub fn moved() -> Self {
+        Self { is_moved: true, ..Self::new("it does not end where it was left") }
+    }
+
+    pub(super) const fn is_moved(&self) -> bool {
+        self.is_moved
     }
 }
 
 impl fmt::Display for LedgerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "audit log: {}", self.0)
+        write!(f, "audit log: {}", self.text)
     }
 }
 

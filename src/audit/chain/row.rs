@@ -97,6 +97,11 @@ impl Row {
         format!("{}{SEAM}{}{END}", &self.text[..self.text.len() - 1], self.hash)
     }
 
+    /// Its number and its hash, to which the next one is linked.
+    pub(super) fn place(&self) -> (u64, Hash) {
+        (self.seq, self.hash)
+    }
+
     pub(super) fn members(&self) -> Option<Members<'_>> {
         serde_json::from_str(&self.text).ok()
     }

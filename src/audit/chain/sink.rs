@@ -1,4 +1,4 @@
-use super::{Ledger, Writer, writer::Draft};
+use super::{Ledger, Writer, entry::Draft};
 use crate::{
     audit::{self, Act, Event, Sink},
     clock::{Clock, SystemClock, UnixTime},

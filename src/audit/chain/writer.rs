@@ -1,23 +1,16 @@
 use super::{
-    Checkpoint, Hash, Ledger, LedgerError, Owner, Person, Row, row::Members, seal::Personal,
-    sink::Overflow, when,
+    Checkpoint, Hash, Ledger, LedgerError, Owner, Person, Row,
+    entry::{Draft, Entry, personal},
+    sink::Overflow,
 };
 use crate::{
     audit::{self, Act, Event, Sink},
-    clock::{Clock, UnixTime},
+    clock::Clock,
     eventual::BoxFuture,
-    key::Key,
-    rejection::Reason,
     token::KeyFile,
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use std::{
-    collections::HashMap,
-    fmt,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 use tokio::{
     select,
     sync::mpsc,
@@ -34,13 +27,6 @@ pub struct Writer {
     pub(super) truncates: bool,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) alarm: Option<Arc<dyn Sink>>,
-}
-
-/// What happened, and when.
-#[derive(Debug)]
-pub(super) struct Draft {
-    pub(super) at: UnixTime,
-    pub(super) event: Event,
 }
 
 /// Where the chain stands.
@@ -111,46 +97,48 @@ impl Writer {
 
     /// A row about the log itself.
     async fn note(&self, head: &mut Head, event: &'static str, lost: Option<u64>) {
-        let mut members = members(&head.chain, head.seq + 1, head.hash, self.clock.wall());
-        (members.event, members.lost) = (event.into(), lost);
-        let row = Row::write(&members, head.hash);
-        self.append(head, row.into_iter().collect()).await;
+        let at = self.clock.wall();
+        self.add(head, &[Entry::Note { at, event, lost }], &HashMap::new()).await;
     }
 
     async fn write(&self, head: &mut Head, drafts: &[Draft]) {
-        let owned: Vec<_> = drafts.iter().map(|draft| self.personal(&draft.event)).collect();
+        let personal = |draft: &Draft| personal(&draft.event, self.truncates);
+        let owned: Vec<_> = drafts.iter().map(personal).collect();
         let mut owners: Vec<Owner> = owned.iter().filter_map(|(owner, _)| *owner).collect();
         owners.sort_unstable_by_key(|owner| owner.0);
         owners.dedup();
         let now = self.clock.wall();
         let persons = self.insist(|ledger| ledger.persons(owners.clone(), now)).await;
         let persons: HashMap<Owner, Person> = owners.iter().copied().zip(persons).collect();
-        let mut rows = Vec::with_capacity(drafts.len());
-        let (mut seq, mut hash) = (head.seq, head.hash);
-        for (draft, (owner, personal)) in drafts.iter().zip(&owned) {
-            let mut members = members(&head.chain, seq + 1, hash, draft.at);
-            members.event = draft.event.act.name().into();
-            describe(&draft.event, &mut members);
-            if let Some(person) = owner.and_then(|owner| persons.get(&owner)) {
-                members.person = Some(URL_SAFE_NO_PAD.encode(person.id).into());
-                members.sealed = personal.seal(person, &head.chain, seq + 1).map(Into::into);
-            }
-            if let Some(row) = Row::write(&members, hash) {
-                (seq, hash) = (row.seq(), row.hash());
-                rows.push(row);
-            }
-        }
-        self.append(head, rows).await;
+        let entries = drafts.iter().zip(&owned);
+        let entries: Vec<_> = entries
+            .map(|(draft, (owner, personal))| Entry::Draft { draft, owner: *owner, personal })
+            .collect();
+        self.add(head, &entries, &persons).await;
         if head.seq - head.signed >= ROWS {
             self.sign(head).await;
         }
     }
 
-    async fn append(&self, head: &mut Head, rows: Vec<Row>) {
-        let rows: Arc<[Row]> = rows.into();
-        self.insist(|ledger| ledger.append(Arc::clone(&rows))).await;
-        if let Some(last) = rows.last() {
-            (head.seq, head.hash) = (last.seq(), last.hash());
+    /// Adds a row for each entry. Where the ledger is not where it was left, such as a database that went back in time, the chain
+    /// goes on from there, and says that it was opened anew.
+    async fn add(&self, head: &mut Head, entries: &[Entry<'_>], persons: &HashMap<Owner, Person>) {
+        let mut anew = None;
+        loop {
+            let mut rows: Vec<Row> = Vec::with_capacity(entries.len() + 1);
+            for entry in anew.iter().chain(entries) {
+                let (seq, hash) = rows.last().map_or((head.seq, head.hash), Row::place);
+                rows.extend(entry.row(&head.chain, seq + 1, hash, persons));
+            }
+            let rows: Arc<[Row]> = rows.into();
+            if self.insist(|ledger| appended(ledger, Arc::clone(&rows))).await {
+                (head.seq, head.hash) = rows.last().map_or((head.seq, head.hash), Row::place);
+                return;
+            }
+            audit::record(self.alarm.as_deref(), Event::new(Act::LogLost));
+            let opened = self.insist(|ledger| ledger.open()).await;
+            *head = Head { overflows: head.overflows, ..Head::after(opened.last.as_ref()) };
+            anew = Some(Entry::Note { at: self.clock.wall(), event: "log-opened", lost: None });
         }
     }
 
@@ -199,27 +187,6 @@ impl Writer {
             sleep(PAUSE).await;
         }
     }
-
-    /// What of an event leads to somebody, and who that is.
-    fn personal(&self, event: &Event) -> (Option<Owner>, Personal) {
-        let client = event.client.map(|client| match self.truncates {
-            true => network(client),
-            false => client,
-        });
-        let key = match &event.act {
-            Act::Blocked { key, .. } | Act::Login { key, .. } | Act::Unblocked(key) => Some(*key),
-            // A budget is nobody's.
-            Act::Fraud { key, .. } if *key != Key::EVERYONE => Some(*key),
-            _ => None,
-        };
-        let owner = event.subject.or(key).or(client.map(Key::ip));
-        let personal = Personal {
-            key: key.map(|key| key.to_string()),
-            subject: event.subject.map(|subject| subject.to_string()),
-            client: client.map(|client| client.to_string()),
-        };
-        (owner.map(Owner::from), personal)
-    }
 }
 
 impl Head {
@@ -241,55 +208,19 @@ impl Head {
     }
 }
 
+/// Whether the rows are there; not, if the chain does not end where they go on.
+fn appended(ledger: &dyn Ledger, rows: Arc<[Row]>) -> BoxFuture<'_, Result<bool, LedgerError>> {
+    Box::pin(async move {
+        match ledger.append(rows).await {
+            Ok(()) => Ok(true),
+            Err(error) if error.is_moved() => Ok(false),
+            Err(error) => Err(error),
+        }
+    })
+}
+
 impl fmt::Debug for Writer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Writer").field("ledger", &self.ledger).finish_non_exhaustive()
-    }
-}
-
-/// A row that says no more than where it stands.
-fn members(chain: &str, seq: u64, prev: Hash, at: UnixTime) -> Members<'_> {
-    Members {
-        chain: chain.into(),
-        seq,
-        time: when::format(at).into(),
-        prev: prev.to_string().into(),
-        ..Members::default()
-    }
-}
-
-/// What of an event is about nobody.
-fn describe(event: &Event, members: &mut Members<'_>) {
-    let refusal = |reason: &Reason| (Some(reason.slug().into()), reason.cause().map(Into::into));
-    match &event.act {
-        Act::Refused(reason) => {
-            members.status = Some(reason.status().as_u16());
-            (members.reason, members.cause) = refusal(reason);
-        }
-        Act::BadToken(reason) => (members.reason, members.cause) = refusal(reason),
-        Act::WouldRefuse(limit) => members.cause = Some(limit.as_str().into()),
-        Act::Blocked { lasting, cause, .. } => {
-            members.seconds = lasting.map(|time| time.as_secs());
-            members.cause = cause.map(|cause| cause.as_str().into());
-        }
-        Act::Login { attempt, .. } => members.attempt = *attempt,
-        Act::Fraud { rule, verdict, .. } => {
-            members.reason = Some(verdict.name().into());
-            members.cause = Some(rule.name().into());
-        }
-        Act::LogCaughtUp { lost } => members.lost = Some(*lost),
-        _ => {}
-    }
-    if event.layer.is_some() {
-        members.caller = Some(event.caller.name().into());
-        members.layer = event.layer.map(Into::into);
-    }
-}
-
-/// The first 24 bits of an address, or 48 of IPv6.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(address) => Ipv4Addr::from(u32::from(address) & !0 << 8).into(),
-        IpAddr::V6(address) => Ipv6Addr::from(u128::from(address) & !0 << 80).into(),
     }
 }

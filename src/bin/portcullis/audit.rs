@@ -3,10 +3,10 @@
 use clap::{Args, Subcommand};
 use portcullis::{
     ConfigError, Key, Phone,
-    audit::chain::{Filter, Report, VerifyError, erase, export, parse_time, verify},
+    audit::chain::{Archive, Filter, Report, Tables, VerifyError, parse_time},
     client::Cidr,
     clock::UnixTime,
-    gateway::{Config, EnvFile},
+    gateway::Config,
     jwt::Keys,
 };
 use std::{
@@ -31,28 +31,42 @@ enum Command {
     Verify(Verify),
     /// Prints rows as lines of JSON, with what was sealed.
     Export(Export),
-    /// Forgets whom rows are about: overwrites the keys of a subject, a phone or a client. The log still verifies.
+    /// Forgets whom rows are about: overwrites or deletes the keys of a subject, a phone or a client. The log still verifies.
     Erase(Erase),
+    /// Makes the tables of a log in a database, for a gateway whose role may only add to them.
+    Prepare(Prepare),
+}
+
+#[derive(Args)]
+struct Log {
+    /// The folder of the log, or its file of SQLite. Without it the configuration says where the log is.
+    #[arg(value_name = "PATH", required_unless_present = "config")]
+    path: Option<PathBuf>,
+    /// The configuration file (TOML): its [audit] says where the log is, its pepper makes tags.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Variables for `env:NAME` in the configuration, as lines NAME=value.
+    #[arg(long, value_name = "FILE", requires = "config")]
+    env_file: Option<PathBuf>,
 }
 
 #[derive(Args)]
 struct Verify {
-    /// The folder of the log.
-    #[arg(value_name = "PATH")]
-    path: PathBuf,
-    /// The keys that sign checkpoints, as a JWK set or one JWK: all that ever did. Public halves will do.
+    #[command(flatten)]
+    log: Log,
+    /// The keys that sign checkpoints, as a JWK set or one JWK: all that ever did. Public halves will do. Those of the configuration if
+    /// they are not named.
     #[arg(long, value_name = "FILE")]
     keys: Option<PathBuf>,
-    /// The copy of the checkpoints, which tells what was cut off here.
+    /// The copy of the checkpoints, which tells what was cut off here; may be repeated, as each instance has one.
     #[arg(long, value_name = "FILE")]
-    checkpoints: Option<PathBuf>,
+    checkpoints: Vec<PathBuf>,
 }
 
 #[derive(Args)]
 struct Export {
-    /// The folder of the log.
-    #[arg(value_name = "PATH")]
-    path: PathBuf,
+    #[command(flatten)]
+    log: Log,
     #[command(flatten)]
     whom: Whom,
     /// An address or network; may be repeated.
@@ -68,14 +82,23 @@ struct Export {
 
 #[derive(Args)]
 struct Erase {
-    /// The folder of the log.
-    #[arg(value_name = "PATH")]
-    path: PathBuf,
+    #[command(flatten)]
+    log: Log,
     #[command(flatten)]
     whom: Whom,
     /// An address, as an export shows it; may be repeated. It forgets rows that are about nobody but their address.
     #[arg(long = "client", value_name = "ADDRESS")]
     clients: Vec<IpAddr>,
+}
+
+#[derive(Args)]
+struct Prepare {
+    /// The configuration file (TOML), with a role that may make tables.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// Variables for `env:NAME` in the configuration, as lines NAME=value.
+    #[arg(long, value_name = "FILE")]
+    env_file: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -86,20 +109,15 @@ struct Whom {
     /// A phone in E.164, for which --config is needed; may be repeated.
     #[arg(long = "phone", value_name = "NUMBER")]
     phones: Vec<Phone>,
-    /// The configuration file (TOML), whose pepper makes tags.
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// Variables for `env:NAME` in the configuration, as lines NAME=value.
-    #[arg(long, value_name = "FILE", requires = "config")]
-    env_file: Option<PathBuf>,
 }
 
 impl Audit {
-    pub(crate) fn run(self) -> ExitCode {
+    pub(crate) async fn run(self) -> ExitCode {
         let done = match self.command {
-            Command::Verify(verify) => return verify.run(),
-            Command::Export(export) => export.run(),
-            Command::Erase(erase) => erase.run(),
+            Command::Verify(verify) => return verify.run().await,
+            Command::Export(export) => export.run().await,
+            Command::Erase(erase) => erase.run().await,
+            Command::Prepare(prepare) => prepare.run().await,
         };
         match done {
             Ok(()) => ExitCode::SUCCESS,
@@ -110,65 +128,100 @@ impl Audit {
 }
 
 impl Verify {
-    fn run(self) -> ExitCode {
-        let keys = match self.keys.as_deref().map(public).transpose() {
-            Ok(keys) => keys,
+    async fn run(self) -> ExitCode {
+        let (archive, keys) = match self.opened() {
+            Ok(opened) => opened,
             Err(error) => return fail(&error, ExitCode::from(2)),
         };
-        match verify(&self.path, self.checkpoints.as_deref(), keys.as_ref()) {
-            Ok(report) => {
-                say(&tell(&report, keys.is_some()));
+        match archive.verify(keys.as_ref()).await {
+            Ok(reports) => {
+                reports.iter().for_each(|report| say(&tell(report, keys.is_some())));
                 ExitCode::SUCCESS
             }
             Err(error @ VerifyError::Broken(_)) => fail(&error, ExitCode::FAILURE),
             Err(error) => fail(&error, ExitCode::from(2)),
         }
     }
+
+    fn opened(self) -> Result<(Archive, Option<Keys>), ConfigError> {
+        let config = self.log.load()?;
+        let archive = self.log.archive(config.as_ref())?;
+        let archive = self.checkpoints.into_iter().fold(archive, Archive::checkpoints);
+        let of_config = config.as_ref().and_then(Config::audit_keys);
+        let keys = self.keys.as_deref().or(of_config).map(public).transpose()?;
+        Ok((archive, keys))
+    }
 }
 
 impl Export {
-    fn run(self) -> Result<(), Box<dyn Error>> {
+    async fn run(self) -> Result<(), Box<dyn Error>> {
+        let config = self.log.load()?;
         let mut filter = Filter::default();
-        for tag in self.whom.tags()? {
+        for tag in self.whom.tags(config.as_ref())? {
             filter = filter.tag(tag);
         }
         filter = self.clients.into_iter().fold(filter, Filter::client);
         filter = self.from.into_iter().fold(filter, Filter::from);
         filter = self.to.into_iter().fold(filter, Filter::to);
-        export(&self.path, &filter, BufWriter::new(io::stdout().lock()))?;
+        let archive = self.log.archive(config.as_ref())?;
+        archive.export(&filter, BufWriter::new(io::stdout())).await?;
         Ok(())
     }
 }
 
 impl Erase {
-    fn run(self) -> Result<(), Box<dyn Error>> {
-        let mut tags = self.whom.tags()?;
+    async fn run(self) -> Result<(), Box<dyn Error>> {
+        let config = self.log.load()?;
+        let mut tags = self.whom.tags(config.as_ref())?;
         tags.extend(self.clients.iter().map(|client| Key::ip(*client).to_string()));
         if tags.is_empty() {
             return Err("whom? Name a --subject, a --phone or a --client".into());
         }
+        let archive = self.log.archive(config.as_ref())?;
         for tag in tags {
-            let erased = erase(&self.path, &tag)?;
+            let erased = archive.erase(&tag).await?;
             say(&format!("{tag}: {erased} keys erased\n"));
         }
         Ok(())
     }
 }
 
+impl Prepare {
+    async fn run(self) -> Result<(), Box<dyn Error>> {
+        super::load(&self.config, self.env_file)?.prepare_audit().await?;
+        say("prepared\n");
+        Ok(())
+    }
+}
+
+impl Log {
+    fn load(&self) -> Result<Option<Config>, ConfigError> {
+        let load = |file: &PathBuf| super::load(file, self.env_file.clone());
+        self.config.as_ref().map(load).transpose()
+    }
+
+    fn archive(&self, config: Option<&Config>) -> Result<Archive, ConfigError> {
+        match (&self.path, config) {
+            (Some(path), _) if path.is_file() => Ok(Archive::tables(Tables::sqlite(path))),
+            (Some(path), _) => Ok(Archive::folder(path)),
+            (None, Some(config)) => config.audit_archive(),
+            (None, None) => Err(ConfigError::new("which log? Name its folder, or a --config")),
+        }
+    }
+}
+
 impl Whom {
-    fn tags(&self) -> Result<Vec<String>, ConfigError> {
+    fn tags(&self, config: Option<&Config>) -> Result<Vec<String>, ConfigError> {
         let (named, tags): (Vec<_>, Vec<_>) = self.subjects.iter().partition(|it| !is_tag(it));
         let mut tags: Vec<String> = tags.into_iter().cloned().collect();
         if named.is_empty() && self.phones.is_empty() {
             return Ok(tags);
         }
-        let Some(file) = &self.config else {
+        let Some(config) = config else {
             return Err(ConfigError::new(
                 "the log knows tags alone, which --config can make of a subject or a phone",
             ));
         };
-        let env = self.env_file.as_ref().map(EnvFile::load).transpose()?.unwrap_or_default();
-        let config = Config::load_with(file, &env)?;
         for subject in named {
             tags.push(config.subject_tag(subject)?);
         }
@@ -195,8 +248,9 @@ fn public(path: &Path) -> Result<Keys, ConfigError> {
 }
 
 fn tell(report: &Report, looked_at_signatures: bool) -> String {
-    let Report { first, last, checkpoints, signed, unfinished, .. } = report;
-    let mut text = match last {
+    let Report { log, first, last, checkpoints, signed, unfinished, .. } = report;
+    let mut text = log.as_ref().map(|log| format!("log {log}: ")).unwrap_or_default();
+    text += &match last {
         0 => "there is no row\n".to_owned(),
         _ => format!("rows {first} to {last} are as they were written\n"),
     };

@@ -102,7 +102,7 @@ async fn run() -> ExitCode {
         Some(Command::Token(token)) => mint(token),
         Some(Command::Keys(keys)) => keys.run(),
         Some(Command::Subjects(subjects)) => subjects.run().await,
-        Some(Command::Audit(audit)) => return audit.run(),
+        Some(Command::Audit(audit)) => return audit.run().await,
         None => serve(cli.serve).await,
     };
     match done {

@@ -12,6 +12,7 @@ mod keys;
 mod limits;
 mod listen;
 mod otp;
+mod postgres;
 mod records;
 mod resource;
 mod routes;

@@ -1,6 +1,9 @@
 //! The section `[records]`: where subjects and devices are kept.
 
-use super::keys::{SecretRef, Sources};
+use super::{
+    keys::{SecretRef, Sources},
+    postgres::Access,
+};
 use crate::{
     error::ConfigError,
     profile::Profile,
@@ -93,49 +96,12 @@ impl RecordsSection {
     }
 
     fn postgres(&self, profile: Profile, sources: Sources<'_>) -> Result<Postgres, ConfigError> {
-        let mut records = Postgres::new(&self.url(sources)?).map_err(|e| e.within("url"))?;
-        if let Some(secret) = &self.password {
-            let password =
-                String::from_utf8(secret.secret(sources).map_err(|e| e.within("password"))?)
-                    .map_err(|_| ConfigError::new("not text").within(secret).within("password"))?;
-            records = records.password(&password);
+        let Self { url, password, ca, connections, .. } = self;
+        let access = Access { url: url.as_deref(), password: password.as_ref(), ca: ca.as_ref() };
+        let records = access.build(profile, sources)?;
+        match connections {
+            Some(connections) => records.connections(*connections),
+            None => Ok(records),
         }
-        if let Some(file) = &self.ca {
-            let pem = file.text(sources).map_err(|e| e.within("ca"))?;
-            records = records.ca(&pem).map_err(|e| e.within("ca"))?;
-        }
-        if let Some(connections) = self.connections {
-            records = records.connections(connections)?;
-        }
-        if profile != Profile::Dev && !records.is_private() {
-            return Err(ConfigError::new(format!(
-                "url: profile \"{}\" wants to know whom it talks to on another machine, and nobody else to listen: leave \
-                 `sslmode` out, or set it to verify-full or verify-ca",
-                profile.name()
-            )));
-        }
-        Ok(records)
-    }
-
-    fn url(&self, sources: Sources<'_>) -> Result<String, ConfigError> {
-        let text = self.url.as_deref().ok_or_else(|| {
-            ConfigError::new("`url` is missing, like url = \"postgres://login@127.0.0.1/login\"")
-        })?;
-        // What names a secret has no slashes: `file:` is not followed by two.
-        if !text.contains("://") {
-            let secret = SecretRef::try_from(text.to_owned()).map_err(|_| {
-                ConfigError::new("url: like postgres://login@127.0.0.1/login, or env:DATABASE_URL")
-            })?;
-            let url = String::from_utf8(secret.secret(sources).map_err(|e| e.within("url"))?);
-            return url.map_err(|_| ConfigError::new("not a URL").within(secret).within("url"));
-        }
-        let user = text.rsplit_once('@').and_then(|(user, _)| user.split_once("://"));
-        if user.is_some_and(|(_, user)| user.contains(':')) || text.contains("password=") {
-            return Err(ConfigError::new(
-                "url: a password does not belong into this file: name it, like password = \"env:PGPASSWORD\", or the \
-                 whole URL, like url = \"env:DATABASE_URL\"",
-            ));
-        }
-        Ok(text.to_owned())
     }
 }

@@ -1,9 +1,10 @@
-use crate::{error::ConfigError, eventual::Eventual};
+use super::{faults::text, migrations::RECORDS};
 use crate::{
+    eventual::Eventual,
     records::{Told, Unopened},
     store::StoreError,
 };
-use sqlx::{Error, migrate::MigrateError};
+use sqlx::Error;
 use std::{
     future::Future,
     sync::{
@@ -39,7 +40,7 @@ impl Asking {
         Eventual::later(async move {
             let told = timeout(this.deadline, question).await.unwrap_or(Err(Error::PoolTimedOut));
             this.note(told.as_ref().err());
-            told.map_err(|error| StoreError::new(text(&error)))
+            told.map_err(|error| StoreError::new(text(RECORDS, &error)))
         })
     }
 
@@ -60,7 +61,7 @@ impl Asking {
         #[cfg(feature = "tracing")]
         match error {
             Some(error) if has_changed => {
-                let error = text(error);
+                let error = text(RECORDS, error);
                 tracing::error!(error, "the records do not answer: nobody can log in");
             }
             None if has_changed => tracing::warn!("the records answer again"),
@@ -68,84 +69,5 @@ impl Asking {
         }
         #[cfg(not(feature = "tracing"))]
         let _ = has_changed;
-    }
-}
-
-/// Why a database cannot be used; what may pass by itself is no reason to give up.
-pub(super) fn unopened(error: Error) -> Unopened {
-    match error {
-        Error::Database(error)
-            if !error.is_transient_in_connect_phase()
-                && !error.code().is_some_and(|c| passes(&c)) =>
-        {
-            let what = format!("the database says: {}", error.message().escape_debug());
-            Unopened::Refused(ConfigError::new(what))
-        }
-        Error::Configuration(_) | Error::Tls(_) => {
-            Unopened::Refused(ConfigError::new(text(&error)))
-        }
-        _ => Unopened::Unavailable(StoreError::new(text(&error))),
-    }
-}
-
-/// Whether what a database says is over by itself, as it is busy, starting, ending, or read alone for a while.
-fn passes(code: &str) -> bool {
-    // PostgreSQL has five characters (Appendix A of its manual), SQLite a number with the primary code in the last byte.
-    if code.len() == 5 {
-        let class = code.get(..2).unwrap_or_default();
-        return matches!(class, "08" | "40" | "53" | "57") || matches!(code, "25006" | "55P03");
-    }
-    const BUSY: u32 = 5;
-    const LOCKED: u32 = 6;
-    code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, BUSY | LOCKED))
-}
-
-pub(super) fn unmigrated(error: MigrateError) -> Unopened {
-    let refused = |what: String| Unopened::Refused(ConfigError::new(what));
-    match error {
-        MigrateError::VersionMissing(version) => refused(format!(
-            "the records have schema {version}, which this version does not know: it is older than the one that wrote them"
-        )),
-        MigrateError::VersionMismatch(version) | MigrateError::Dirty(version) => refused(format!(
-            "schema {version} of the records is not the one that this program makes"
-        )),
-        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => unopened(error),
-        other => refused(format!("the records cannot be migrated: {other}")),
-    }
-}
-
-/// What went wrong, without a word of what was asked about.
-fn text(error: &Error) -> String {
-    match error {
-        Error::Database(error) => match error.code() {
-            Some(code) => format!("the database of the records failed with code {code}"),
-            None => "the database of the records failed".to_owned(),
-        },
-        Error::Io(error) => {
-            format!("the database of the records cannot be reached: {}", error.kind())
-        }
-        Error::Tls(error) => format!("no TLS with the database of the records: {error}"),
-        Error::PoolTimedOut => "the records did not answer in time".to_owned(),
-        Error::Configuration(error) => format!("the records: {error}"),
-        _ => "the records cannot be read".to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_passes_by_itself_is_no_reason_to_give_up() {
-        // Busy, busy with a snapshot or a recovery, a locked table.
-        for code in
-            ["5", "261", "517", "6", "262", "08006", "40001", "53300", "57P03", "55P03", "25006"]
-        {
-            assert!(passes(code), "{code}");
-        }
-        // No database, read-only, a full disk, a wrong password, no such table, no right.
-        for code in ["26", "8", "13", "28P01", "42P01", "42501", "25001", "", "5x", "été"] {
-            assert!(!passes(code), "{code}");
-        }
     }
 }

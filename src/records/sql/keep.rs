@@ -10,8 +10,7 @@ macro_rules! keep {
                 records::{
                     Binding, BindingId, Bound, Device, DeviceTag, MOST_DEVICES, Mark, PhoneTag,
                     Records, Relinked, SealedPhone, Told, Unopened,
-                    rows::other_secrets,
-                    sql::{$records, asking::unopened},
+                    sql::$records,
                 },
             };
             use sqlx::{Database, Error, Pool, query, query_as, query_scalar};
@@ -146,21 +145,19 @@ macro_rules! keep {
                 }
             }
 
-            /// Compares the mark, and writes it where there is none.
+            /// Whether it is the mark that is there; where there is none, it is from now on.
             pub(in crate::records::sql) async fn mark(
                 connection: &mut Connection,
                 mark: Mark,
-            ) -> Result<(), Unopened> {
+            ) -> Answer<bool> {
                 query("INSERT INTO secrets_mark (one, mark) VALUES (1, $1) ON CONFLICT DO NOTHING")
                     .bind(&mark.0[..])
                     .execute(&mut *connection)
-                    .await
-                    .map_err(unopened)?;
+                    .await?;
                 let kept: Vec<u8> = query_scalar("SELECT mark FROM secrets_mark")
                     .fetch_one(connection)
-                    .await
-                    .map_err(unopened)?;
-                if kept == mark.0 { Ok(()) } else { Err(other_secrets()) }
+                    .await?;
+                Ok(kept == mark.0)
             }
 
             async fn find(pool: &Pool<Db>, phone: PhoneTag) -> Answer<Option<Subject>> {

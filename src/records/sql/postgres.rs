@@ -1,9 +1,13 @@
 use super::{
-    asking::{Asking, DEADLINE, unmigrated, unopened},
+    asking::{Asking, DEADLINE},
+    faults::unopened,
     keep,
-    migrations::Steps,
+    migrations::{RECORDS, Steps},
 };
-use crate::{error::ConfigError, records::Mark, records::Unopened};
+use crate::{
+    error::ConfigError,
+    records::{Mark, Unopened, rows::other_secrets},
+};
 use sqlx::{
     ConnectOptions, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions, PgSslMode},
@@ -28,11 +32,10 @@ struct Inner {
     pool: OnceLock<PgPool>,
 }
 
-const STEPS: Steps = Steps(&[include_str!("migrations/postgres_1.sql")]);
+const STEPS: Steps = Steps { of: RECORDS, steps: &[include_str!("migrations/postgres_1.sql")] };
 /// Of all instances together a server takes 100, unless it is told otherwise.
 const CONNECTIONS: u32 = 10;
-/// Drawn once; whoever migrates holds the lock of this number.
-const LOCK: &str = "SELECT pg_advisory_xact_lock(7361298430112547)";
+const SCHEMA: &str = "portcullis";
 
 impl Postgres {
     /// Records at `postgres://user@host:port/database`. What the URL leaves out comes from the variables of libpq, such as
@@ -59,11 +62,7 @@ impl Postgres {
         };
         let options = options
             .application_name("portcullis")
-            .options([
-                ("search_path", "portcullis"),
-                ("statement_timeout", "2s"),
-                ("lock_timeout", "2s"),
-            ])
+            .options([("search_path", SCHEMA), ("statement_timeout", "2s"), ("lock_timeout", "2s")])
             .disable_statement_logging();
         let (asking, pool) = (Asking::new(), OnceLock::new());
         Ok(Self(Arc::new(Inner { options, connections: CONNECTIONS, asking, pool })))
@@ -123,27 +122,20 @@ impl Postgres {
         self.0.pool.get_or_init(make).clone()
     }
 
+    /// How to connect, for what is kept beside the records.
+    #[cfg(feature = "audit-log")]
+    pub(crate) fn options(&self) -> PgConnectOptions {
+        self.0.options.clone()
+    }
+
     pub(super) async fn migrate(self, mark: Mark) -> Result<(), Unopened> {
-        let mut migration = self.pool().begin().await.map_err(unopened)?;
-        for statement in [
-            // Whoever waits for the lock waits for others' migrations.
-            "SET LOCAL lock_timeout = '50s'",
-            "SET LOCAL statement_timeout = '50s'",
-            LOCK,
-        ] {
-            sqlx::query(statement).execute(&mut *migration).await.map_err(unopened)?;
+        let failed = |error| unopened(RECORDS, error);
+        let mut migration = self.pool().begin().await.map_err(failed)?;
+        STEPS.make_in_schema(SCHEMA, &mut migration).await?;
+        if !keep::postgres::mark(&mut migration, mark).await.map_err(failed)? {
+            return Err(other_secrets());
         }
-        // Even where there is one, `IF NOT EXISTS` wants rights on the whole database.
-        let there = sqlx::query("SELECT FROM pg_namespace WHERE nspname = 'portcullis'");
-        if there.fetch_optional(&mut *migration).await.map_err(unopened)?.is_none() {
-            let make = sqlx::query("CREATE SCHEMA portcullis");
-            make.execute(&mut *migration).await.map_err(unopened)?;
-        }
-        let migrator = STEPS.migrator().await.map_err(unmigrated)?;
-        // Not `run`: the compiler does not find its way through the lifetimes of that.
-        migrator.run_direct(&mut *migration).await.map_err(unmigrated)?;
-        keep::postgres::mark(&mut migration, mark).await?;
-        migration.commit().await.map_err(unopened)
+        migration.commit().await.map_err(failed)
     }
 
     fn edit(self, edit: impl FnOnce(&mut Inner)) -> Self {

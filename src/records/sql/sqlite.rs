@@ -1,9 +1,13 @@
 use super::{
-    asking::{Asking, DEADLINE, unmigrated, unopened},
+    asking::{Asking, DEADLINE},
+    faults::unopened,
     keep,
-    migrations::Steps,
+    migrations::{RECORDS, Steps},
 };
-use crate::{error::ConfigError, records::Mark, records::Unopened};
+use crate::{
+    error::ConfigError,
+    records::{Mark, Unopened, rows::other_secrets},
+};
 use sqlx::{
     ConnectOptions, SqlitePool,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
@@ -28,7 +32,7 @@ struct Inner {
     pool: OnceLock<SqlitePool>,
 }
 
-const STEPS: Steps = Steps(&[include_str!("migrations/sqlite_1.sql")]);
+const STEPS: Steps = Steps { of: RECORDS, steps: &[include_str!("migrations/sqlite_1.sql")] };
 /// Writers take turns.
 const CONNECTIONS: u32 = 4;
 
@@ -68,12 +72,13 @@ impl Sqlite {
             Unopened::Refused(ConfigError::new(text))
         })?;
         // The first to write holds the lock, whatever process it is in.
-        let mut migration = self.pool().begin_with("BEGIN IMMEDIATE").await.map_err(unopened)?;
-        let migrator = STEPS.migrator().await.map_err(unmigrated)?;
-        // Not `run`: the compiler does not find its way through the lifetimes of that.
-        migrator.run_direct(&mut *migration).await.map_err(unmigrated)?;
-        keep::sqlite::mark(&mut migration, mark).await?;
-        migration.commit().await.map_err(unopened)
+        let failed = |error| unopened(RECORDS, error);
+        let mut migration = self.pool().begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
+        STEPS.make_in_file(&mut migration).await?;
+        if !keep::sqlite::mark(&mut migration, mark).await.map_err(failed)? {
+            return Err(other_secrets());
+        }
+        migration.commit().await.map_err(failed)
     }
 }
 
@@ -83,8 +88,8 @@ impl fmt::Debug for Sqlite {
     }
 }
 
-/// The files that SQLite puts beside it get the same rights.
-fn create(path: &Path) -> io::Result<()> {
+/// Makes the file of a database. The files that SQLite puts beside it get the same rights.
+pub(crate) fn create(path: &Path) -> io::Result<()> {
     let mut options = fs::OpenOptions::new();
     options.create(true).append(true);
     #[cfg(unix)]

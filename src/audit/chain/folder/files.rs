@@ -4,13 +4,17 @@ use super::{
     tail::{self, Tail},
 };
 use crate::{
-    audit::chain::{LedgerError, Opened, Owner, Person, Row, when},
+    audit::chain::{
+        LedgerError, Opened, Owner, Person, Row,
+        owned::{add_line, hold, options, taken},
+        when,
+    },
     clock::UnixTime,
     error::ConfigError,
 };
 use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, Read, Seek, SeekFrom, Write},
+    fs::{self, File},
+    io::{self, Write},
     path::{Path, PathBuf},
 };
 
@@ -46,7 +50,7 @@ impl Files {
         let lock = options().create(true).truncate(false).open(path.join("lock"));
         let lock = lock.map_err(failed)?;
         if !hold(&lock).map_err(failed)? {
-            return Err(ConfigError::new(Folder::HELD));
+            return Err(taken());
         }
         let Tail { last, torn, file } = tail::mend(path)?;
         let current = file.map(|(rows, size)| Segment::resume(path, rows, size, last.as_ref()));
@@ -141,25 +145,6 @@ impl Segment {
     }
 }
 
-/// Adds a line that lasts. What a process left of one when it died goes first.
-fn add_line(path: &Path, line: &str) -> io::Result<()> {
-    let mut file = options().create(true).truncate(false).open(path)?;
-    let mut end = file.seek(SeekFrom::End(0))?;
-    let mut byte = [0];
-    while end > 0 {
-        file.seek(SeekFrom::Start(end - 1))?;
-        file.read_exact(&mut byte)?;
-        if byte[0] == b'\n' {
-            break;
-        }
-        end -= 1;
-    }
-    file.set_len(end)?;
-    file.seek(SeekFrom::Start(end))?;
-    file.write_all(format!("{line}\n").as_bytes())?;
-    file.sync_data()
-}
-
 /// Makes a folder for its owner alone.
 fn make(path: &Path) -> io::Result<()> {
     if path.is_dir() {
@@ -170,42 +155,6 @@ fn make(path: &Path) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(path)
-}
-
-/// Of files for their owner alone.
-#[cfg(unix)]
-pub(super) fn options() -> OpenOptions {
-    use std::os::unix::fs::OpenOptionsExt;
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).mode(0o600);
-    options
-}
-
-/// Of files that their folder protects.
-#[cfg(not(unix))]
-pub(super) fn options() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true);
-    options
-}
-
-/// Whether nobody else holds the file.
-#[cfg(unix)]
-fn hold(file: &File) -> io::Result<bool> {
-    use rustix::{
-        fs::{FlockOperation, flock},
-        io::Errno,
-    };
-    match flock(file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(true),
-        Err(Errno::WOULDBLOCK) => Ok(false),
-        Err(error) => Err(error.into()),
-    }
-}
-
-#[cfg(not(unix))]
-fn hold(_: &File) -> io::Result<bool> {
-    Ok(true)
 }
 
 /// Makes a new name in a folder last.

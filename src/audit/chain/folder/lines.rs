@@ -1,6 +1,6 @@
 use super::tail;
+use crate::audit::chain::Place;
 use std::{
-    fmt,
     fs::File,
     io::{self, BufRead, BufReader, Read},
     path::{Path, PathBuf},
@@ -21,15 +21,6 @@ pub(in crate::audit::chain) struct Line {
     pub(in crate::audit::chain) place: Place,
     /// Whether it has an end, or is too long to have one: the last one of a file that is being written has none yet.
     pub(in crate::audit::chain) is_whole: bool,
-}
-
-/// Where a line is.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Place {
-    /// The name of the file.
-    pub file: String,
-    /// The number of the line, from 1.
-    pub line: u64,
 }
 
 /// No row is as long.
@@ -71,7 +62,7 @@ impl Lines {
             self.number += 1;
             let has_end = bytes.pop_if(|byte| *byte == b'\n').is_some();
             let is_whole = has_end || bytes.len() as u64 == LONGEST;
-            let place = Place { file: tail::rows_name(*first), line: self.number };
+            let place = Place::Line { file: tail::rows_name(*first), line: self.number };
             if !is_whole {
                 // What is still being written is not read in two halves.
                 self.file = None;
@@ -80,11 +71,5 @@ impl Lines {
             let text = String::from_utf8_lossy(&bytes).into_owned();
             return Ok(Some(Line { text, place, is_whole }));
         }
-    }
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} line {}", self.file, self.line)
     }
 }

@@ -3,7 +3,6 @@ mod lines;
 mod persons;
 mod tail;
 
-pub use self::lines::Place;
 pub(super) use self::{
     files::CHECKPOINTS,
     lines::{Line, Lines},
@@ -37,8 +36,6 @@ pub struct Folder(Arc<Mutex<Files>>);
 impl Folder {
     /// A file is full at 64 MiB.
     const FULL: u64 = 64 << 20;
-    /// The error of one that another process holds.
-    pub(crate) const HELD: &str = "another process writes this audit log";
 
     /// Opens a folder to write in it, and makes it if it is not there. What is not whole of the last row is set aside.
     ///

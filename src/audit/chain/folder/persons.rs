@@ -1,7 +1,7 @@
 //! The keys of persons: records of one length, so that one can be overwritten where it stands.
 
-use super::{files::options, tail};
-use crate::audit::chain::{LedgerError, Owner, Person};
+use super::tail;
+use crate::audit::chain::{LedgerError, Owner, Person, owned::options};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use std::{
     collections::HashMap,

@@ -1,7 +1,9 @@
 //! The end of the last file, after whatever became of the process that wrote it.
 
-use super::files::options;
-use crate::{audit::chain::Row, error::ConfigError};
+use crate::{
+    audit::chain::{Row, owned::options},
+    error::ConfigError,
+};
 use std::{
     fs,
     io::{self, Read, Seek, SeekFrom, Write},
