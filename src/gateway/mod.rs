@@ -74,7 +74,7 @@ mod routes;
 mod server;
 
 pub use crate::profile::Profile;
-pub use config::{Config, EnvFile, parse_duration};
+pub use config::{Config, Effective, EnvFile, parse_duration};
 pub use demo::{Demo, LOOPBACK};
 pub use key_watch::KeyWatch;
 pub use listeners::Listeners;

@@ -1,6 +1,7 @@
 //! The gateway program: the layers of the crate, wired by a configuration file.
 
 mod audit;
+mod config;
 mod keys;
 mod subjects;
 
@@ -50,6 +51,8 @@ struct Serve {
 enum Command {
     /// Prints an access token of the configured issuer, for tests.
     Token(Token),
+    /// Checks a configuration, and shows what it comes to.
+    Config(config::ConfigCommand),
     /// Makes, rotates and lists signing keys; tells of the keys that it keeps on a Redis server.
     Keys(keys::Keys),
     /// Forgets users.
@@ -83,6 +86,7 @@ async fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.command {
         Some(Command::Token(token)) => mint(token),
+        Some(Command::Config(config)) => return config.run(),
         Some(Command::Keys(keys)) => keys.run(),
         Some(Command::Subjects(subjects)) => subjects.run().await,
         Some(Command::Audit(audit)) => return audit.run(),

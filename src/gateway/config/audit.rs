@@ -41,10 +41,12 @@ pub(in crate::gateway) struct AuditConfig {
     checkpoints: Option<PathBuf>,
     addresses: Addresses,
     file_mib: u16,
-    queue: Option<NonZeroU16>,
+    queue: NonZeroU16,
 }
 
-const FILE_MIB: u16 = 64;
+pub(super) const FILE_MIB: u16 = 64;
+/// Events that can wait to be written.
+pub(super) const QUEUE: NonZeroU16 = NonZeroU16::MIN.saturating_add(8_191);
 
 impl AuditSection {
     pub(super) fn build(
@@ -77,7 +79,7 @@ impl AuditSection {
             checkpoints: self.checkpoints.as_ref().map(|path| sources.folder.join(path)),
             addresses: self.addresses,
             file_mib,
-            queue: self.queue,
+            queue: self.queue.unwrap_or(QUEUE),
         })
     }
 
@@ -120,9 +122,6 @@ impl AuditConfig {
         if self.addresses == Addresses::Truncated {
             chain = chain.truncate_addresses();
         }
-        if let Some(queue) = self.queue {
-            chain = chain.queue(queue);
-        }
-        Ok(chain.build())
+        Ok(chain.queue(self.queue).build())
     }
 }

@@ -44,6 +44,11 @@ pub(in crate::gateway) enum StoreConfig {
     Redis(Resilient<Redis>),
 }
 
+/// For an answer, where none is written.
+pub(super) const DEADLINE: Duration = Duration::from_millis(25);
+/// Of each quota in an outage, where none is written.
+pub(super) const OUTAGE_SHARE: f64 = 0.5;
+
 const DEADLINES: std::ops::RangeInclusive<Duration> =
     Duration::from_millis(5)..=Duration::from_secs(2);
 
@@ -81,23 +86,20 @@ impl StoreSection {
             )
         })?;
         let pepper = Pepper::new(&pepper.strong(sources).map_err(|error| error.within("pepper"))?)?;
-        let mut redis = self.redis(pepper, sources)?;
+        let redis = self.redis(pepper, sources)?;
         if profile != Profile::Dev && !redis.is_private() {
             return Err(ConfigError::new(format!(
                 "url: profile \"{}\" sends nothing unencrypted to another machine: begin it with rediss",
                 profile.name()
             )));
         }
-        if let Some(DurationText(deadline)) = self.deadline {
-            if !DEADLINES.contains(&deadline) {
-                return Err(ConfigError::new("deadline: 5ms to 2s"));
-            }
-            redis = redis.deadline(deadline);
+        let deadline = self.deadline.map_or(DEADLINE, |DurationText(deadline)| deadline);
+        if !DEADLINES.contains(&deadline) {
+            return Err(ConfigError::new("deadline: 5ms to 2s"));
         }
-        let mut store = Resilient::new(redis);
-        if let Some(share) = self.outage_share {
-            store = store.share(share).map_err(|error| error.within("outage_share"))?;
-        }
+        let store = Resilient::new(redis.deadline(deadline));
+        let store = store.share(self.outage_share.unwrap_or(OUTAGE_SHARE));
+        let store = store.map_err(|error| error.within("outage_share"))?;
         Ok(StoreConfig::Redis(if profile == Profile::Banking { store.strict() } else { store }))
     }
 
