@@ -29,6 +29,7 @@ use portcullis::{
     block::Ladder,
     clock::ManualClock,
     eventual::BoxFuture,
+    gateway,
     jwt::{Mode, RequireAuth},
     metrics::{ALL, describe},
     otp::{
@@ -405,6 +406,7 @@ async fn the_table_is_all_that_is_counted_and_each_of_it_moves() {
     statuses(&guard.layer(house()), ADA, &[], 2).await;
     statuses(&RequireAuth::new().layer(house()), ADA, &[], 1).await;
     lose_an_event();
+    lock_down().await;
 
     let mut seen = BTreeSet::new();
     for Taken { key, count, help } in recorded.taken() {
@@ -420,6 +422,13 @@ async fn the_table_is_all_that_is_counted_and_each_of_it_moves() {
     }
     let missing: Vec<_> = ALL.iter().filter(|metric| !seen.contains(metric.name)).collect();
     assert!(missing.is_empty(), "nothing moved {missing:?}");
+}
+
+/// A gateway that is locked down.
+async fn lock_down() {
+    let text = "profile = \"dev\"\n[[route]]\npath = \"/\"\nrespond = \"hello\"\nauth = \"none\"\n";
+    let config = gateway::Config::parse(text, std::path::Path::new(".")).unwrap();
+    gateway::Gateway::new(&config).unwrap().lockdown().begin().await.unwrap();
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! The login of the gateway: an `OtpService` over the store that everything shares.
 
-use super::config::{Config, LoginConfig};
+use super::{
+    config::{Config, LoginConfig},
+    lockdown::{Lockdown, Withheld},
+};
 use crate::{
     audit::Sink,
     body::ResponseBody,
@@ -32,11 +35,13 @@ pub(super) fn build(
     config: &Config,
     login: &LoginConfig,
     store: SharedLoginStore,
+    lockdown: &Lockdown,
     sink: Option<&Arc<dyn Sink>>,
 ) -> Result<(Otp, Login, Courier), ConfigError> {
     let (settings, secrets, texts) =
         (login.settings.clone(), login.secrets.clone(), login.texts.clone());
-    let sender = Arc::new(login.route.clone().over(Arc::clone(&store) as SharedStore));
+    let sender = login.route.clone().over(Arc::clone(&store) as SharedStore);
+    let sender = Arc::new(Withheld::new(Arc::new(sender), lockdown.clone()));
     let mut builder = Otp::builder(settings, secrets, texts)
         .records(Arc::clone(&login.records))
         .test_numbers(login.test_numbers.clone());
@@ -53,7 +58,9 @@ pub(super) fn build(
     if let Some((cookies, origins)) = &login.cookies {
         service = service.cookies(cookies.clone(), origins.clone());
     }
-    let service = config.stray_limits.iter().cloned().fold(service, OtpService::limit);
+    let limits = config.stray_limits.iter().cloned();
+    let limits = limits.map(|limit| limit.tightened_by(lockdown.limits()));
+    let service = limits.fold(service, OtpService::limit);
     Ok((otp, Login { service, webhooks }, courier))
 }
 

@@ -6,6 +6,7 @@ use super::{
     exporter::Exporter,
     key_watch::KeyWatch,
     listeners::Listeners,
+    lockdown::Lockdown,
     login, path,
     places::Places,
     readiness::Readiness,
@@ -56,6 +57,7 @@ pub struct Gateway {
     pub(super) key_refreshes: Vec<KeyRefresh>,
     store: StoreConfig,
     readiness: Readiness,
+    pub(super) lockdown: Lockdown,
     drain: Duration,
     /// Where there is a listener for operators.
     exporter: Option<Exporter>,
@@ -91,8 +93,9 @@ impl Gateway {
             None => (None, Vec::new(), Vec::new()),
         };
         let readiness = Readiness::new(shared.clone(), keys);
+        let lockdown = Lockdown::open(config, &store, ears.sink());
         let (otp, login, courier) = match &config.login {
-            Some(login) => login::build(config, login, store.clone(), ears.sink())
+            Some(login) => login::build(config, login, store.clone(), &lockdown, ears.sink())
                 .map(|(otp, login, courier)| (Some(otp), Some(login), Some(courier)))?,
             None => (None, None, None),
         };
@@ -103,6 +106,7 @@ impl Gateway {
                 config,
                 &(store as SharedStore),
                 verifier.as_ref(),
+                lockdown.limits(),
                 readiness.clone(),
                 login,
             ),
@@ -114,6 +118,7 @@ impl Gateway {
             key_refreshes,
             store: shared,
             readiness,
+            lockdown,
             drain: config.drain,
             exporter,
             ears,
@@ -170,6 +175,7 @@ impl Gateway {
         if let Some(watch) = self.key_watch() {
             keys.spawn(watch.run());
         }
+        keys.spawn(self.lockdown().watch().run());
         if let Some(herald) = self.herald() {
             keys.spawn(herald.run());
         }

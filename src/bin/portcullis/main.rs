@@ -3,6 +3,7 @@
 mod audit;
 mod config;
 mod keys;
+mod lockdown;
 mod subjects;
 
 use clap::{Args, Parser, Subcommand};
@@ -53,6 +54,8 @@ enum Command {
     Token(Token),
     /// Checks a configuration, and shows what it comes to.
     Config(config::ConfigCommand),
+    /// Stops codes and tokens and tightens limits on all instances, when something has happened.
+    Lockdown(lockdown::Lockdown),
     /// Makes, rotates and lists signing keys; tells of the keys that it keeps on a Redis server.
     Keys(keys::Keys),
     /// Forgets users.
@@ -87,6 +90,7 @@ async fn main() -> ExitCode {
     let done = match cli.command {
         Some(Command::Token(token)) => mint(token),
         Some(Command::Config(config)) => return config.run(),
+        Some(Command::Lockdown(lockdown)) => lockdown.run().await,
         Some(Command::Keys(keys)) => keys.run(),
         Some(Command::Subjects(subjects)) => subjects.run().await,
         Some(Command::Audit(audit)) => return audit.run(),

@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     duration,
+    gateway::lockdown::LIMITS,
     limit::Quota,
     otp::{Window, fraud::LineType},
     profile::Profile,
@@ -47,6 +48,9 @@ pub(super) fn fill(file: &mut Table, config: &Config) {
         or(audit, "file_mib", i64::from(FILE_MIB));
         or(audit, "queue", i64::from(QUEUE.get()));
     }
+    let lockdown = section(file, "lockdown");
+    or(lockdown, "on", false);
+    or(lockdown, "limits", LIMITS);
     if let Some(alerts) = &config.alerts {
         fill_alerts(file, alerts);
     }

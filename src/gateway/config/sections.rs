@@ -19,6 +19,7 @@ use crate::{
     client::{Clients, Forwarding},
     duration,
     error::ConfigError,
+    gateway::lockdown::LockdownSection,
     profile::Profile,
     security_headers::SecurityHeadersLayer,
 };
@@ -48,6 +49,8 @@ pub(super) struct File {
     pub(super) alerts: Option<AlertsSection>,
     #[serde(default)]
     pub(super) alert: Vec<AlertSection>,
+    #[serde(default)]
+    pub(super) lockdown: LockdownSection,
     pub(super) resource: Option<ResourceSection>,
     pub(super) dpop: Option<DpopSection>,
     pub(super) mtls: Option<CertificateSection>,

@@ -10,7 +10,7 @@ use crate::{
     key::Pepper,
     otp::SharedLoginStore,
     profile::Profile,
-    store::{Memory, Near, Redis, Resilient, Store},
+    store::{Memory, Near, Redis, Resilient, SharedStore, Store},
 };
 use serde::Deserialize;
 use std::{fmt, sync::Arc, time::Duration};
@@ -148,6 +148,14 @@ impl StoreConfig {
         match self {
             Self::Memory => Arc::new(Memory::new()),
             Self::Redis(store) => Arc::new(Near::new(store.clone())),
+        }
+    }
+
+    /// What does not remember refusals, beneath the store that is `open`.
+    pub(in crate::gateway) fn beneath(&self, open: &SharedLoginStore) -> SharedStore {
+        match self {
+            Self::Memory => Arc::clone(open) as SharedStore,
+            Self::Redis(store) => Arc::new(store.clone()),
         }
     }
 
