@@ -4,6 +4,7 @@ mod alerts;
 mod audit;
 mod certificates;
 mod defaults;
+mod deny;
 mod destinations;
 mod dpop;
 mod effective;
@@ -45,6 +46,7 @@ pub(super) use routes::{Auth, HEALTH, READY, RouteConfig, is_within};
 pub(super) use store::StoreConfig;
 
 use self::{
+    deny::DenySection,
     guards::{certificates, dpop, resource},
     keys::Sources,
     reading::{read_capped, read_open, unreadable},
@@ -52,6 +54,7 @@ use self::{
     signing::OwnIssuer,
 };
 use crate::{
+    block::AddressRules,
     client::Clients,
     error::ConfigError,
     gateway::{KeyWatch, lockdown::LockdownConfig, page::Page},
@@ -74,6 +77,7 @@ pub struct Config {
     pub(super) admin: Option<SocketAddr>,
     pub(super) drain: Duration,
     pub(super) clients: Clients,
+    pub(super) denied: Option<AddressRules>,
     pub(super) store: StoreConfig,
     /// Of paths that no route names.
     pub(super) stray_limits: Vec<Limit>,
@@ -169,6 +173,7 @@ impl Config {
             admin,
             drain,
             clients,
+            denied: file.deny.as_ref().map(DenySection::build).transpose()?,
             store,
             stray_limits: routes::of_strays(&routes, &limits),
             trust,

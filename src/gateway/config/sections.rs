@@ -4,6 +4,7 @@ use super::{
     alerts::{AlertSection, AlertsSection},
     audit::AuditSection,
     certificates::CertificateSection,
+    deny::DenySection,
     dpop::DpopSection,
     issuers::IssuerSection,
     limits::LimitSection,
@@ -36,6 +37,7 @@ pub(super) struct File {
     pub(super) listen: ListenSection,
     #[serde(default)]
     pub(super) clients: ClientsSection,
+    pub(super) deny: Option<DenySection>,
     #[serde(default)]
     pub(super) store: StoreSection,
     #[serde(default)]
