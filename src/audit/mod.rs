@@ -179,6 +179,10 @@ pub enum Act {
         /// What changed.
         change: ProviderChange,
     },
+    /// This instance is locked down from now on.
+    LockdownBegan,
+    /// This instance is locked down no longer.
+    LockdownEnded,
     /// The log of events has no room for more; what follows is lost until it has.
     LogOverflowed,
     /// The log of events has room again.
@@ -213,6 +217,8 @@ impl Act {
             Self::Login { step, .. } => step.name(),
             Self::Fraud { .. } => "sms-fraud",
             Self::Provider { change, .. } => change.name(),
+            Self::LockdownBegan => "lockdown-on",
+            Self::LockdownEnded => "lockdown-off",
             Self::LogOverflowed => "log-overflowed",
             Self::LogCaughtUp { .. } => "log-caught-up",
             Self::LogLost => "log-lost",

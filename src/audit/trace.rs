@@ -65,6 +65,10 @@ impl Sink for Tracing {
                  sessions are gone"
             ),
             Act::Unblocked(key) => tracing::info!(target: TARGET, act, %key),
+            Act::LockdownBegan => tracing::warn!(
+                target: TARGET, act, "locked down: no code leaves, tokens from before are refused, limits are tighter"
+            ),
+            Act::LockdownEnded => tracing::warn!(target: TARGET, act, "locked down no longer"),
             Act::LogOverflowed => {
                 tracing::error!(target: TARGET, act, "the audit log loses events");
             }

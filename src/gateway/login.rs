@@ -1,6 +1,9 @@
 //! The login of the gateway: an `OtpService` over the store that everything shares.
 
-use super::config::{Config, LoginConfig};
+use super::{
+    config::{Config, LoginConfig},
+    lockdown::{Lockdown, Withheld},
+};
 use crate::{
     audit::Sink,
     body::ResponseBody,
@@ -32,6 +35,7 @@ pub(super) fn build(
     config: &Config,
     login: &LoginConfig,
     store: SharedLoginStore,
+    lockdown: &Lockdown,
     sink: Option<&Arc<dyn Sink>>,
 ) -> Result<(Otp, Login, Courier), ConfigError> {
     let (settings, secrets, texts) =
@@ -40,6 +44,7 @@ pub(super) fn build(
     if let Some(sink) = sink {
         sender = sender.audit(Arc::clone(sink));
     }
+    let sender = Arc::new(Withheld::new(Arc::new(sender), lockdown.clone()));
     let mut builder = Otp::builder(settings, secrets, texts)
         .records(Arc::clone(&login.records))
         .test_numbers(login.test_numbers.clone());
@@ -49,7 +54,7 @@ pub(super) fn build(
     if let Some(sink) = sink {
         builder = builder.audit(Arc::clone(sink));
     }
-    let (otp, courier) = builder.build_shared(store, config.issuer()?.clone(), Arc::new(sender))?;
+    let (otp, courier) = builder.build_shared(store, config.issuer()?.clone(), sender)?;
     let webhooks =
         login.webhooks.as_ref().map(|webhooks| webhooks.open(otp.clone())).transpose()?;
     let mut service = OtpService::new(otp.clone()).clients(config.clients.clone());
@@ -59,7 +64,9 @@ pub(super) fn build(
     if let Some(metadata) = &config.resource {
         service = service.resource_metadata(metadata);
     }
-    let service = config.stray_limits.iter().cloned().fold(service, OtpService::limit);
+    let limits = config.stray_limits.iter().cloned();
+    let limits = limits.map(|limit| limit.tightened_by(lockdown.limits()));
+    let service = limits.fold(service, OtpService::limit);
     Ok((otp, Login { service, webhooks }, courier))
 }
 

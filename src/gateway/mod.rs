@@ -17,7 +17,7 @@
 //!
 //! # The order of things
 //!
-//! Security headers are outermost, so every answer carries them. Then the client is found, the path is
+//! Security headers are outermost, so every answer carries them. Then the client is found, and refused if its network is denied; the path is
 //! checked and made normal, and the longest route that fits is taken. Each route is guarded by one
 //! [`Portcullis`](crate::Portcullis) over one store. A path that no route names is 404, after the limits
 //! that all routes share, or after all limits if they share none.
@@ -66,6 +66,7 @@ mod ending;
 mod exporter;
 mod key_watch;
 mod listeners;
+mod lockdown;
 mod login;
 mod page;
 mod parts;
@@ -74,10 +75,12 @@ mod places;
 mod readiness;
 mod routes;
 mod server;
+mod service;
 
 pub use crate::profile::Profile;
-pub use config::{Config, EnvFile, parse_duration};
+pub use config::{Config, Effective, EnvFile, parse_duration};
 pub use demo::{Demo, LOOPBACK};
 pub use key_watch::KeyWatch;
 pub use listeners::Listeners;
+pub use lockdown::{Lockdown, LockdownWatch};
 pub use server::Gateway;

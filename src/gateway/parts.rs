@@ -1,6 +1,6 @@
 //! What runs beside a gateway, for a server of your own.
 
-use super::{Gateway, KeyWatch};
+use super::{Gateway, KeyWatch, Lockdown};
 use crate::{
     audit::{alerts::Herald, chain::Writer},
     jwt::KeyRefresh,
@@ -29,6 +29,12 @@ impl Gateway {
     /// What fetches the keys of issuers, to be spawned by a server of your own; [`serve`](Self::serve) does that by itself.
     pub fn key_refreshes(&mut self) -> Vec<KeyRefresh> {
         mem::take(&mut self.key_refreshes)
+    }
+
+    /// The switch for when something has happened. What [follows](Lockdown::watch) the store is to be spawned by a server of your own;
+    /// [`serve`](Self::serve) does that by itself.
+    pub fn lockdown(&self) -> &Lockdown {
+        &self.lockdown
     }
 
     /// What writes the audit log, to be spawned by a server of your own; [`serve`](Self::serve) does that by itself.

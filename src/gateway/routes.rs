@@ -10,7 +10,7 @@ use crate::{
     eventual::BoxFuture,
     gate::{Gated, ResponseFuture},
     jwt::{JwtLayer, Mode, TokenSource, Verifier},
-    limit::Limit,
+    limit::{Limit, Tightening},
     otp::{OtpService, webhooks::SmsWebhooks},
     security_headers::SecurityHeadersLayer,
     stack::Portcullis,
@@ -57,6 +57,7 @@ impl Routes {
         config: &Config,
         store: &SharedStore,
         verifier: Option<&Verifier>,
+        tightening: &Tightening,
         readiness: Readiness,
         login: Option<Login>,
     ) -> Self {
@@ -69,7 +70,7 @@ impl Routes {
                 whole: false,
                 service: guarded(
                     Answers::Hello,
-                    (None, Some(guard(config, store, verifier, route))),
+                    (None, Some(guard(config, store, verifier, tightening, route))),
                 ),
             })
             .collect();
@@ -88,7 +89,7 @@ impl Routes {
             built_in("/", Some(page.headers()), Answers::Page(page.clone()));
         }
         routes.sort_by_key(|route| std::cmp::Reverse(route.path.len()));
-        let nowhere = limited(config, store, &config.stray_limits);
+        let nowhere = limited(config, store, tightening, &config.stray_limits);
         Self(Arc::new(Table {
             routes,
             fallback: guarded(Answers::NotFound, (None, Some((nowhere, Demands::none())))),
@@ -144,9 +145,10 @@ fn guard(
     config: &Config,
     store: &SharedStore,
     verifier: Option<&Verifier>,
+    tightening: &Tightening,
     route: &RouteConfig,
 ) -> (Portcullis, Demands) {
-    let mut guard = limited(config, store, &route.limits);
+    let mut guard = limited(config, store, tightening, &route.limits);
     let mode = match route.auth {
         Auth::None => None,
         Auth::Optional => Some(Mode::Optional),
@@ -170,7 +172,13 @@ fn guard(
     (guard, Demands::new(route.scopes.clone(), route.claims.clone()))
 }
 
-fn limited(config: &Config, store: &SharedStore, limits: &[Limit]) -> Portcullis {
+fn limited(
+    config: &Config,
+    store: &SharedStore,
+    tightening: &Tightening,
+    limits: &[Limit],
+) -> Portcullis {
     let guard = Portcullis::new(Arc::clone(store)).clients(config.clients.clone());
-    limits.iter().cloned().fold(guard, Portcullis::limit)
+    let limits = limits.iter().map(|limit| limit.clone().tightened_by(tightening));
+    limits.fold(guard, Portcullis::limit)
 }

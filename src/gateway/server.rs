@@ -1,60 +1,54 @@
 use super::{
     accept::accept,
-    admin::Admin,
     config::{Config, StoreConfig, Trust},
     ears::Ears,
     ending::{Chores, Stage},
     exporter::Exporter,
     key_watch::KeyWatch,
     listeners::Listeners,
-    login, path,
+    lockdown::Lockdown,
+    login,
     places::Places,
     readiness::Readiness,
     routes::Routes,
 };
 use crate::{
+    block::AddressRules,
     client::Clients,
     error::ConfigError,
-    gate::{GateLayer, Verdict, gate_fn},
-    guarded::Guarded,
     jwt::KeyRefresh,
-    otp::{Courier, Origins, Otp, Subject, same_origin},
+    otp::{Courier, Origins, Otp, Subject},
     records::Unopened,
-    rejection::Reason,
     security_headers::SecurityHeadersLayer,
     store::SharedStore,
 };
-use bytes::Bytes;
-use http::{Request, Response, request::Parts};
-use http_body::Body;
-use hyper::body::Incoming;
 use std::{
-    convert::Infallible,
     future::{Future, pending},
     pin::pin,
     time::Duration,
 };
 use tokio::{select, sync::watch, task::JoinSet, time::sleep};
-use tower::{Service, ServiceBuilder};
 
 /// A gateway that is ready to serve.
 #[derive(Debug)]
 pub struct Gateway {
-    clients: Clients,
-    headers: SecurityHeadersLayer,
-    routes: Routes,
+    pub(super) clients: Clients,
+    pub(super) denied: Option<AddressRules>,
+    pub(super) headers: SecurityHeadersLayer,
+    pub(super) routes: Routes,
     /// Whose pages may use the cookies, where tokens are in cookies.
-    origins: Option<Origins>,
+    pub(super) origins: Option<Origins>,
     otp: Option<Otp>,
     pub(super) courier: Option<Courier>,
     pub(super) key_watch: Option<KeyWatch>,
     warnings: Vec<String>,
     pub(super) key_refreshes: Vec<KeyRefresh>,
     store: StoreConfig,
-    readiness: Readiness,
+    pub(super) readiness: Readiness,
+    pub(super) lockdown: Lockdown,
     drain: Duration,
     /// Where there is a listener for operators.
-    exporter: Option<Exporter>,
+    pub(super) exporter: Option<Exporter>,
     pub(super) ears: Ears,
 }
 
@@ -88,18 +82,21 @@ impl Gateway {
             None => (None, Vec::new(), Vec::new()),
         };
         let readiness = Readiness::new(shared.clone(), keys);
+        let lockdown = Lockdown::open(config, &store, ears.sink());
         let (otp, login, courier) = match &config.login {
-            Some(login) => login::build(config, login, store.clone(), ears.sink())
+            Some(login) => login::build(config, login, store.clone(), &lockdown, ears.sink())
                 .map(|(otp, login, courier)| (Some(otp), Some(login), Some(courier)))?,
             None => (None, None, None),
         };
         Ok(Self {
             clients: config.clients.clone(),
+            denied: config.denied.clone(),
             headers: config.headers.clone(),
             routes: Routes::new(
                 config,
                 &(store as SharedStore),
                 verifier.as_ref(),
+                lockdown.limits(),
                 readiness.clone(),
                 login,
             ),
@@ -111,6 +108,7 @@ impl Gateway {
             key_refreshes,
             store: shared,
             readiness,
+            lockdown,
             drain: config.drain,
             exporter,
             ears,
@@ -191,64 +189,13 @@ impl Gateway {
                 _ = &mut everybody => {}
                 _ = operators => {}
                 _ = tidy => {}
+                // It tells what happens, so it must not outlive who listens.
+                () = self.lockdown.watch().run() => {}
                 () = end => {}
             }
         }
         drop(self);
         chores.after(stop).await;
-    }
-
-    /// What operators are answered.
-    fn admin(
-        &self,
-    ) -> impl Service<
-        Request<Incoming>,
-        Response = Response<impl Body<Data = Bytes, Error = Infallible> + Send + use<>>,
-        Error = Infallible,
-        Future: Send,
-    > + Clone
-    + Send
-    + use<> {
-        let (exporter, readiness) = (self.exporter.clone(), self.readiness.clone());
-        ServiceBuilder::new().layer(self.headers.clone()).service(Admin { exporter, readiness })
-    }
-
-    /// The gateway as a service, for a server of your own that puts [`PeerAddr`](crate::client::PeerAddr) into
-    /// the requests.
-    pub fn service<B: Body<Data: Send> + Send + 'static>(
-        &self,
-    ) -> impl Service<
-        Request<B>,
-        Response = Response<impl Body<Data = Bytes, Error = Infallible> + Send + use<B>>,
-        Error = Infallible,
-        Future: Send,
-    > + Clone
-    + Send
-    + use<B> {
-        let (clients, sink) = (self.clients.clone(), self.ears.sink().cloned());
-        // Finds the client once for all; the layer inside refuses where there is none, so that this
-        // answer has the headers too.
-        let found = gate_fn(move |mut request: Parts| {
-            if sink.is_some() {
-                Guarded::of(&mut request).sink.clone_from(&sink);
-            }
-            let _ = clients.of(&mut request);
-            Verdict::admit(request, ())
-        });
-        // Cookies come along with whatever another site makes a browser send.
-        let own_pages = self.origins.clone().map(|origins| {
-            gate_fn(move |request: Parts| match same_origin(&request, &origins) {
-                true => Verdict::admit(request, ()),
-                false => Verdict::refuse(request, Reason::CrossSite),
-            })
-        });
-        ServiceBuilder::new()
-            .layer(GateLayer::new(found))
-            .layer(self.headers.clone())
-            .layer(self.clients.clone())
-            .layer(GateLayer::new(own_pages))
-            .layer(GateLayer::new(gate_fn(one_spelling)))
-            .service(self.routes.clone())
     }
 }
 
@@ -260,12 +207,5 @@ async fn open_records(otp: &Otp) -> Result<(), ConfigError> {
             tracing::warn!("[records]: nobody can log in yet: {error}");
             Ok(())
         }
-    }
-}
-
-fn one_spelling(mut request: Parts) -> Verdict<()> {
-    match path::normalize(&mut request) {
-        Ok(()) => Verdict::admit(request, ()),
-        Err(reason) => Verdict::refuse(request, reason),
     }
 }

@@ -49,6 +49,10 @@ enum Audience {
 }
 
 impl TrustedIssuer {
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The issuer whose `iss` is `name`, byte for byte, and whose tokens `keys` verify, and no other's.
     pub fn new(name: impl Into<String>, keys: Keys) -> Self {
         Self {

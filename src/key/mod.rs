@@ -59,12 +59,14 @@ pub enum KeyKind {
     Own,
     /// A DPoP proof: its key and `jti`.
     Proof,
+    /// That all instances are locked down.
+    Lockdown,
 }
 
 impl KeyKind {
     /// All but addresses.
     #[cfg(feature = "redis")]
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::Subject,
         Self::Session,
         Self::Token,
@@ -79,6 +81,7 @@ impl KeyKind {
         Self::Everyone,
         Self::Own,
         Self::Proof,
+        Self::Lockdown,
     ];
 
     /// The name in logs and store keys.
@@ -99,6 +102,7 @@ impl KeyKind {
             Self::Everyone => "everyone",
             Self::Own => "own",
             Self::Proof => "proof",
+            Self::Lockdown => "lockdown",
         }
     }
 }
@@ -106,6 +110,9 @@ impl KeyKind {
 impl Key {
     /// The key of every request.
     pub const EVERYONE: Self = Self { kind: KeyKind::Everyone, prefix: 0, bytes: [0; 16] };
+
+    /// Blocked while all instances that share a store are locked down.
+    pub const LOCKDOWN: Self = Self { kind: KeyKind::Lockdown, prefix: 0, bytes: [0; 16] };
 
     /// A single address: `/32`, or `/64` for IPv6, whose hosts own at least that much
     /// (RFC 4291 section 2.5.4). IPv4-mapped addresses count as IPv4.

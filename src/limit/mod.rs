@@ -45,6 +45,7 @@ mod layer;
 mod name;
 mod outage;
 mod quota;
+mod tightening;
 
 pub use decision::Decision;
 pub use headers::Headers;
@@ -53,6 +54,7 @@ pub use layer::RateLimitLayer;
 pub use name::Name;
 pub use outage::{Outage, Share};
 pub use quota::Quota;
+pub use tightening::Tightening;
 
 use crate::{
     block::Ladder,
@@ -74,6 +76,7 @@ pub struct Limit {
     ladder: Option<Ladder>,
     shadow: bool,
     outage: Option<Outage>,
+    tightening: Option<Tightening>,
 }
 
 #[derive(Clone)]
@@ -93,6 +96,7 @@ impl Limit {
             ladder: None,
             shadow: false,
             outage: None,
+            tightening: None,
         }
     }
 
@@ -187,6 +191,12 @@ impl Limit {
         self
     }
 
+    /// Goes by a switch that leaves a part of it.
+    pub fn tightened_by(mut self, switch: &Tightening) -> Self {
+        self.tightening = Some(switch.clone());
+        self
+    }
+
     /// The name, made of the quota if none was given: `60-per-1m`.
     pub fn name(&self) -> Name {
         self.name.unwrap_or_else(|| {
@@ -218,6 +228,10 @@ impl Limit {
     /// Like [`take`](Self::take) by one who keeps the name ready.
     pub(crate) fn take_named(&self, limit: Name, key: Key, cost: u32) -> Take {
         let Self { quota, ladder, shadow, outage, .. } = *self;
+        let (quota, cost) = match &self.tightening {
+            Some(switch) => switch.of(quota, cost),
+            None => (quota, cost),
+        };
         Take { key, limit, quota, cost, shadow, ladder, outage }
     }
 

@@ -46,7 +46,6 @@ impl Share {
         Ok(Self(((share * 1_000.0).round() as u32).max(1)))
     }
 
-    #[cfg(feature = "redis")]
     pub(crate) const fn thousandths(self) -> u32 {
         self.0
     }

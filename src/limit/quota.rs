@@ -48,7 +48,6 @@ impl Quota {
     }
 
     /// So many thousandths of it, and at least one cell at a time.
-    #[cfg(feature = "redis")]
     pub(crate) fn share(self, thousandths: u32) -> Self {
         let thousandths = u64::from(thousandths.clamp(1, 1_000));
         let burst = (u64::from(self.burst) * thousandths / 1_000).max(1);

@@ -24,6 +24,8 @@ pub(crate) fn event(event: &Event) {
         Act::Provider { provider, change } => {
             one(table::PROVIDER_CHANGES, &[provider.as_str(), change.name()]);
         }
+        Act::LockdownBegan => one(table::LOCKDOWN_CHANGES, &["on"]),
+        Act::LockdownEnded => one(table::LOCKDOWN_CHANGES, &["off"]),
         Act::LogOverflowed => one(table::LOG_CHANGES, &["overflowed"]),
         Act::LogCaughtUp { .. } => one(table::LOG_CHANGES, &["caught-up"]),
         Act::LogLost => one(table::LOG_CHANGES, &["lost"]),
@@ -40,6 +42,9 @@ pub(super) fn begin() {
     }
     for change in ["overflowed", "caught-up", "lost", "returned"] {
         drop(table::LOG_CHANGES.counter(&[change]));
+    }
+    for change in ["on", "off"] {
+        drop(table::LOCKDOWN_CHANGES.counter(&[change]));
     }
     for step in Step::ALL {
         drop(table::LOGIN_STEPS.counter(&[step.name()]));

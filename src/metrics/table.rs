@@ -194,11 +194,16 @@ pub(crate) const LOG_CHANGES: Metric = Metric::counter_of(
     &["change"],
     "Overflows and failures of the audit log.",
 );
+pub(crate) const LOCKDOWN_CHANGES: Metric = Metric::counter_of(
+    "portcullis_lockdown_changes_total",
+    &["change"],
+    "Lockdowns that began and ended for this instance.",
+);
 pub(crate) const ALERTS: Metric =
     Metric::counter_of("portcullis_alerts_total", &["alert"], "Alerts that were raised.");
 
 /// All metrics, in the order of the [table](super).
-pub const ALL: [Metric; 22] = [
+pub const ALL: [Metric; 23] = [
     ADMITTED,
     REFUSALS,
     SHADOW_REFUSALS,
@@ -220,5 +225,6 @@ pub const ALL: [Metric; 22] = [
     PROXY_FAULTS,
     LOG_LOST,
     LOG_CHANGES,
+    LOCKDOWN_CHANGES,
     ALERTS,
 ];

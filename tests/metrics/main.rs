@@ -30,6 +30,7 @@ use portcullis::{
         chain::{self, Chain},
     },
     block::Ladder,
+    gateway,
     jwt::RequireAuth,
     metrics::{ALL, describe},
     otp::sender::SendError,
@@ -42,6 +43,13 @@ use walk::{ADA, house, statuses};
 
 fn shown(expected: &[(&str, u64)]) -> Shown {
     expected.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect()
+}
+
+/// A gateway that is locked down.
+async fn lock_down() {
+    let text = "profile = \"dev\"\n[[route]]\npath = \"/\"\nrespond = \"hello\"\nauth = \"none\"\n";
+    let config = gateway::Config::parse(text, std::path::Path::new(".")).unwrap();
+    gateway::Gateway::new(&config).unwrap().lockdown().begin().await.unwrap();
 }
 
 /// A log that nobody writes, which is alarming.
@@ -92,6 +100,7 @@ async fn the_table_is_all_that_is_counted_and_each_of_it_moves() {
     statuses(&guard.layer(house()), ADA, &[], 2).await;
     statuses(&RequireAuth::new().layer(house()), ADA, &[], 1).await;
     lose_an_event();
+    lock_down().await;
 
     let mut seen = BTreeSet::new();
     for Taken { key, count, help } in recorded.taken() {

@@ -100,6 +100,26 @@ impl Alert {
         self.name
     }
 
+    /// What it counts.
+    pub const fn on(&self) -> Condition {
+        self.on
+    }
+
+    /// How many it takes.
+    pub const fn count(&self) -> u32 {
+        self.count
+    }
+
+    /// Within how long.
+    pub const fn within(&self) -> Duration {
+        self.within
+    }
+
+    /// The share that is too small, of a [`conversion`](Self::conversion).
+    pub fn below(&self) -> Option<f64> {
+        (self.on == Condition::Conversion).then_some(self.below)
+    }
+
     fn build(
         name: &str,
         on: Condition,

@@ -1,7 +1,9 @@
 //! The gateway program: the layers of the crate, wired by a configuration file.
 
 mod audit;
+mod config;
 mod keys;
+mod lockdown;
 mod subjects;
 
 use clap::{Args, Parser, Subcommand};
@@ -51,6 +53,10 @@ struct Serve {
 enum Command {
     /// Prints an access token of the configured issuer, for tests.
     Token(Token),
+    /// Checks a configuration, and shows what it comes to.
+    Config(config::ConfigCommand),
+    /// Stops codes and tokens and tightens limits on all instances, when something has happened.
+    Lockdown(lockdown::Lockdown),
     /// Makes, rotates and lists signing keys; tells of the keys that it keeps on a Redis server.
     Keys(keys::Keys),
     /// Forgets users.
@@ -100,6 +106,8 @@ async fn run() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.command {
         Some(Command::Token(token)) => mint(token),
+        Some(Command::Config(config)) => return config.run(),
+        Some(Command::Lockdown(lockdown)) => lockdown.run().await,
         Some(Command::Keys(keys)) => keys.run(),
         Some(Command::Subjects(subjects)) => subjects.run().await,
         Some(Command::Audit(audit)) => return audit.run().await,

@@ -37,7 +37,7 @@ pub(super) struct AlertSection {
 /// Alerts that were checked.
 #[derive(Clone)]
 pub(in crate::gateway) struct AlertsConfig {
-    alerts: Vec<Alert>,
+    pub(super) alerts: Vec<Alert>,
     post: Option<(String, HookKeys)>,
 }
 

@@ -70,6 +70,14 @@ impl EnvFile {
         let own = || self.variables.get(name).map(|value| value.as_bytes().to_vec());
         env::var_os(name).map(OsString::into_encoded_bytes).or_else(own)
     }
+
+    /// Where a variable comes from, if it is there.
+    pub(super) fn place_of(&self, name: &str) -> Option<&'static str> {
+        match env::var_os(name) {
+            Some(_) => Some("the environment of the process"),
+            None => self.variables.contains_key(name).then_some("the environment file"),
+        }
+    }
 }
 
 /// Names the variables, never what they are.

@@ -6,10 +6,11 @@ use super::{
 };
 use crate::{
     error::ConfigError,
-    jwt::{Algorithm, KeyRefresh, Keys, RemoteJwks, TrustedIssuer, Verifier},
+    jwt::{Algorithm, KeyRefresh, Keys, MAX_LEEWAY, RemoteJwks, TrustedIssuer, Verifier},
     token::Issuer,
 };
 use serde::Deserialize;
+use std::time::Duration;
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -29,6 +30,9 @@ pub(super) struct IssuerSection {
     /// The authority that signed the certificate of the server with the keys.
     ca: Option<SecretRef>,
 }
+
+/// Of our own: the bound of sessions, and a day for the access token of their last minute.
+const LONGEST_SESSION: Duration = Duration::from_secs(91 * 86_400);
 
 /// Issuers that were checked. Keys of others are not fetched yet.
 #[derive(Clone, Debug)]
@@ -69,6 +73,16 @@ impl TrustConfig {
             return Ok(None);
         }
         config.open().map(|_| Some(config))
+    }
+
+    /// Who is trusted, and for how long what they issued can be of use, where that is known.
+    pub(in crate::gateway) fn issuers(&self) -> Vec<(&str, Option<Duration>)> {
+        let own = self.own.as_ref().map(|own| (own.name(), Some(LONGEST_SESSION)));
+        let others = self.others.iter().map(|(section, _)| {
+            let longest = section.max_lifetime.map(|DurationText(longest)| longest + MAX_LEEWAY);
+            (section.name(), longest)
+        });
+        own.into_iter().chain(others).collect()
     }
 
     /// Starts anew: without any key that has to be fetched.

@@ -3,16 +3,22 @@
 mod alerts;
 mod audit;
 mod certificates;
+mod defaults;
+mod deny;
 mod destinations;
 mod dpop;
+mod effective;
 mod env_file;
 mod fraud;
+mod guards;
 mod issuers;
 mod keys;
 mod limits;
 mod listen;
+mod listing;
 mod otp;
 mod postgres;
+mod reading;
 mod records;
 mod resource;
 mod routes;
@@ -28,6 +34,7 @@ mod token;
 mod verify;
 mod webhooks;
 
+pub use effective::Effective;
 pub use env_file::EnvFile;
 pub use sections::parse_duration;
 
@@ -39,18 +46,26 @@ pub(super) use otp::LoginConfig;
 pub(super) use routes::{Auth, HEALTH, READY, RouteConfig, is_within};
 pub(super) use store::StoreConfig;
 
-use self::{certificates::CertificateConfig, keys::Sources, sections::File, signing::OwnIssuer};
+use self::{
+    deny::DenySection,
+    guards::{certificates, dpop, resource},
+    keys::Sources,
+    reading::{read_capped, read_open, unreadable},
+    sections::File,
+    signing::OwnIssuer,
+};
 use crate::{
+    block::AddressRules,
     client::Clients,
     error::ConfigError,
-    gateway::{KeyWatch, page::Page},
+    gateway::{KeyWatch, lockdown::LockdownConfig, page::Page},
     jwt::ResourceMetadata,
     limit::Limit,
     profile::Profile,
     security_headers::SecurityHeadersLayer,
     token::Issuer,
 };
-use std::{cell::RefCell, fs, net::SocketAddr, path::Path, time::Duration};
+use std::{cell::RefCell, net::SocketAddr, path::Path, time::Duration};
 
 /// A configuration in which everything has been checked: what it names exists, and what it asks for can
 /// be had.
@@ -63,6 +78,7 @@ pub struct Config {
     pub(super) admin: Option<SocketAddr>,
     pub(super) drain: Duration,
     pub(super) clients: Clients,
+    pub(super) denied: Option<AddressRules>,
     pub(super) store: StoreConfig,
     /// Of paths that no route names.
     pub(super) stray_limits: Vec<Limit>,
@@ -75,6 +91,7 @@ pub struct Config {
     pub(super) login: Option<LoginConfig>,
     pub(super) audit: Option<AuditConfig>,
     pub(super) alerts: Option<AlertsConfig>,
+    pub(super) lockdown: LockdownConfig,
     pub(super) resource: Option<ResourceMetadata>,
     pub(super) dpop: Option<DpopConfig>,
     pub(super) headers: SecurityHeadersLayer,
@@ -82,9 +99,6 @@ pub struct Config {
     /// At `/`, if this is the demo: no file asks for it.
     pub(super) page: Option<Page>,
 }
-
-/// A configuration file is read whole; none needs more than this.
-const MAX_FILE: u64 = 1 << 20;
 
 impl Config {
     /// Reads a file. Paths inside it are relative to its folder.
@@ -103,13 +117,7 @@ impl Config {
     /// What is wrong, and where. Outside the profile `dev` also when other users can read or change `env`, or its group can
     /// change it.
     pub fn load_with(path: impl AsRef<Path>, env: &EnvFile) -> Result<Self, ConfigError> {
-        let path = path.as_ref();
-        let place = path.display();
-        let folder = path.parent().unwrap_or(Path::new("."));
-        let text = read_capped(path).map_err(|error| error.within(&place))?;
-        let text =
-            String::from_utf8(text).map_err(|_| ConfigError::new("not UTF-8").within(&place))?;
-        Self::read(&text, folder, env).map_err(|error| error.within(&place))
+        read_text(path.as_ref(), env, Self::read)
     }
 
     /// Parses the text of a file. Paths inside it are relative to `folder`.
@@ -168,6 +176,7 @@ impl Config {
             admin,
             drain,
             clients,
+            denied: file.deny.as_ref().map(DenySection::build).transpose()?,
             store,
             stray_limits: routes::of_strays(&routes, &limits),
             trust,
@@ -178,6 +187,7 @@ impl Config {
             login,
             audit,
             alerts,
+            lockdown: file.lockdown.build()?,
             resource,
             dpop,
             headers,
@@ -229,6 +239,21 @@ impl Config {
     }
 }
 
+/// Reads a file as text, and that by `read`.
+fn read_text<T>(
+    path: &Path,
+    env: &EnvFile,
+    read: impl FnOnce(&str, &Path, &EnvFile) -> Result<T, ConfigError>,
+) -> Result<T, ConfigError> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let read = || {
+        let text = String::from_utf8(read_capped(path)?);
+        let text = text.map_err(|_| ConfigError::new("not UTF-8"))?;
+        read(&text, folder, env)
+    };
+    read().map_err(|error| error.within(path.display()))
+}
+
 fn login(file: &File, sources: Sources<'_>) -> Result<Option<LoginConfig>, ConfigError> {
     match (&file.otp, &file.token) {
         (Some(otp), token) => {
@@ -243,55 +268,4 @@ fn login(file: &File, sources: Sources<'_>) -> Result<Option<LoginConfig>, Confi
         }
         (None, None) => Ok(None),
     }
-}
-
-fn resource(file: &File, verifies: bool) -> Result<Option<ResourceMetadata>, ConfigError> {
-    match &file.resource {
-        Some(_) if !verifies => Err(ConfigError::new(
-            "no token is taken: add an [[issuer]] or [token] section, or leave it out",
-        )),
-        Some(resource) => resource.build(&file.issuer, &file.route).map(Some),
-        None => Ok(None),
-    }
-}
-
-fn certificates(file: &File, clients: &Clients) -> Result<Option<CertificateConfig>, ConfigError> {
-    match &file.mtls {
-        // What [token] signs is bound to no certificate.
-        Some(_) if file.issuer.is_empty() => Err(ConfigError::new(
-            "no token is taken that is bound to a certificate: add an [[issuer]] section, or leave it out",
-        )),
-        Some(section) => section.build(clients).map(Some),
-        None => Ok(None),
-    }
-}
-
-fn dpop(file: &File, verifies: bool) -> Result<Option<DpopConfig>, ConfigError> {
-    match &file.dpop {
-        Some(_) if !verifies => Err(ConfigError::new(
-            "no token is taken: add an [[issuer]] or [token] section, or leave it out",
-        )),
-        Some(section) => section.build(file.profile, file.otp.is_some()).map(Some),
-        None => Ok(None),
-    }
-}
-
-/// Reads a file that must not be larger than [`MAX_FILE`].
-fn read_capped(path: &Path) -> Result<Vec<u8>, ConfigError> {
-    read_open(fs::File::open(path).map_err(unreadable)?)
-}
-
-fn read_open(file: fs::File) -> Result<Vec<u8>, ConfigError> {
-    use std::io::Read;
-    let mut bytes = Vec::new();
-    file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    if bytes.len() as u64 > MAX_FILE {
-        return Err(ConfigError::new("larger than 1 MiB"));
-    }
-    Ok(bytes)
-}
-
-#[allow(clippy::needless_pass_by_value, reason = "for map_err")]
-fn unreadable(error: std::io::Error) -> ConfigError {
-    ConfigError::new(format!("cannot be read: {error}"))
 }

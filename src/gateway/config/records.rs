@@ -33,7 +33,7 @@ enum Backend {
 }
 
 /// Beside the file that does not say where.
-const FILE: &str = "portcullis-records.sqlite";
+pub(super) const FILE: &str = "portcullis-records.sqlite";
 
 impl RecordsSection {
     /// The records; `keeps_pepper` says whether the pepper is the same at the next start.

@@ -4,6 +4,7 @@ use super::{
     alerts::{AlertSection, AlertsSection},
     audit::AuditSection,
     certificates::CertificateSection,
+    deny::DenySection,
     dpop::DpopSection,
     issuers::IssuerSection,
     limits::LimitSection,
@@ -19,6 +20,7 @@ use crate::{
     client::{Clients, Forwarding},
     duration,
     error::ConfigError,
+    gateway::lockdown::LockdownSection,
     profile::Profile,
     security_headers::SecurityHeadersLayer,
 };
@@ -35,6 +37,7 @@ pub(super) struct File {
     pub(super) listen: ListenSection,
     #[serde(default)]
     pub(super) clients: ClientsSection,
+    pub(super) deny: Option<DenySection>,
     #[serde(default)]
     pub(super) store: StoreSection,
     #[serde(default)]
@@ -48,6 +51,8 @@ pub(super) struct File {
     pub(super) alerts: Option<AlertsSection>,
     #[serde(default)]
     pub(super) alert: Vec<AlertSection>,
+    #[serde(default)]
+    pub(super) lockdown: LockdownSection,
     pub(super) resource: Option<ResourceSection>,
     pub(super) dpop: Option<DpopSection>,
     pub(super) mtls: Option<CertificateSection>,

@@ -10,7 +10,7 @@ use crate::{
     key::Pepper,
     otp::SharedLoginStore,
     profile::Profile,
-    store::{Memory, Near, Redis, Resilient, Store},
+    store::{Memory, Near, Redis, Resilient, SharedStore, Store},
 };
 use serde::Deserialize;
 use std::{fmt, sync::Arc, time::Duration};
@@ -43,6 +43,11 @@ pub(in crate::gateway) enum StoreConfig {
     Memory,
     Redis(Resilient<Redis>),
 }
+
+/// For an answer, where none is written.
+pub(super) const DEADLINE: Duration = Duration::from_millis(25);
+/// Of each quota in an outage, where none is written.
+pub(super) const OUTAGE_SHARE: f64 = 0.5;
 
 const DEADLINES: std::ops::RangeInclusive<Duration> =
     Duration::from_millis(5)..=Duration::from_secs(2);
@@ -91,16 +96,13 @@ impl StoreSection {
         if profile != Profile::Dev {
             redis = redis.keep_private();
         }
-        if let Some(DurationText(deadline)) = self.deadline {
-            if !DEADLINES.contains(&deadline) {
-                return Err(ConfigError::new("deadline: 5ms to 2s"));
-            }
-            redis = redis.deadline(deadline);
+        let deadline = self.deadline.map_or(DEADLINE, |DurationText(deadline)| deadline);
+        if !DEADLINES.contains(&deadline) {
+            return Err(ConfigError::new("deadline: 5ms to 2s"));
         }
-        let mut store = Resilient::new(redis);
-        if let Some(share) = self.outage_share {
-            store = store.share(share).map_err(|error| error.within("outage_share"))?;
-        }
+        let store = Resilient::new(redis.deadline(deadline));
+        let store = store.share(self.outage_share.unwrap_or(OUTAGE_SHARE));
+        let store = store.map_err(|error| error.within("outage_share"))?;
         Ok(StoreConfig::Redis(if profile == Profile::Banking { store.strict() } else { store }))
     }
 
@@ -149,6 +151,14 @@ impl StoreConfig {
         match self {
             Self::Memory => Arc::new(Memory::new()),
             Self::Redis(store) => Arc::new(Near::new(store.clone())),
+        }
+    }
+
+    /// What does not remember refusals, beneath the store that is `open`.
+    pub(in crate::gateway) fn beneath(&self, open: &SharedLoginStore) -> SharedStore {
+        match self {
+            Self::Memory => Arc::clone(open) as SharedStore,
+            Self::Redis(store) => Arc::new(store.clone()),
         }
     }
 

@@ -52,7 +52,7 @@ impl LineType {
     ];
 
     /// What nobody reads a code on, and what is dear.
-    pub(super) const DENIED: [Self; 7] = [
+    pub(crate) const DENIED: [Self; 7] = [
         Self::PremiumRate,
         Self::SharedCost,
         Self::TollFree,

@@ -110,7 +110,7 @@ impl<S: Store + Clone + 'static> Resilient<S> {
     }
 
     /// The store behind.
-    pub(super) fn far(&self) -> &S {
+    pub(crate) fn far(&self) -> &S {
         &self.0.store
     }
 

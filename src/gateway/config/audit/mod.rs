@@ -53,7 +53,7 @@ pub(in crate::gateway) struct AuditConfig {
     keys: Option<(PathBuf, KeyFile)>,
     checkpoints: Option<PathBuf>,
     addresses: Addresses,
-    queue: Option<NonZeroU16>,
+    queue: NonZeroU16,
 }
 
 /// Where the rows are.
@@ -64,7 +64,9 @@ enum Place {
     Postgres { server: Postgres, instance: String },
 }
 
-const FILE_MIB: u16 = 64;
+pub(super) const FILE_MIB: u16 = 64;
+/// Events that can wait to be written.
+pub(super) const QUEUE: NonZeroU16 = NonZeroU16::MIN.saturating_add(8_191);
 /// Of the one instance that there is, where nobody says otherwise.
 const INSTANCE: &str = "main";
 
@@ -94,7 +96,7 @@ impl AuditSection {
             keys,
             checkpoints: self.checkpoints.as_ref().map(|path| sources.folder.join(path)),
             addresses: self.addresses,
-            queue: self.queue,
+            queue: self.queue.unwrap_or(QUEUE),
         })
     }
 

@@ -68,10 +68,7 @@ impl AuditConfig {
         if self.addresses == Addresses::Truncated {
             chain = chain.truncate_addresses();
         }
-        if let Some(queue) = self.queue {
-            chain = chain.queue(queue);
-        }
-        let (chain, writer) = chain.build();
+        let (chain, writer) = chain.queue(self.queue).build();
         Ok((chain, writer, tables))
     }
 }

@@ -1,0 +1,232 @@
+//! What operators do with the program: they look at a configuration before it counts, and deny networks.
+#![cfg(all(feature = "gateway", unix))]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests may panic, too")]
+
+#[path = "support/gateway.rs"]
+mod support;
+
+use serde_json::json;
+use std::{fs, net::SocketAddr, process::Output};
+use support::{Folder, Server, ask, program, run};
+
+const PEPPER: &str = "mZ4qJ8w1Rk6tYb3nVx7cPd0sLf5hGu2a";
+const REFRESH: &str = "V0r9xTz3JmB2nKc5LdY8sHf1GaPuE4iO";
+const STORE: &str = "q7Wm2Xc9Rb4Tn6Yk1Vp8Zs3Lf5Hg0JdA";
+
+const WHOLE: &str = r#"
+    [listen]
+    address = "127.0.0.1:1"
+    [clients]
+    trusted_proxies = ["10.0.0.0/8"]
+    header = "x-forwarded-for"
+    [store]
+    backend = "redis"
+    url = "redis://127.0.0.1:1"
+    pepper = "env:STORE_PEPPER"
+    [token]
+    issuer = "https://login.example/"
+    audience = "https://api.example"
+    keys = "file:signing.jwks"
+    refresh_secret = "file:refresh.secret"
+    [audit]
+    path = "audit"
+    keys = "file:signing.jwks"
+    [otp]
+    sender = "http"
+    app = "Acme"
+    pepper = "env:OTP_PEPPER"
+    [otp.http]
+    url = "https://sms.example/send?key=hunter2"
+    secret = "env:OTP_PEPPER"
+    [[route]]
+    path = "/api"
+    respond = "hello"
+"#;
+
+/// A folder with all that the configuration names.
+fn whole() -> Folder {
+    let folder = Folder::new();
+    let made = run(&["keys", "generate", "--out", &folder.file("signing.jwks")]);
+    assert!(made.status.success(), "{made:?}");
+    folder.write("gateway.toml", WHOLE);
+    folder.write("refresh.secret", REFRESH);
+    folder.write(".env", format!("OTP_PEPPER={PEPPER}\n"));
+    folder
+}
+
+fn check(folder: &Folder, with_env_file: bool) -> Output {
+    let (config, env) = (folder.file("gateway.toml"), folder.file(".env"));
+    let mut command = program();
+    command.args(["config", "check", "--config", &config]).env("STORE_PEPPER", STORE);
+    if with_env_file {
+        command.args(["--env-file", &env]);
+    }
+    command.stderr(std::process::Stdio::piped()).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+#[test]
+fn requirement_98_a_configuration_is_shown_whole_and_without_secrets() {
+    let folder = whole();
+    let before = fs::read_dir(folder.path()).unwrap().count();
+    let checked = check(&folder, true);
+    let shown = text(&checked.stdout);
+    assert_eq!(checked.status.code(), Some(0), "{}", text(&checked.stderr));
+    for line in [
+        // What is written, and what counts where nothing is.
+        "profile = \"standard\"",
+        "address = \"127.0.0.1:1\"",
+        "deadline = \"25ms\"",
+        "quota = \"100/15m\"",
+        "access = \"15m\"",
+        "attempts = 5",
+        "auth = \"required\"",
+        "limits = [\"per-ip\"]",
+        "url = \"https://sms.example/send?***\"",
+        // Where secrets are, and no more of them.
+        "pepper = \"env:STORE_PEPPER\"  # masked: the environment of the process",
+        "pepper = \"env:OTP_PEPPER\"  # masked: the environment file",
+        &format!(
+            "refresh_secret = \"file:refresh.secret\"  # masked: {}",
+            folder.file("refresh.secret")
+        ),
+    ] {
+        assert!(shown.lines().any(|shown| shown == line), "{line}\n{shown}");
+    }
+    for secret in [PEPPER, REFRESH, STORE, "hunter2", "\"d\""] {
+        assert!(!shown.contains(secret) && !text(&checked.stderr).contains(secret), "{secret}");
+    }
+    // No log, no database and no lock was made, and nobody waited for the store.
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), before);
+}
+
+#[test]
+fn requirement_98_what_is_shown_is_a_configuration_again() {
+    let folder = whole();
+    let first = check(&folder, true).stdout;
+    folder.write("gateway.toml", text(&first).replace("send?***", "send"));
+    let second = check(&folder, true);
+    assert_eq!(text(&second.stdout), text(&first).replace("send?***", "send"));
+}
+
+#[test]
+fn requirement_98_what_would_not_start_is_told_and_ends_with_2() {
+    let folder = whole();
+    for (config, told) in [
+        (WHOLE.replace("sender = \"http\"", "sender = \"log\""), "sender"),
+        (WHOLE.replace("[store]", "[stores]"), "did you mean `store`?"),
+        (WHOLE.replace("refresh.secret", "no.secret"), "no.secret"),
+        (WHOLE.replace("127.0.0.1:1\"\n    pepper", "redis.example\"\n    pepper"), "rediss"),
+    ] {
+        folder.write("gateway.toml", config);
+        let checked = check(&folder, true);
+        assert_eq!(checked.status.code(), Some(2), "{told}");
+        assert!(checked.stdout.is_empty(), "{told}");
+        assert!(text(&checked.stderr).contains(told), "{told}: {}", text(&checked.stderr));
+    }
+    folder.write("gateway.toml", WHOLE);
+    let checked = check(&folder, false);
+    assert_eq!(checked.status.code(), Some(2));
+    assert!(text(&checked.stderr).contains("the environment has no OTP_PEPPER"));
+}
+
+// === Denied networks ===
+
+const DENIED: &str = r#"
+    profile = "dev"
+    [listen]
+    admin = "127.0.0.1:0"
+    [clients]
+    trusted_proxies = ["127.0.0.1"]
+    header = "x-forwarded-for"
+    [deny]
+    networks = ["198.51.100.0/24", "2001:db8::/32", "203.0.113.7"]
+    except = ["198.51.100.9", "2001:db8:1::/48"]
+    [audit]
+    path = "audit"
+    [token]
+    issuer = "https://login.example/"
+    audience = "https://api.example"
+    [otp]
+    sender = "log"
+    app = "Acme"
+    [[limit]]
+    name = "all"
+    quota = "6/h"
+    by = "everyone"
+    [[route]]
+    path = "/api"
+    respond = "hello"
+    auth = "none"
+"#;
+
+/// Where a server tells operators of itself.
+fn admin_of(server: &mut Server) -> SocketAddr {
+    let line = server.line();
+    let address = line.strip_prefix("metrics on http://").unwrap();
+    address.strip_suffix("/metrics").unwrap().parse().unwrap()
+}
+
+#[test]
+fn requirement_104_denied_networks_get_nothing_and_cost_nothing() {
+    let folder = Folder::new();
+    folder.write("gateway.toml", DENIED);
+    let mut server = folder.serve("gateway.toml", &[]);
+    let admin = admin_of(&mut server);
+    let get = |path: &str, client: &str| server.ask("GET", path, &[("x-forwarded-for", client)]);
+    for client in ["198.51.100.1", "::ffff:198.51.100.2", "2001:db8:2::1", "203.0.113.7"] {
+        for path in ["/api", "/nowhere", "/healthz", "/.well-known/jwks.json"] {
+            let told = get(path, client);
+            assert_eq!((told.status, &*told.slug()), (403, "denied"), "{client} {path}");
+            told.header("x-content-type-options").expect("the headers of every answer");
+        }
+        let body = json!({ "phone": "+919876543210" });
+        let asked = server.post("/v1/otp/request", &[("x-forwarded-for", client)], &body);
+        assert_eq!(asked.slug(), "denied", "{client}");
+    }
+    // Who is excepted or in no such network is served, and the limit of all was not touched yet.
+    for client in
+        ["198.51.100.9", "2001:db8:1::1", "203.0.113.8", "192.0.2.1", "192.0.2.2", "192.0.2.3"]
+    {
+        assert_eq!(get("/api", client).status, 200, "{client}");
+    }
+    assert_eq!(get("/api", "192.0.2.4").status, 429);
+    // What a client writes itself counts for nothing.
+    let forged = [("x-forwarded-for", "192.0.2.1, 198.51.100.1")];
+    assert_eq!(server.ask("GET", "/api", &forged).slug(), "denied");
+
+    let metrics = ask(admin, "GET", "/metrics").body;
+    let counted = "portcullis_refusals_total{layer=\"deny\",reason=\"denied\"} 21";
+    assert!(metrics.lines().any(|line| line == counted), "{metrics}");
+    server.terminate();
+    assert!(server.ended().success());
+    let rows = run(&["audit", "export", &folder.file("audit"), "--client", "2001:db8::/32"]);
+    let rows: Vec<_> = text(&rows.stdout).lines().collect();
+    assert!(rows.len() >= 5 && rows.iter().all(|row| row.contains("denied")), "{rows:?}");
+}
+
+#[test]
+fn requirement_104_networks_that_are_none_or_all_refuse_the_start() {
+    let folder = Folder::new();
+    for (section, told) in [
+        (
+            "networks = [\"198.51.100.1/24\"]",
+            "[deny]: networks: `198.51.100.1/24` has host bits set",
+        ),
+        ("networks = [\"example\"]", "is not an address or network"),
+        ("networks = [\"192.0.2.1\"]\nexcept = [\"x\"]", "[deny]: except: "),
+        ("networks = []", "none is denied"),
+        ("networks = [\"0.0.0.0/0\"]", "nobody would be served"),
+        ("except = []", "missing field `networks`"),
+        ("network = []", "did you mean `networks`?"),
+    ] {
+        let route = "[[route]]\npath = \"/\"\nrespond = \"hello\"\nauth = \"none\"\n";
+        folder.write("gateway.toml", format!("{route}[deny]\n{section}\n"));
+        let checked = check(&folder, false);
+        assert_eq!(checked.status.code(), Some(2), "{section}");
+        assert!(text(&checked.stderr).contains(told), "{section}: {}", text(&checked.stderr));
+    }
+}
