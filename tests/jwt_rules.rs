@@ -229,6 +229,20 @@ fn rule_3_12_other_kinds_cannot_be_taken_even_on_purpose() {
 }
 
 #[test]
+fn draft_names_of_algorithms_are_compared_letter_by_letter() {
+    for party in Party::all() {
+        let name = party.algorithm.name();
+        let spaced = [format!("{name} "), format!(" {name}"), format!("{name}\u{0}")];
+        for other in [name.to_lowercase(), name.to_uppercase()].into_iter().chain(spaced) {
+            if other != name {
+                let token = party.with_header(&party.header_with("alg", json!(other)));
+                assert_eq!(party.fault(&token), Some(WrongAlgorithm), "{other:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn draft_nothing_encrypted_is_taken_so_no_work_can_be_asked_for() {
     // Iterations of PBES2 and the size of what was compressed are the sender's choice.
     let party = Party::new(Algorithm::ES256);
