@@ -11,6 +11,7 @@ mod issuers;
 mod keys;
 mod limits;
 mod listen;
+mod msg91;
 mod otp;
 mod records;
 mod resource;

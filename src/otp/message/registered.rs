@@ -93,6 +93,12 @@ impl Texts {
         .within(place(purpose, language)))
     }
 
+    /// Whether there is a text for a purpose in a language.
+    #[cfg(feature = "gateway")]
+    pub(crate) fn check_there(&self, purpose: Purpose, language: &str) -> Result<(), ConfigError> {
+        self.there(purpose, language).map(drop)
+    }
+
     /// As they stand in a message.
     pub(super) fn minutes(lifetime: Duration) -> u64 {
         (lifetime.as_secs() / 60).clamp(1, LONGEST.1)
@@ -101,6 +107,15 @@ impl Texts {
     fn there(&self, purpose: Purpose, language: &str) -> Result<&Text, ConfigError> {
         let none = || ConfigError::new("there is none").within(place(purpose, language));
         self.find(purpose, language).ok_or_else(none)
+    }
+
+    /// The languages of the texts for a purpose; those that are built in count for the login alone.
+    #[cfg(feature = "gateway")]
+    pub(crate) fn languages(&self, purpose: Purpose) -> impl Iterator<Item = &str> {
+        let counts = move |text: &&Text| {
+            text.purpose == purpose && (!text.built_in || purpose == Purpose::Login)
+        };
+        self.texts.iter().filter(counts).map(|text| &*text.language)
     }
 }
 
