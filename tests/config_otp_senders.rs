@@ -230,6 +230,19 @@ fn requirement_48_wrong_senders_are_refused_with_what_to_write() {
         ),
         (with("msg91", &format!("{MSG91}variable = \"a b\"")), "[otp.msg91]: variable: the name"),
         (with("msg91", &format!("{MSG91}base_url = \"api\"")), "[otp.msg91]: base_url: not a URL"),
+        (
+            with("msg91", &format!("{MSG91}codes = \"theirs\"\nvariable = \"code\"")),
+            "[otp.msg91]: variable: it is for our own code; with codes = \"theirs\" MSG91 puts",
+        ),
+        (
+            with("msg91", &format!("{MSG91}codes = \"its\"")),
+            "unknown variant `its`, expected `ours` or `theirs`",
+        ),
+        (
+            sending("twilio-verify", &format!("{VERIFY}codes = \"theirs\""))
+                .replace("[otp]", "[otp]\nattempts = 6"),
+            "[otp]: attempts: providers check their own codes 5 times at most, not 6",
+        ),
         (http("https", "http"), "[otp.http]: url: the URL must begin with https"),
         (
             http("good.secret", "short.secret"),
@@ -262,6 +275,83 @@ fn the_placeholders_of_the_example_are_refused() {
         assert!(error.contains(&format!("env:{variable}: ")), "{error}");
         assert!(!error.contains("change-me-"), "{error}");
     }
+}
+
+#[test]
+fn requirement_48_a_text_that_is_not_the_registered_one_is_refused() {
+    let folder = Folder::new();
+    let acme = "##otp## is your Acme code. Do not share it.";
+    let german =
+        "[[otp.text]]\npurpose = \"login\"\nlanguage = \"de\"\ntext = \"{code}: dein Code\"\n";
+    let english =
+        "[[otp.text]]\npurpose = \"login\"\nlanguage = \"en\"\ntext = \"{code} is it.\"\n";
+    let other = |rest: &str| format!("[[otp.msg91.text]]\nlanguage = \"de\"\n{rest}\n");
+    let id = "template_id = \"65f2a1c0d6fc0512ab34cd57\"\n";
+    let good = [
+        with("msg91", &format!("{MSG91}template = \"{acme}\"")),
+        with("msg91", &format!("{MSG91}template = \"{}\"", acme.replace("##otp##", "{#var#}"))),
+        with(
+            "msg91",
+            &format!("{MSG91}variable = \"code\"\ntemplate = \"{}\"", acme.replace("otp", "code")),
+        ),
+        with(
+            "msg91",
+            &format!("{MSG91}codes = \"theirs\"\ntemplate = \"{}\"", acme.replace("otp", "OTP")),
+        ),
+        with(
+            "msg91",
+            &format!(
+                "{MSG91}template = \"##otp## is it.\"\n{}{german}{english}",
+                other(&format!("{id}template = \"##otp##: dein Code\""))
+            ),
+        ),
+        with("msg91", &format!("{MSG91}{}{german}", other(id))),
+    ];
+    for text in good {
+        folder.parse(&served(&text)).unwrap_or_else(|error| panic!("{text}\n{error}"));
+    }
+    let msg91 = |lines: &str| with("msg91", &format!("{MSG91}{lines}"));
+    check(&[
+        (
+            msg91("template = \"##otp## is your acme code. Do not share it.\""),
+            "[otp.msg91]: template: text `login` in `en`: it is not the text that is registered: from character 11 it goes on \
+             with `Acme code. Do not share `, and the template with `acme code. Do not share `",
+        ),
+        (
+            msg91(&format!("template = \"{acme}\"\n{german}")),
+            "[otp.msg91]: template: text `login` in `de`: it is not the text that is registered: from character 2",
+        ),
+        (
+            msg91(&format!("template = \"{acme}\\n\"")),
+            "goes on with its end, and the template with `\\n`",
+        ),
+        (
+            msg91("template = \"##name## has ##otp##\""),
+            "[otp.msg91]: template: `##name##` is never filled in: the only variable is `otp`, the code",
+        ),
+        (
+            msg91("template = \"a code\""),
+            "template: there is no place for the code: `{#var#}` or `##otp##`",
+        ),
+        (msg91(&other(id)), "[otp.msg91]: text: text `login` in `de`: there is none"),
+        (
+            msg91(&format!("{}{german}", other(&format!("{id}template = \"{acme}\"")))),
+            "[otp.msg91]: text: template: text `login` in `de`: it is not the text that is registered",
+        ),
+        (
+            msg91(&format!("{}{}{german}", other(id), other(id))),
+            "[otp.msg91]: text: text `login` in `de` has one already",
+        ),
+        (
+            msg91(&format!("{}{german}", other(&id.replace("65f2", "a b")))),
+            "[otp.msg91]: text: template id: 1 to 64 letters and digits",
+        ),
+        (
+            msg91(&other(&format!("{id}purpose = \"signup\""))),
+            "[otp.msg91]: text: purpose: login, step_up or phone_change",
+        ),
+        (msg91(&other("")), "missing field `template_id`"),
+    ]);
 }
 
 /// Has a gateway send a code, and says what `fake` got.
@@ -312,6 +402,17 @@ async fn every_key_reaches_the_provider() {
     let received = sent(&sending("twilio-verify", &format!("{VERIFY}{base}")), &fake).await;
     assert!(received.path.starts_with("/v2/Services/VA0011"), "{received:?}");
     assert_eq!(received.field("CustomCode").unwrap().len(), 6);
+    // Its own codes, and who they are checked by.
+    let fake = FakeTwilio::start().unwrap();
+    let base = format!("base_url = \"{}\"\ncodes = \"theirs\"\n", fake.url());
+    let received = sent(&sending("twilio-verify", &format!("{VERIFY}{base}")), &fake).await;
+    assert_eq!(received.field("CustomCode"), None);
+    assert!(fake.code("+919876543210").is_some());
+    let fake = FakeMsg91::start().unwrap();
+    let base = format!("base_url = \"{}\"\ncodes = \"theirs\"\n", fake.url());
+    let received = sent(&with("msg91", &format!("{MSG91}{base}")), &fake).await;
+    assert_eq!(received.query("mobile").as_deref(), Some("919876543210"));
+    assert!(fake.code("+919876543210").is_some());
 
     // In India the other one comes first, and is spent after one message.
     let (first, second) = (FakeTwilio::start().unwrap(), FakeMsg91::start().unwrap());

@@ -10,8 +10,8 @@ use portcullis::{
     Eventual, Key, Memory, Otp, OtpService, Pepper, Profile, Store,
     clock::UnixTime,
     otp::{
-        Arrival, Arrived, Attempt, Challenges, Code, Dispatch, Issue, Resend, Rules, Secrets, Sent,
-        Settings, TestNumbers, Texts, Verified,
+        Arrival, Arrived, Attempt, Challenges, Code, Conclusion, Dispatch, Issue, Resend, Rules,
+        Secrets, Sent, Settings, TestNumbers, Texts, Verified,
         receipts::{Note, Noted, Notes},
     },
     store::{Adjustment, Answer, Asks, Block, Blocked, Standing, StoreError, Take},
@@ -62,7 +62,7 @@ impl Glass {
 impl Challenges for Glass {
     fn issue(&self, issue: Issue) -> Told<Dispatch> {
         let mut seen = self.seen.lock().unwrap();
-        seen.macs.push(*issue.code.as_bytes());
+        seen.macs.extend(issue.code.map(|code| *code.as_bytes()));
         seen.sealed.extend(issue.sealed.as_bytes());
         drop(seen);
         self.noted(&issue.clone(), self.store.issue(issue))
@@ -79,6 +79,10 @@ impl Challenges for Glass {
 
     fn arrive(&self, arrival: Arrival, rules: Rules) -> Told<Arrived> {
         self.noted(&arrival, self.store.arrive(arrival, rules))
+    }
+
+    fn conclude(&self, conclusion: Conclusion) -> Told<Verified> {
+        self.noted(&conclusion, self.store.conclude(conclusion))
     }
 
     fn give_back(&self, sent: Sent) -> Told<()> {

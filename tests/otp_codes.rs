@@ -30,7 +30,7 @@ fn issue(login: &Login, phone: &str, id: u8) -> Issue {
         phone: login.blocks().phone(&phone.parse().unwrap()),
         challenge: ChallengeId([id; 16]),
         device: pepper.tag(KeyKind::Device, &[DEVICE.as_bytes()]),
-        code: CodeMac::from_bytes([1; 32]),
+        code: Some(CodeMac::from_bytes([1; 32])),
         sealed: Sealed::from_bytes(b"sealed"),
         rules: Settings::new(Profile::Dev).rules(),
     }
@@ -46,6 +46,7 @@ async fn requirement_2_a_challenge_id_is_taken_once_and_free_after_its_lifetime(
     assert!(matches!(once(PHONE).await, Dispatched::NotLive), "the first is live");
     // What was refused has left the first as it was.
     let Issue { arrival, phone, challenge, device, code, rules, .. } = issue(&login, PHONE, 1);
+    let code = code.unwrap();
     let attempt = Attempt { arrival, phone, challenge, device, code, rules };
     let verdict = login.store.verify(attempt).await.unwrap().outcome;
     assert!(matches!(verdict, Verdict::Right { .. }), "{verdict:?}");
@@ -183,6 +184,7 @@ async fn a_resend_does_not_stretch_a_challenge_beyond_rules_that_have_become_str
     login.pass(100);
     let Issue { arrival, phone, challenge, device, code, mut rules, .. } = made;
     rules.longest = Duration::from_secs(60);
+    let code = code.unwrap();
     let resend = Resend { arrival, phone, challenge, device, code, rules };
     let told = login.store.resend(resend).await.unwrap().outcome;
     assert!(matches!(told, Dispatched::NotLive), "{told:?}");

@@ -11,6 +11,7 @@ use login::{Ask, address, device};
 use portcullis::{
     clock::{Clock, SystemClock},
     otp::{
+        Purpose,
         fake::{FakeMsg91, FakeServer, FakeTwilio, Reply},
         sender::{
             ApiSecret, Hook, HookKeys, Msg91, SendError, Twilio, TwilioFrom, TwilioKey,
@@ -212,6 +213,16 @@ async fn requirement_49_msg91_gets_its_key_in_the_header_and_the_number_without_
     let mut scene = Scene::new(msg91(&fake).variable("var1").unwrap());
     assert_eq!(scene.send().await, Ok(()));
     assert_eq!(fake.received()[1].text("/recipients/0/var1").unwrap().len(), 6);
+
+    // By language and purpose, else the usual one.
+    let id = "65f2a1c0d6fc0512ab34cd57";
+    let german = msg91(&fake).template(Purpose::Login, "de", "ab").unwrap();
+    let english = german.template(Purpose::Login, "EN", id).unwrap();
+    assert!(english.clone().template(Purpose::Login, "de", id).is_err());
+    assert_eq!(Scene::new(english).send().await, Err(SendError::Refused), "the fake has one");
+    assert_eq!(fake.received()[2].text("/template_id").as_deref(), Some(id));
+    let other = msg91(&fake).template(Purpose::StepUp, "en", id).unwrap();
+    assert_eq!(Scene::new(other).send().await, Ok(()));
 
     let wrong = Msg91::new(ApiSecret::new("anotherAuthkey").unwrap(), FakeMsg91::TEMPLATE).unwrap();
     let mut scene = Scene::new(wrong.base_url(&fake.url()).unwrap());

@@ -166,8 +166,8 @@ async fn scripts_use_no_key_but_those_they_name() {
         scripts.insert(&run.script);
         commands += run.commands.len();
     }
-    // Eight of logins, and those that set and lift blocks.
-    assert_eq!(scripts.len(), 10);
+    // Nine of logins, and those that set and lift blocks.
+    assert_eq!(scripts.len(), 11);
     assert!(runs.len() > 1_500 && commands > runs.len() * 3, "{} {commands}", runs.len());
 }
 

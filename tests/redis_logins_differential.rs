@@ -14,7 +14,7 @@ use portcullis::{
     block::Ladder,
     clock::ManualClock,
     jwt::KeyThumbprint,
-    otp::{Dispatched, Sent, SharedLoginStore, Verdict, Window},
+    otp::{Dispatched, Guess, Sent, SharedLoginStore, Verdict, Verified, Window, sender::Checked},
     store::{Block, Redis, StoreError, conformance::logins::Caller, conformance::logins::Scene},
     token::{Opening, Rotation, SessionId},
 };
@@ -49,6 +49,10 @@ async fn memory_and_redis_answer_the_same_histories_of_codes_the_same() {
         "OtherDevice",
         "blocked",
         "not live",
+        "held",
+        "concluded Right",
+        "concluded Wrong",
+        "concluded NotLive",
     ] {
         assert!(seen.get(outcome).is_some_and(|count| *count >= 20), "{outcome}: {seen:?}");
     }
@@ -72,6 +76,8 @@ struct Pair {
     redis: SharedLoginStore,
     dice: u64,
     asked: Vec<(u32, Caller)>,
+    /// Attempts that are held, and where each store counts them, whose clocks begin at moments of their own.
+    held: Vec<(u32, Caller, u8, [Guess; 2])>,
     last: u32,
     generations: BTreeMap<u32, u32>,
     at: (u64, u32),
@@ -87,6 +93,7 @@ impl Pair {
             redis,
             dice: seed,
             asked: Vec::new(),
+            held: Vec::new(),
             last: 0,
             generations: BTreeMap::new(),
             at: (seed, 0),
@@ -118,7 +125,7 @@ impl Pair {
 
     /// One step about codes. Says what became of it.
     async fn code(&mut self) -> String {
-        match self.below(40) {
+        match self.below(43) {
             0..=6 => {
                 self.wait();
                 "wait".into()
@@ -127,9 +134,11 @@ impl Pair {
                 let caller = self.caller();
                 self.last += 1;
                 let (number, code) = (self.last, self.guess());
-                let ask = |store: &SharedLoginStore| {
-                    store.issue(self.memory.to_issue(&caller, number, code))
+                let issue = match self.below(3) {
+                    0 => self.memory.to_hold(&caller, number),
+                    _ => self.memory.to_issue(&caller, number, code),
                 };
+                let ask = |store: &SharedLoginStore| store.issue(issue.clone());
                 let told = self.same("issue", ask).await.outcome;
                 if matches!(told, Dispatched::Allowed { .. }) {
                     self.asked.push((number, caller));
@@ -145,14 +154,34 @@ impl Pair {
             }
             23..=34 => {
                 let ((number, caller), code) = (self.answering(), self.guess());
-                let ask = |store: &SharedLoginStore| {
-                    store.verify(self.memory.to_verify(&caller, number, code))
-                };
-                match self.same("verify", ask).await.outcome {
+                let attempt = self.memory.to_verify(&caller, number, code);
+                let ask = |store: &SharedLoginStore| store.verify(attempt);
+                let memory = leveled(ask(&self.memory.store).await.unwrap());
+                let redis = leveled(ask(&self.redis).await.unwrap());
+                assert_eq!(memory.0, redis.0, "seed and step {:?}: verify", self.at);
+                match redis.0.outcome {
+                    Verdict::Held { attempt, .. } => {
+                        let guesses = [memory.1.unwrap(), redis.1.unwrap()];
+                        self.held.push((number, caller, attempt, guesses));
+                        "held".into()
+                    }
                     Verdict::Blocked { .. } => "blocked".into(),
                     Verdict::NotLive => "not live".into(),
                     told => name(&told),
                 }
+            }
+            40..=42 => {
+                let Some((number, caller, attempt, guesses)) = self.held.pop() else {
+                    return "nothing is held".into();
+                };
+                let said = [None, Some(Checked::Right), Some(Checked::Wrong)];
+                let said = said[self.below(3) as usize];
+                let [memory, redis] = guesses
+                    .map(|guess| self.memory.to_conclude(&caller, number, attempt, guess, said));
+                let memory = self.memory.store.conclude(memory).await.unwrap();
+                let redis = self.redis.conclude(redis).await.unwrap();
+                assert_eq!(memory, redis, "seed and step {:?}: conclude", self.at);
+                format!("concluded {}", name(&redis.outcome))
             }
             35 => {
                 let (number, caller) = self.answering();
@@ -263,7 +292,7 @@ impl Pair {
 
     /// Mostly the right one.
     fn guess(&mut self) -> u8 {
-        u8::from(self.below(6) == 0)
+        1 + u8::from(self.below(6) == 0)
     }
 
     fn key(&mut self) -> Key {
@@ -298,6 +327,14 @@ fn id(number: u32) -> SessionId {
 }
 
 /// The name of a variant.
+/// What was told, without the moment of a guess, and that apart.
+fn leveled(mut told: Verified) -> (Verified, Option<Guess>) {
+    let Verdict::Held { guess, .. } = &mut told.outcome else { return (told, None) };
+    let at = *guess;
+    guess.at = 0;
+    (told, Some(at))
+}
+
 fn name(told: &impl Debug) -> String {
     let text = format!("{told:?}");
     text.split([' ', '{', '(']).next().unwrap_or_default().to_owned()

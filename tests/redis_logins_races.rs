@@ -12,7 +12,7 @@ mod redis;
 
 use portcullis::{
     Pepper,
-    otp::{Dispatched, SharedLoginStore},
+    otp::{Dispatched, SharedLoginStore, Verdict, sender::Checked},
     store::{
         Redis,
         conformance::logins::{Caller, Scene},
@@ -57,6 +57,21 @@ async fn requirement_7_of_100_right_codes_at_once_one_is_right() {
         let right =
             "Right { attempt: 1, sealed: Sealed(..), new_device: true, messages: 1 }".to_owned();
         assert_eq!(told, BTreeMap::from([(right, 1), ("NotLive".to_owned(), 99)]));
+    }
+}
+
+#[tokio::test]
+async fn of_100_attempts_at_a_code_that_is_held_five_are_let_in_and_one_is_right() {
+    let server = RedisServer::start();
+    for _ in 0..ROUNDS {
+        let scene = fresh(&server);
+        scene.store.issue(scene.to_hold(&Caller::new(0, 1, 1), 1)).await.unwrap();
+        let told = race(&server, "held", 50);
+        // Who is slower than the first that was right finds nothing at all.
+        let count = |what: &str| told.get(what).copied().unwrap_or_default();
+        assert_eq!(count("Right"), 1, "{told:?}");
+        assert!(count("held and NotLive") <= 4, "{told:?}");
+        assert_eq!(count("held and NotLive") + count("NotLive"), 99, "{told:?}");
     }
 }
 
@@ -131,6 +146,16 @@ async fn act(scene: &Scene, kind: &str, racer: u32) -> String {
     match kind {
         "wrong" => format!("{:?}", scene.verify(&one, 1, 9).await.outcome),
         "right" => format!("{:?}", scene.verify(&one, 1, 1).await.outcome),
+        "held" => match scene.verify(&one, 1, 1).await.outcome {
+            Verdict::Held { attempt, guess, .. } => {
+                let right = Some(Checked::Right);
+                match scene.conclude(&one, 1, attempt, guess, right).await.outcome {
+                    Verdict::Right { .. } => "Right".into(),
+                    told => format!("held and {told:?}"),
+                }
+            }
+            told => format!("{told:?}"),
+        },
         "issue" => match scene.issue(&Caller::new(racer, 1, racer), racer, 1).await.outcome {
             Dispatched::Allowed { number: 0, .. } => "Allowed".into(),
             Dispatched::Cooldown { wait } if wait <= scene.rules.cooldown => "Cooldown".into(),

@@ -25,6 +25,8 @@ pub enum Step {
     CodeRight,
     /// A code was wrong. Of the phone.
     CodeWrong,
+    /// The provider whose code it is did not say whether it is right. Of the phone.
+    CodeUnchecked,
     /// An attempt from another device than the one that asked for the code. Of the phone.
     DeviceMismatch,
     /// A phone logged in from a device that it is not known to have used. Of the phone.
@@ -49,7 +51,7 @@ pub enum Step {
 
 impl Step {
     /// One of each.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::CodeRequested,
         Self::CodeResent,
         Self::CodeSent,
@@ -61,6 +63,7 @@ impl Step {
         Self::OptedIn,
         Self::CodeRight,
         Self::CodeWrong,
+        Self::CodeUnchecked,
         Self::DeviceMismatch,
         Self::DeviceNew,
         Self::DeviceJoined,
@@ -87,6 +90,7 @@ impl Step {
             Self::OptedIn => "opted-in",
             Self::CodeRight => "code-right",
             Self::CodeWrong => "code-wrong",
+            Self::CodeUnchecked => "code-unchecked",
             Self::DeviceMismatch => "device-mismatch",
             Self::DeviceNew => "device-new",
             Self::DeviceJoined => "device-joined",
@@ -105,7 +109,11 @@ impl Step {
     pub(super) const fn is_alarming(self) -> bool {
         matches!(
             self,
-            Self::CodeNotSent | Self::SenderRefused | Self::DeviceMismatch | Self::RefreshReused
+            Self::CodeNotSent
+                | Self::CodeUnchecked
+                | Self::SenderRefused
+                | Self::DeviceMismatch
+                | Self::RefreshReused
         )
     }
 }

@@ -3,6 +3,7 @@ use super::{
     Subjects, TestNumbers, Texts,
     courier::{self, Ended, OnEnd, OnStart},
     fraud::{self, Challenger},
+    holders::Holders,
     ledger::Ledger,
     login::Inner,
     number,
@@ -133,7 +134,8 @@ impl OtpBuilder {
     /// When the profile is not `dev` and the sender reveals codes, the secrets were made up, or a test number has no end
     /// within 366 days; when it is `banking` and no countries are [allowed](crate::otp::fraud::Destinations::allow); when a
     /// rule has the mode `challenge` and there is no challenger, or one that stops messages is to ask a store that counts no
-    /// [traffic](crate::otp::fraud::Traffic); when a test number cannot be assigned; and when test numbers or settings
+    /// [traffic](crate::otp::fraud::Traffic); when a [provider makes codes](super::sender#codes-of-a-provider) in the profile `banking`, or there
+    /// are more than five attempts at one; when a test number cannot be assigned; and when test numbers or settings
     /// contradict each other.
     pub fn build(
         self,
@@ -174,6 +176,10 @@ impl OtpBuilder {
                 )));
             }
         }
+        let holders = Holders::new(sender.checkers());
+        if !holders.is_empty() {
+            settings.check_holders()?;
+        }
         self.test_numbers.check(profile, settings.digits, issuer.time().wall())?;
         let windows = Windows::new(&settings.rules, Headers::default());
         number::warm_up();
@@ -208,6 +214,7 @@ impl OtpBuilder {
             sender,
             tracker,
             desk,
+            holders,
             windows,
             limits,
             challenger: self.challenger,

@@ -1,4 +1,10 @@
-use super::{Arrival, Arrived, code::CodeMac, fraud::Traffic, secrets::Sealed};
+use super::{
+    Arrival, Arrived,
+    code::CodeMac,
+    fraud::Traffic,
+    secrets::Sealed,
+    verdict::{Conclusion, Verified},
+};
 use crate::{
     block::Ladder,
     eventual::Eventual,
@@ -19,8 +25,11 @@ pub trait Challenges: fmt::Debug + Send + Sync {
     /// Puts another code into a challenge that is live.
     fn resend(&self, resend: Resend) -> Eventual<Result<Dispatch, StoreError>>;
 
-    /// Counts an attempt, then compares.
+    /// Counts an attempt, then compares; or leaves that to whoever holds the code.
     fn verify(&self, attempt: Attempt) -> Eventual<Result<Verified, StoreError>>;
+
+    /// Ends an attempt at a code that somebody else holds.
+    fn conclude(&self, conclusion: Conclusion) -> Eventual<Result<Verified, StoreError>>;
 
     /// Counts a request that rules against fraud refuse before [`issue`](Self::issue) is asked, as if it were asked: whoever is refused in words
     /// must not ask for ever. Nothing of a phone is looked at.
@@ -55,8 +64,8 @@ pub struct Issue {
     pub challenge: ChallengeId,
     /// The device that asks.
     pub device: Key,
-    /// The authenticator of the right code.
-    pub code: CodeMac,
+    /// The authenticator of the right code; `None` if somebody else holds it, and says which one is right.
+    pub code: Option<CodeMac>,
     /// What only the login can read; given back as it is.
     pub sealed: Sealed,
     /// What holds.
@@ -74,7 +83,7 @@ pub struct Resend {
     pub challenge: ChallengeId,
     /// The device that asks.
     pub device: Key,
-    /// The authenticator of the new code.
+    /// The authenticator of the new code, of no use where somebody else holds it.
     pub code: CodeMac,
     /// What holds.
     pub rules: Rules,
@@ -171,54 +180,6 @@ pub enum Windowed {
     Phone,
     /// That of the phone and the device.
     Device,
-}
-
-/// What a store says to [`verify`](Challenges::verify).
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Verified {
-    /// What became of the attempt.
-    pub outcome: Verdict,
-    /// Blocks that this call started.
-    pub started: SmallVec<[Started; 1]>,
-}
-
-/// What became of an attempt.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Verdict {
-    /// The code was right, and the challenge is gone.
-    Right {
-        /// The number of this attempt, from one.
-        attempt: u8,
-        /// What was sealed when the challenge started.
-        sealed: Sealed,
-        /// Whether the phone had not logged in from this device before, as far as is remembered.
-        new_device: bool,
-        /// How many messages of the challenge were sent, without those that were given back.
-        messages: u8,
-    },
-    /// The code was wrong.
-    Wrong {
-        /// The number of this attempt, from one.
-        attempt: u8,
-        /// How many more there are.
-        left: u8,
-    },
-    /// The challenge belongs to another device. The code was not looked at.
-    OtherDevice {
-        /// The number of this attempt, from one.
-        attempt: u8,
-        /// How many more there are.
-        left: u8,
-    },
-    /// There is no such challenge: unknown, used, expired, or out of attempts.
-    NotLive,
-    /// A key is blocked.
-    Blocked {
-        /// Which.
-        key: Key,
-        /// How much longer; `None` until it is lifted.
-        remaining: Option<Duration>,
-    },
 }
 
 /// How many in how long, exactly: no span of that length, wherever it begins, sees more.

@@ -48,6 +48,11 @@ impl Code {
         })
     }
 
+    /// How many digits it has.
+    pub(crate) const fn length(&self) -> u8 {
+        self.length
+    }
+
     /// The digits. Do not log them.
     pub fn as_digits(&self) -> &str {
         // Only ASCII gets in.
@@ -72,7 +77,7 @@ impl fmt::Debug for Code {
 pub struct CodeMac(pub(crate) [u8; 32]);
 
 impl CodeMac {
-    /// An authenticator with these bytes, for stores and their tests.
+    /// An authenticator with these bytes, for stores and their tests. One of zeros is nobody's, and stores may take it for none.
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }

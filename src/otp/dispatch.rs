@@ -12,16 +12,18 @@ use super::{
     record::Record,
     refusal,
     secrets::Handle,
-    sender::{Content, Message, SendError},
+    sender::{Content, Held, Message, SendError},
 };
 use crate::{
     audit::Step,
     clock::Clock,
     key::{Key, phone_key},
+    limit::Name,
     phone::Phone,
     rejection::{Reason, Rejection},
 };
 use std::time::Duration;
+use zeroize::Zeroizing;
 
 /// A message may leave, and what its client is told.
 struct Allowed {
@@ -61,6 +63,7 @@ impl Inner {
         let tag = phone_key(pepper, phone);
         let is_withheld = self.is_withheld(phone, purpose).await?;
         let (code, is_fixed) = self.draw(tag)?;
+        let holder = self.sender.holder(phone).filter(|_| !is_fixed);
         let is_paid = !is_withheld && !is_fixed;
         let arrival = caller.arrival(tag, pepper);
         let is_silent = match self.screen(caller, phone, number, tag, is_paid, hold).await {
@@ -73,15 +76,16 @@ impl Inner {
         let device = self.device(caller)?;
         // A decoy takes the same work, so that time does not tell.
         let message = self.write(*phone, purpose, caller.language.as_deref(), &code);
+        let message = held_by(holder, false, message);
         let mac = self.secrets.code(&handle, device, &code);
         let (language, client) = (message.language.clone(), Some(caller.client.key()));
-        let record = Record { phone: *phone, language, client };
+        let record = Record { phone: *phone, language, client, holder };
         let issue = Issue {
             arrival,
             phone: handle.phone,
             challenge,
             device,
-            code: mac.ok_or(Reason::StoreUnavailable)?,
+            code: Some(mac.ok_or(Reason::StoreUnavailable)?).filter(|_| holder.is_none()),
             sealed: record.seal(&self.secrets, challenge)?,
             rules: self.settings.rules,
         };
@@ -130,6 +134,7 @@ impl Inner {
         let record = Record::open(&self.secrets, handle.challenge, &allowed.sealed)?;
         let language = caller.language.as_deref().unwrap_or(&record.language);
         let message = self.write(record.phone, handle.purpose, Some(language), &code);
+        let message = held_by(record.holder, true, message);
         // Only now it is known whose number it is.
         self.sender.ready(&record.phone).map_err(refusal::unsendable)?;
         // Since the first message the number may have opted out, and the rules did not know before whose it is.
@@ -246,4 +251,13 @@ impl Inner {
 fn sent(handle: &Handle, allowed: &Allowed) -> Sent {
     let Handle { challenge, phone, .. } = *handle;
     Sent { phone, challenge, number: allowed.number }
+}
+
+/// What whoever holds a code is asked to send, if somebody does: neither our code nor our text leaves then.
+fn held_by(holder: Option<Name>, again: bool, message: Message) -> Message {
+    let (Some(by), Content::Code { code, purpose }) = (holder, &message.content) else {
+        return message;
+    };
+    let held = Held { by, again, purpose: *purpose, digits: code.length() };
+    Message { content: Content::Held(held), text: Zeroizing::default(), ..message }
 }

@@ -4,6 +4,7 @@ use super::{
     builder::Withheld,
     courier::Desk,
     fraud::{Challenger, Limits},
+    holders::{Counted, Holders},
     ledger::Ledger,
     receipts::Tracker,
     record::Record,
@@ -48,6 +49,7 @@ pub(super) struct Inner {
     pub(super) sender: Arc<dyn CodeSender>,
     pub(super) tracker: Arc<Tracker>,
     pub(super) desk: Desk,
+    pub(super) holders: Holders,
     pub(super) windows: Windows,
     /// What the store decides about fraud; `None` if nothing.
     pub(super) limits: Option<Limits>,
@@ -153,7 +155,8 @@ impl Otp {
     /// # Errors
     ///
     /// `body-invalid` if it is not a code at all, which counts for nothing; `otp-invalid` with the attempts that
-    /// remain; `device-mismatch`; `blocked`; `store-unavailable`.
+    /// remain; `device-mismatch`; `blocked`; `store-unavailable`; `sms-unavailable` if the code is for a [provider to
+    /// check](super::sender#codes-of-a-provider) and that does not answer, which costs an attempt.
     pub async fn check(
         &self,
         caller: &Caller,
@@ -175,7 +178,11 @@ impl Otp {
             code: inner.secrets.answer(&handle, device, &code).ok_or(Reason::StoreUnavailable)?,
             rules: inner.settings.rules,
         };
-        let verified = inner.store.verify(attempt).await?;
+        let mut verified = inner.store.verify(attempt).await?;
+        if let Verdict::Held { attempt: number, sealed, guess, .. } = &verified.outcome {
+            let counted = Counted { number: *number, sealed, guess: *guess };
+            verified = inner.check_elsewhere(caller, &attempt, &code, counted).await?;
+        }
         inner.tell_blocks(caller, &verified.started);
         let tell = |step, attempt| inner.tell(Some(caller), step, handle.phone, Some(attempt));
         match verified.outcome {
@@ -197,7 +204,8 @@ impl Otp {
                 tell(Step::DeviceMismatch, attempt);
                 Err(refusal::code(Reason::DeviceMismatch, left))
             }
-            Verdict::NotLive => Err(refusal::no_such_challenge()),
+            // What is held has been concluded.
+            Verdict::NotLive | Verdict::Held { .. } => Err(refusal::no_such_challenge()),
             Verdict::Blocked { remaining, .. } => Err(refusal::blocked(remaining)),
         }
     }

@@ -141,6 +141,7 @@ pub mod fake;
 mod follow_up;
 pub mod fraud;
 mod hold;
+mod holders;
 mod ledger;
 mod login;
 pub mod message;
@@ -159,6 +160,7 @@ mod standing;
 mod store;
 mod subjects;
 mod test_numbers;
+mod verdict;
 #[cfg(all(feature = "sms", feature = "webhook"))]
 #[cfg_attr(docsrs, doc(cfg(all(feature = "sms", feature = "webhook"))))]
 pub mod webhooks;
@@ -172,8 +174,8 @@ pub use arrival::{Arrival, Arrived};
 pub use builder::OtpBuilder;
 pub use caller::Caller;
 pub use challenges::{
-    Attempt, ChallengeId, Challenges, Dispatch, Dispatched, Issue, Resend, Rules, Sent, Verdict,
-    Verified, Window, Windowed,
+    Attempt, ChallengeId, Challenges, Dispatch, Dispatched, Issue, Resend, Rules, Sent, Window,
+    Windowed,
 };
 pub use claims::ClaimsFor;
 pub use code::{Code, CodeMac};
@@ -193,3 +195,4 @@ pub use settings::Settings;
 pub use store::{LoginStore, SharedLoginStore};
 pub use subjects::{Found, Subject, Subjects};
 pub use test_numbers::TestNumbers;
+pub use verdict::{Conclusion, Guess, Verdict, Verified};

@@ -1,6 +1,7 @@
 use super::{ChallengeId, Sealed, Secrets};
 use crate::{
     key::Key,
+    limit::Name,
     phone::Phone,
     rejection::{Reason, Rejection},
 };
@@ -13,6 +14,8 @@ pub(super) struct Record {
     pub(super) language: Box<str>,
     /// The address that asked.
     pub(super) client: Option<Key>,
+    /// Who makes and checks the code, if that is not the login.
+    pub(super) holder: Option<Name>,
 }
 
 impl Record {
@@ -23,7 +26,8 @@ impl Record {
     ) -> Result<Sealed, Rejection> {
         let (phone, client) = (self.phone.as_e164(), self.client.and_then(Key::address));
         let client = client.map(|(address, prefix)| format!(" {address}/{prefix}"));
-        let text = format!("{phone} {}{}", self.language, client.unwrap_or_default());
+        let holder = self.holder.map(|name| format!(" {HOLDER}{name}")).unwrap_or_default();
+        let text = format!("{phone} {}{}{holder}", self.language, client.unwrap_or_default());
         let text = Zeroizing::new(text);
         Ok(secrets.seal(challenge, text.as_bytes()).ok_or(Reason::StoreUnavailable)?)
     }
@@ -42,10 +46,21 @@ impl Record {
     fn parse(text: &str) -> Option<Self> {
         let mut words = text.split(' ');
         let (phone, language) = (words.next()?.parse().ok()?, words.next()?.into());
-        let client = words.next().and_then(|text| {
-            let (address, prefix) = text.split_once('/')?;
-            Some(Key::ip_prefix(address.parse().ok()?, prefix.parse().ok()?))
-        });
-        Some(Self { phone, language, client })
+        let (mut client, mut holder) = (None, None);
+        for word in words {
+            match word.strip_prefix(HOLDER) {
+                Some(name) => holder = Some(Name::new(name).ok()?),
+                None => client = address(word),
+            }
+        }
+        Some(Self { phone, language, client, holder })
     }
+}
+
+/// Before a name, which no address begins with.
+const HOLDER: char = '@';
+
+fn address(text: &str) -> Option<Key> {
+    let (address, prefix) = text.split_once('/')?;
+    Some(Key::ip_prefix(address.parse().ok()?, prefix.parse().ok()?))
 }

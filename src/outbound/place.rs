@@ -48,6 +48,18 @@ impl Place {
         }
     }
 
+    /// The place below this one: `rest` begins with a slash, or is nothing.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`parse`](Self::parse).
+    pub(crate) fn join(&self, rest: &str) -> Result<Self, ConfigError> {
+        match rest {
+            "" => Ok(self.clone()),
+            rest => Self::parse(&format!("{}{rest}", self.0.to_string().trim_end_matches('/'))),
+        }
+    }
+
     /// Whether nobody on the way can read or change what is sent.
     pub(crate) fn is_encrypted(&self) -> bool {
         self.0.scheme_str() == Some("https")

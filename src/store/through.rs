@@ -1,11 +1,11 @@
 //! Codes and sessions through what is around a store: asked while it answers, an error while it does not.
 
-use super::{Near, Resilient, StoreError};
+use super::{Near, Resilient, Started, StoreError};
 use crate::{
     eventual::Eventual,
     key::Key,
     otp::{
-        Arrival, Arrived, Attempt, Challenges, Dispatch, Issue, Resend, Rules, Sent,
+        Arrival, Arrived, Attempt, Challenges, Conclusion, Dispatch, Issue, Resend, Rules, Sent,
         SharedLoginStore, Verified,
         fraud::{Converted, Country, Outgoing, Settlement, Traffic, Weighed},
         receipts::{Note, Noted, Notes},
@@ -32,6 +32,10 @@ impl<S: Challenges + 'static> Challenges for Near<S> {
 
     fn arrive(&self, arrival: Arrival, rules: Rules) -> Answer<Arrived> {
         self.store().arrive(arrival, rules)
+    }
+
+    fn conclude(&self, conclusion: Conclusion) -> Answer<Verified> {
+        self.store().conclude(conclusion)
     }
 
     fn traffic(&self) -> Option<&dyn Traffic> {
@@ -73,38 +77,41 @@ impl<S: Sessions + 'static> Sessions for Near<S> {
     }
 }
 
+impl<S: Store + Challenges + Clone + 'static> Resilient<S> {
+    /// Asks, and learns of the blocks that the answer says it started.
+    fn ask_and_learn<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&S) -> Answer<T> + Send + 'static,
+        started: fn(&T) -> &[Started],
+    ) -> Answer<T> {
+        let this = self.clone();
+        self.ask(ask).map(move |told| {
+            this.learn_of(told.as_ref().map_or(&[], started));
+            told
+        })
+    }
+}
+
 /// Codes are never decided without the store: an instance alone would let everybody guess once more.
 impl<S: Store + Challenges + Clone + 'static> Challenges for Resilient<S> {
     fn issue(&self, issue: Issue) -> Answer<Dispatch> {
-        let this = self.clone();
-        self.ask(move |store| store.issue(issue)).map(move |told| {
-            this.learn_of(told.as_ref().map_or(&[], |told| &told.started));
-            told
-        })
+        self.ask_and_learn(move |store| store.issue(issue), |told| &told.started)
     }
 
     fn resend(&self, resend: Resend) -> Answer<Dispatch> {
-        let this = self.clone();
-        self.ask(move |store| store.resend(resend)).map(move |told| {
-            this.learn_of(told.as_ref().map_or(&[], |told| &told.started));
-            told
-        })
+        self.ask_and_learn(move |store| store.resend(resend), |told| &told.started)
     }
 
     fn verify(&self, attempt: Attempt) -> Answer<Verified> {
-        let this = self.clone();
-        self.ask(move |store| store.verify(attempt)).map(move |told| {
-            this.learn_of(told.as_ref().map_or(&[], |told| &told.started));
-            told
-        })
+        self.ask_and_learn(move |store| store.verify(attempt), |told| &told.started)
+    }
+
+    fn conclude(&self, conclusion: Conclusion) -> Answer<Verified> {
+        self.ask_and_learn(move |store| store.conclude(conclusion), |told| &told.started)
     }
 
     fn arrive(&self, arrival: Arrival, rules: Rules) -> Answer<Arrived> {
-        let this = self.clone();
-        self.ask(move |store| store.arrive(arrival, rules)).map(move |told| {
-            this.learn_of(told.as_ref().map_or(&[], |told| &told.started));
-            told
-        })
+        self.ask_and_learn(move |store| store.arrive(arrival, rules), |told| &told.started)
     }
 
     fn traffic(&self) -> Option<&dyn Traffic> {

@@ -3,6 +3,8 @@
 
 #[path = "../support/faults.rs"]
 mod faults;
+#[path = "../support/holder.rs"]
+mod holder;
 #[path = "../support/login.rs"]
 mod login;
 #[path = "../support/openapi.rs"]

@@ -2,6 +2,7 @@
 
 use crate::{
     Scene, dev,
+    holder::Holder,
     login::{self, Ask, Login, PHONE, wrong},
     openapi::Document,
 };
@@ -15,7 +16,7 @@ use portcullis::{
     otp::{
         Origins, Settings,
         fraud::{Challenger, Destinations, Mode, Spending, Suspect, TrafficRules},
-        sender::{Provider, Route},
+        sender::{Provider, Route, SendError},
     },
     store::Block,
     token::{Cookies, JwksService},
@@ -179,6 +180,15 @@ async fn codes(document: &mut Document) {
     let answer = scene.ask(Ask::resend(&first.str("challenge_id"))).await;
     assert_eq!(answer.slug(), "sms-unavailable", "{answer:?}");
     document.check(resend, "post", None, &answer);
+
+    // A provider that makes codes, and does not say which are right.
+    let holder = Holder::default();
+    let (scene, _) = Login::sending(dev(), |builder| builder, holder.clone());
+    let challenge = scene.request().await.str("challenge_id");
+    holder.then(Err(SendError::Unknown));
+    let answer = scene.ask(Ask::verify(&challenge, "000000")).await;
+    assert_eq!(answer.slug(), "sms-unavailable", "{answer:?}");
+    document.check("/v1/otp/verify", "post", None, &answer);
 
     // A provider whose budget is one message; the second found out that it is spent.
     let paid = Provider::new("paid", login::Sent::default()).unwrap().per_day(1).unwrap();

@@ -4,7 +4,8 @@
 use portcullis::{
     Eventual, Key, Memory, Pepper,
     otp::{
-        Arrival, Arrived, Attempt, Challenges, Dispatch, Issue, Resend, Rules, Sent, Verified,
+        Arrival, Arrived, Attempt, Challenges, Conclusion, Dispatch, Issue, Resend, Rules, Sent,
+        Verified,
         fraud::{Converted, Country, Outgoing, Settlement, Traffic, Weighed},
         receipts::{Note, Noted, Notes},
     },
@@ -29,7 +30,7 @@ struct State {
 }
 
 /// All that can fail.
-pub(crate) const ALL: [&str; 19] = [
+pub(crate) const ALL: [&str; 20] = [
     "admit",
     "block",
     "unblock",
@@ -40,6 +41,7 @@ pub(crate) const ALL: [&str; 19] = [
     "resend",
     "verify",
     "arrive",
+    "conclude",
     "give_back",
     "forget",
     "open",
@@ -146,6 +148,10 @@ impl Challenges for Faulty {
 
     fn arrive(&self, arrival: Arrival, rules: Rules) -> Eventual<Result<Arrived, StoreError>> {
         self.call("arrive", move |memory| memory.arrive(arrival, rules))
+    }
+
+    fn conclude(&self, conclusion: Conclusion) -> Eventual<Result<Verified, StoreError>> {
+        self.call("conclude", move |memory| memory.conclude(conclusion))
     }
 
     fn give_back(&self, sent: Sent) -> Eventual<Result<(), StoreError>> {

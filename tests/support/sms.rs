@@ -3,15 +3,18 @@
 
 use super::login::{Ask, Login, address, device, phone, spawn};
 use portcullis::{
-    CodeSender, Profile,
+    CodeSender, Phone, Profile,
     eventual::BoxFuture,
+    limit::Name,
     otp::{
         Settings,
         fake::{FakeMsg91, FakeTwilio},
-        sender::{ApiSecret, Message, Msg91, SendError, Taken, Twilio, TwilioFrom, TwilioKey},
+        sender::{
+            ApiSecret, CodeChecker, Message, Msg91, SendError, Taken, Twilio, TwilioFrom, TwilioKey,
+        },
     },
 };
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use tokio::{
     sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
     time::timeout,
@@ -46,8 +49,12 @@ impl Scene {
         let ask = Ask::code(&phone(number)).device(&device(number)).from(&address(number));
         let answer = self.login.ask(ask).await;
         assert_eq!(answer.status, 202, "{answer:?}");
-        let outcome = timeout(Duration::from_secs(20), self.outcomes.recv()).await;
-        (answer.str("challenge_id"), outcome.unwrap().unwrap())
+        (answer.str("challenge_id"), self.outcome().await)
+    }
+
+    /// How the next message ends.
+    pub(crate) async fn outcome(&mut self) -> Outcome {
+        timeout(Duration::from_secs(20), self.outcomes.recv()).await.unwrap().unwrap()
     }
 }
 
@@ -62,6 +69,18 @@ impl<S: CodeSender + Clone + 'static> CodeSender for Watched<S> {
             told.send(outcome.as_ref().map(drop).map_err(|error| *error)).unwrap();
             outcome
         })
+    }
+
+    fn ready(&self, to: &Phone) -> Result<(), SendError> {
+        self.0.ready(to)
+    }
+
+    fn holder(&self, to: &Phone) -> Option<Name> {
+        self.0.holder(to)
+    }
+
+    fn checkers(&self) -> Vec<(Name, Arc<dyn CodeChecker>)> {
+        self.0.checkers()
     }
 }
 

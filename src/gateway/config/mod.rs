@@ -16,6 +16,7 @@ mod keys;
 mod limits;
 mod listen;
 mod listing;
+mod msg91;
 mod otp;
 mod postgres;
 mod reading;

@@ -4,9 +4,10 @@ use super::{
     destinations::DestinationsSection,
     fraud::{self, FraudSection, SpendingSection},
     keys::{SecretRef, Sources},
+    msg91::Msg91Section,
     records::RecordsSection,
     sections::{DurationText, WindowText},
-    senders::{HttpSection, Msg91Section, Senders, TwilioSection},
+    senders::{HttpSection, Senders, TwilioSection},
     sending::{self, RouteSection, SenderNames},
     test_numbers::{self, TestNumberSection},
     token::TokenSection,
@@ -118,8 +119,16 @@ impl OtpSection {
             webhooks: webhooks.transpose().map_err(at("[otp.webhooks]"))?,
             settings,
         };
+        if let Some(msg91) = &self.msg91 {
+            let lifetime = login.settings.rules().lifetime;
+            msg91.check_texts(&login.texts, lifetime).map_err(at("[otp.msg91]"))?;
+        }
         let checked = login.settings.check_fraud();
         let checked = checked.and_then(|()| login.settings.check_challenger(false));
+        let checked = checked.and_then(|()| match login.route.makes_codes() {
+            true => login.settings.check_holders(),
+            false => Ok(()),
+        });
         checked.map_err(at("[otp]")).map(|()| login)
     }
 
@@ -227,9 +236,7 @@ impl OtpSection {
         }
         for section in &self.text {
             let place = format!("[[otp.text]] {}", section.language.escape_default());
-            let purpose = Purpose::ALL.into_iter().find(|it| it.name() == section.purpose);
-            let known = || ConfigError::new("purpose: login, step_up or phone_change");
-            let purpose = purpose.ok_or_else(|| known().within(&place))?;
+            let purpose = purpose(&section.purpose).map_err(|error| error.within(&place))?;
             texts = texts
                 .text(purpose, &section.language, &section.text)
                 .map_err(|error| error.within(&place))?;
@@ -242,6 +249,12 @@ impl OtpSection {
         }
         Ok(texts)
     }
+}
+
+/// The purpose of this name.
+pub(super) fn purpose(name: &str) -> Result<Purpose, ConfigError> {
+    let known = || ConfigError::new("purpose: login, step_up or phone_change");
+    Purpose::ALL.into_iter().find(|it| it.name() == name).ok_or_else(known)
 }
 
 fn at(place: &'static str) -> impl FnOnce(ConfigError) -> ConfigError {

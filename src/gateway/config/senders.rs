@@ -1,7 +1,8 @@
-//! The sections `[otp.twilio]`, `[otp.msg91]` and `[otp.http]`: who sends messages.
+//! The sections `[otp.twilio]` and `[otp.http]`: who sends messages.
 
 use super::{
     keys::{SecretRef, Sources},
+    msg91::Msg91Section,
     sections::DurationText,
     sending::Budget,
     verify::{self, VerifySection},
@@ -11,7 +12,7 @@ use crate::{
     error::ConfigError,
     otp::{
         CodeSender,
-        sender::{ApiSecret, Hook, HookKeys, LogSender, Msg91, Twilio, TwilioFrom},
+        sender::{ApiSecret, Hook, HookKeys, LogSender, Twilio, TwilioFrom},
     },
     profile::Profile,
 };
@@ -23,7 +24,7 @@ use std::sync::Arc;
 #[serde(rename_all = "kebab-case")]
 pub(super) enum SenderName {
     Twilio,
-    /// By Verify, with codes of our own.
+    /// By Verify.
     TwilioVerify,
     Msg91,
     /// To a server of the user's own.
@@ -56,6 +57,17 @@ impl SenderName {
     }
 }
 
+/// Who makes the codes of a provider's own service.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Codes {
+    /// The login.
+    #[default]
+    Ours,
+    /// The provider, which checks them, too.
+    Theirs,
+}
+
 /// The sections of all senders.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Senders<'a> {
@@ -79,21 +91,6 @@ pub(super) struct TwilioSection {
     /// That sign webhooks: what `auth_token` is if not written.
     #[serde(default)]
     pub(super) webhook_tokens: Vec<SecretRef>,
-    base_url: Option<String>,
-    timeout: Option<DurationText>,
-    per_day: Option<u32>,
-    soft: Option<u32>,
-    per_minute: Option<u32>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Msg91Section {
-    authkey: SecretRef,
-    template_id: String,
-    notice_template_id: Option<String>,
-    variable: Option<String>,
-    pub(super) webhook_secret: Option<SecretRef>,
     base_url: Option<String>,
     timeout: Option<DurationText>,
     per_day: Option<u32>,
@@ -166,7 +163,7 @@ impl Senders<'_> {
         let budget = match name {
             SenderName::Twilio => self.twilio.map(|it| of(it.per_day, it.soft, it.per_minute)),
             SenderName::TwilioVerify => self.verify.map(VerifySection::budget),
-            SenderName::Msg91 => self.msg91.map(|it| of(it.per_day, it.soft, it.per_minute)),
+            SenderName::Msg91 => self.msg91.map(Msg91Section::budget),
             SenderName::Http => self.http.map(|it| of(it.per_day, it.soft, it.per_minute)),
             SenderName::Log => None,
         };
@@ -217,18 +214,6 @@ impl TwilioSection {
         let twilio = put(twilio, "status_callback", callback, Twilio::status_callback)?;
         let twilio = put(twilio, "base_url", self.base_url.as_deref(), Twilio::base_url)?;
         Ok(Arc::new(put(twilio, "timeout", self.timeout.map(|it| it.0), Twilio::timeout)?))
-    }
-}
-
-impl Msg91Section {
-    fn build(&self, sources: Sources<'_>) -> Result<Arc<dyn CodeSender>, ConfigError> {
-        let authkey = secret(&self.authkey, sources).map_err(at("authkey"))?;
-        let msg91 = Msg91::new(authkey, &self.template_id).map_err(at("template_id"))?;
-        let notice = self.notice_template_id.as_deref();
-        let msg91 = put(msg91, "notice_template_id", notice, Msg91::notice_template)?;
-        let msg91 = put(msg91, "variable", self.variable.as_deref(), Msg91::variable)?;
-        let msg91 = put(msg91, "base_url", self.base_url.as_deref(), Msg91::base_url)?;
-        Ok(Arc::new(put(msg91, "timeout", self.timeout.map(|it| it.0), Msg91::timeout)?))
     }
 }
 

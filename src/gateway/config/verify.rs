@@ -1,9 +1,9 @@
-//! The section `[otp.twilio_verify]`: Twilio's Verify API with codes of our own; and who asks Twilio.
+//! The section `[otp.twilio_verify]`: Twilio's Verify API, with codes of our own or of Twilio's; and who asks Twilio.
 
 use super::{
     keys::{SecretRef, Sources},
     sections::DurationText,
-    senders::{put, secret},
+    senders::{Codes, put, secret},
     sending::Budget,
 };
 use crate::{
@@ -24,6 +24,8 @@ pub(super) struct VerifySection {
     api_key: Option<String>,
     api_secret: Option<SecretRef>,
     service_sid: String,
+    #[serde(default)]
+    codes: Codes,
     base_url: Option<String>,
     timeout: Option<DurationText>,
     per_day: Option<u32>,
@@ -40,6 +42,10 @@ impl VerifySection {
         let (token, secret) = (self.auth_token.as_ref(), self.api_secret.as_ref());
         let key = key(token, self.api_key.as_deref(), secret, sources)?;
         let verify = TwilioVerify::new(&self.account_sid, key, &self.service_sid)?;
+        let verify = match self.codes {
+            Codes::Ours => verify,
+            Codes::Theirs => verify.twilio_codes(),
+        };
         let verify = put(verify, "base_url", self.base_url.as_deref(), TwilioVerify::base_url)?;
         Ok(Arc::new(put(verify, "timeout", self.timeout.map(|it| it.0), TwilioVerify::timeout)?))
     }

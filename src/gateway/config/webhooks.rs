@@ -2,7 +2,8 @@
 
 use super::{
     keys::Sources,
-    senders::{Msg91Section, Senders, TwilioSection},
+    msg91::Msg91Section,
+    senders::{Senders, TwilioSection},
 };
 use crate::{
     error::ConfigError,

@@ -117,7 +117,7 @@ pub(super) mod tests {
     use crate::{
         eventual::Eventual,
         key::Key,
-        otp::{Arrival, Arrived, Attempt, Dispatch, Issue, Resend, Rules, Verified},
+        otp::{Arrival, Arrived, Attempt, Conclusion, Dispatch, Issue, Resend, Rules, Verified},
         store::StoreError,
     };
     use std::sync::Mutex;
@@ -141,6 +141,10 @@ pub(super) mod tests {
 
         fn arrive(&self, _: Arrival, _: Rules) -> Eventual<Result<Arrived, StoreError>> {
             panic!("the courier counts no arrivals");
+        }
+
+        fn conclude(&self, _: Conclusion) -> Eventual<Result<Verified, StoreError>> {
+            panic!("the courier does not conclude");
         }
 
         fn give_back(&self, sent: Sent) -> Eventual<Result<(), StoreError>> {

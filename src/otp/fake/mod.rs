@@ -15,8 +15,12 @@
 //! # Ok(()) }
 //! ```
 //!
+//! Both make codes and check them as well, where they are asked to: [`FakeTwilio::code`] and [`FakeMsg91::code`] are what the owner
+//! of a phone reads.
+//!
 //! A server ends with its value. [`FakeServer`] answers as a closure says, for hooks and for other providers.
 
+mod codes;
 mod msg91;
 mod received;
 mod server;

@@ -29,17 +29,27 @@ impl Received {
         fields.find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
     }
 
+    /// A parameter of the query, decoded.
+    pub fn query(&self, name: &str) -> Option<String> {
+        let (_, query) = self.path.split_once('?')?;
+        let mut fields = form_urlencoded::parse(query.as_bytes());
+        fields.find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+    }
+
     /// A text in a JSON body, by its pointer (RFC 6901): `/recipients/0/otp`.
     pub fn text(&self, pointer: &str) -> Option<String> {
         let body: Value = serde_json::from_slice(&self.body).ok()?;
         body.pointer(pointer)?.as_str().map(str::to_owned)
     }
 
-    /// A number that another body hardly has (FNV-1a).
+    /// A number that another request hardly has (FNV-1a).
     pub(super) fn digest(&self) -> u64 {
-        self.body.iter().fold(0xcbf2_9ce4_8422_2325, |digest, byte| {
-            (digest ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-        })
+        self.path
+            .bytes()
+            .chain(self.body.iter().copied())
+            .fold(0xcbf2_9ce4_8422_2325, |digest, byte| {
+                (digest ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+            })
     }
 
     /// Reads one request. `None` if it does not come whole.

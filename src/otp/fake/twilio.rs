@@ -1,14 +1,18 @@
-use super::{FakeServer, Received, Reply};
+use super::{
+    FakeServer, Received, Reply,
+    codes::{Check, Codes, Maker},
+};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::json;
 use std::{io, ops::Deref};
 
-/// A fake of Twilio's Messages API, and of its Verify API as far as it sends codes that it is given.
+/// A fake of Twilio's Messages API, and of its Verify API, which sends codes that it is given or makes them and checks them: each five
+/// times at most, and one for a number at a time.
 ///
 /// It wants the credentials that are its constants, and the fields that Twilio wants: without them it answers what Twilio
 /// would. What else it can do is [`FakeServer`]'s.
 #[derive(Debug)]
-pub struct FakeTwilio(FakeServer);
+pub struct FakeTwilio(Maker);
 
 impl FakeTwilio {
     /// The SID of the one account.
@@ -28,7 +32,12 @@ impl FakeTwilio {
     ///
     /// When there is no free port.
     pub fn start() -> io::Result<Self> {
-        FakeServer::start(usual).map(Self)
+        Maker::start(usual).map(Self)
+    }
+
+    /// The code that Twilio made and sent to a number last.
+    pub fn code(&self, to: &str) -> Option<String> {
+        self.0.codes.sent_to(to)
     }
 
     /// The SID that the message of a request got.
@@ -67,11 +76,11 @@ impl Deref for FakeTwilio {
     type Target = FakeServer;
 
     fn deref(&self) -> &FakeServer {
-        &self.0
+        &self.0.server
     }
 }
 
-fn usual(request: &Received) -> (u16, String) {
+fn usual(request: &Received, codes: &Codes) -> (u16, String) {
     let path = format!("/2010-04-01/Accounts/{}/Messages.json", FakeTwilio::ACCOUNT);
     let pairs = [
         (FakeTwilio::ACCOUNT, FakeTwilio::AUTH_TOKEN),
@@ -81,14 +90,17 @@ fn usual(request: &Received) -> (u16, String) {
         let basic = STANDARD.encode(format!("{user}:{secret}"));
         request.header("authorization") == Some(&format!("Basic {basic}"))
     });
-    let verify = format!("/v2/Services/{}/Verifications", FakeTwilio::VERIFY_SERVICE);
+    let service = format!("/v2/Services/{}", FakeTwilio::VERIFY_SERVICE);
+    let [verify, check] =
+        ["Verifications", "VerificationCheck"].map(|it| format!("{service}/{it}"));
     let has = |name| request.field(name).is_some_and(|value| !value.is_empty());
     match request {
-        _ if request.method != "POST" || ![&path, &verify].contains(&&request.path) => {
+        _ if request.method != "POST" || ![&path, &verify, &check].contains(&&request.path) => {
             problem(404, 20404)
         }
         _ if !is_known => problem(401, 20003),
-        _ if request.path == verify => begun(request),
+        _ if request.path == verify => begun(request, codes),
+        _ if request.path == check => checked(request, codes),
         _ if !has("To") => problem(400, 21604),
         _ if !has("From") && !has("MessagingServiceSid") => problem(400, 21603),
         _ if !has("Body") => problem(400, 21602),
@@ -106,17 +118,38 @@ fn usual(request: &Received) -> (u16, String) {
 }
 
 /// Verify says of all that it does not understand that a parameter is invalid.
-fn begun(request: &Received) -> (u16, String) {
-    let code = request.field("CustomCode").unwrap_or_default();
-    let is_code = (4..=10).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_digit());
+fn begun(request: &Received, codes: &Codes) -> (u16, String) {
+    let is_code = |code: &str| {
+        (4..=10).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_digit())
+    };
     let to = request.field("To").filter(|to| to.starts_with('+'));
-    if !is_code || to.is_none() || request.field("Channel").as_deref() != Some("sms") {
+    let is_sent = match (&to, request.field("CustomCode")) {
+        _ if request.field("Channel").as_deref() != Some("sms") => false,
+        (Some(_), Some(code)) => is_code(&code),
+        (Some(to), None) => codes.make(to, 6).is_some(),
+        (None, _) => false,
+    };
+    if is_sent { (201, verification(request, "pending", false)) } else { problem(400, 60200) }
+}
+
+/// A code that is wrong is no error.
+fn checked(request: &Received, codes: &Codes) -> (u16, String) {
+    let (Some(to), Some(code)) = (request.field("To"), request.field("Code")) else {
         return problem(400, 60200);
+    };
+    match codes.check(&to, &code) {
+        Check::Right => (200, verification(request, "approved", true)),
+        Check::Wrong => (200, verification(request, "pending", false)),
+        Check::Exhausted => problem(429, 60202),
+        Check::Used | Check::Gone => problem(404, 20404),
     }
+}
+
+fn verification(request: &Received, status: &str, valid: bool) -> String {
     let sid = FakeTwilio::sid(request).replacen("SM", "VE", 1);
-    let body =
-        json!({ "sid": sid, "to": to, "channel": "sms", "status": "pending", "valid": false });
-    (201, body.to_string())
+    let to = request.field("To");
+    let body = json!({ "sid": sid, "to": to, "channel": "sms", "status": status, "valid": valid });
+    body.to_string()
 }
 
 fn problem(status: u16, code: u32) -> (u16, String) {

@@ -55,8 +55,10 @@ mod gsm7;
 mod language;
 mod notice;
 mod parts;
+mod registered;
 mod template;
 mod texts;
 
 pub use notice::Notice;
+pub use registered::Registered;
 pub use texts::Texts;

@@ -18,19 +18,19 @@ pub struct Texts {
     app_hash: Option<Box<str>>,
     unicode: bool,
     /// At least one for each purpose, the one to fall back to first.
-    texts: Vec<Text>,
+    pub(super) texts: Vec<Text>,
 }
 
 #[derive(Clone, Debug)]
-struct Text {
-    purpose: Purpose,
-    language: Box<str>,
+pub(super) struct Text {
+    pub(super) purpose: Purpose,
+    pub(super) language: Box<str>,
     template: Template,
-    built_in: bool,
+    pub(super) built_in: bool,
 }
 
 /// The longest code, and more minutes than any code is good for.
-const LONGEST: (&str, u64) = ("88888888", 88);
+pub(super) const LONGEST: (&str, u64) = ("88888888", 88);
 
 impl Texts {
     /// English texts that name the app.
@@ -115,8 +115,8 @@ impl Texts {
         lifetime: Duration,
     ) -> (Box<str>, Zeroizing<String>) {
         let text = self.choose(purpose, wanted);
-        let minutes = (lifetime.as_secs() / 60).clamp(1, LONGEST.1);
-        (text.language.clone(), Zeroizing::new(self.fill(text, code.as_digits(), minutes)))
+        let filled = self.fill(text, code.as_digits(), Self::minutes(lifetime));
+        (text.language.clone(), Zeroizing::new(filled))
     }
 
     fn choose(&self, purpose: Purpose, wanted: Option<&str>) -> &Text {
@@ -125,13 +125,13 @@ impl Texts {
         wishes.find_map(|tag| self.find(purpose, tag)).or_else(fallback).unwrap_or(&self.texts[0])
     }
 
-    fn find(&self, purpose: Purpose, tag: &str) -> Option<&Text> {
+    pub(super) fn find(&self, purpose: Purpose, tag: &str) -> Option<&Text> {
         let is_it =
             |text: &&Text| text.purpose == purpose && text.language.eq_ignore_ascii_case(tag);
         self.texts.iter().find(is_it)
     }
 
-    fn fill(&self, text: &Text, code: &str, minutes: u64) -> String {
+    pub(super) fn fill(&self, text: &Text, code: &str, minutes: u64) -> String {
         // Room for all of it at once: growing would leave copies of the code behind.
         let mut filled = String::with_capacity(parts::MOST_BYTES);
         text.template.fill(&mut filled, Values { code, app: &self.app, minutes });

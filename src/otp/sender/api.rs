@@ -1,11 +1,11 @@
 use super::{
     ApiSecret, SendError,
     error_table::ErrorTable,
-    exchange::{Exchange, by_status},
+    exchange::{Errand, Exchange, by_status},
 };
 use crate::{error::ConfigError, eventual::BoxFuture};
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Request, StatusCode, header};
+use http::{HeaderName, HeaderValue, Method, Request, StatusCode, header};
 use serde_json::Value;
 use std::{fmt, time::Duration};
 
@@ -22,11 +22,14 @@ pub(super) struct Api {
 /// What an error means, by the code or the text that a provider has for it.
 pub(super) type Known = &'static [(&'static str, SendError)];
 
+/// Reads an answer by status and body.
+pub(super) type Read<T> = fn(&ErrorTable, StatusCode, &[u8]) -> Result<T, SendError>;
+
 pub(super) const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
 pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 impl Api {
-    /// What is asked at `base` and then `path`, with a header that shows who asks.
+    /// What is asked at `base` and then below `path`, with a header that shows who asks.
     pub(super) fn new(
         base: &str,
         path: &str,
@@ -54,19 +57,44 @@ impl Api {
         self
     }
 
-    /// Posts `body`, and has the answer read.
+    /// Posts `body` below its place, and has the answer read.
     pub(super) fn post<T: 'static>(
         &self,
-        kind: HeaderValue,
-        body: impl AsRef<[u8]> + Send + 'static,
-        read: fn(&ErrorTable, StatusCode, &[u8]) -> Result<T, SendError>,
+        errand: Errand,
+        path: impl Into<String>,
+        (kind, body): (HeaderValue, impl AsRef<[u8]> + Send + 'static),
+        read: Read<T>,
     ) -> BoxFuture<'static, Result<T, SendError>> {
         let mut request = Request::new(Bytes::from_owner(body));
-        let (name, value) = self.key.clone();
+        *request.method_mut() = Method::POST;
         request.headers_mut().insert(header::CONTENT_TYPE, kind);
+        self.ask(errand, path.into(), request, read)
+    }
+
+    /// Gets what is below its place, and has it read.
+    pub(super) fn get<T: 'static>(
+        &self,
+        errand: Errand,
+        path: String,
+        read: Read<T>,
+    ) -> BoxFuture<'static, Result<T, SendError>> {
+        self.ask(errand, path, Request::new(Bytes::new()), read)
+    }
+
+    fn ask<T: 'static>(
+        &self,
+        errand: Errand,
+        path: String,
+        mut request: Request<Bytes>,
+        read: Read<T>,
+    ) -> BoxFuture<'static, Result<T, SendError>> {
+        let (name, value) = self.key.clone();
         request.headers_mut().insert(name, value);
         let Self { exchange, errors, .. } = self.clone();
-        Box::pin(exchange.post(request, move |status, body| read(&errors, status, body)))
+        Box::pin(async move {
+            let read = |status, body: &_| read(&errors, status, body);
+            exchange.ask(errand, &path, request, read).await
+        })
     }
 }
 

@@ -1,3 +1,4 @@
+use super::Held;
 use crate::otp::{Code, Notice, Purpose};
 
 /// What a message is.
@@ -11,6 +12,8 @@ pub enum Content {
         /// What the code is for.
         purpose: Purpose,
     },
+    /// One whose code the provider makes. It has neither code nor text.
+    Held(Held),
     /// One that tells the owner of a number something, without a code.
     Notice(Notice),
 }
@@ -19,7 +22,7 @@ impl Content {
     /// The name of what it is about: `login`, `phone_changed`.
     pub const fn name(&self) -> &'static str {
         match self {
-            Self::Code { purpose, .. } => purpose.name(),
+            Self::Code { purpose, .. } | Self::Held(Held { purpose, .. }) => purpose.name(),
             Self::Notice(notice) => notice.name(),
         }
     }

@@ -15,20 +15,29 @@ use std::{
     time::Duration,
 };
 
-/// One request to a provider for each message: where to, for how long, and none while the provider wants none.
+/// One request to a provider for each message or check: where to, for how long, and none while the provider wants none.
 #[derive(Clone)]
 pub(super) struct Exchange {
     outbound: Outbound,
     place: Place,
     time: Duration,
     clock: Arc<dyn Clock>,
-    /// In microseconds of the clock's ticks.
-    quiet_until: Arc<AtomicU64>,
+    /// In microseconds of the clock's ticks: a provider that wants no messages may check codes all the same.
+    quiet_until: [Arc<AtomicU64>; 2],
+}
+
+/// What a request is for.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Errand {
+    Send,
+    Check,
 }
 
 /// No answer of a provider is this large.
 const MAX_ANSWER: usize = 64 << 10;
 const TIME: Duration = Duration::from_secs(10);
+/// Somebody waits for the answer, other than to a message.
+const LONGEST_CHECK: Duration = Duration::from_secs(4);
 /// Of a pause for which the provider names no time, or no number of seconds.
 const SHORT_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
@@ -40,7 +49,7 @@ impl Exchange {
             place: Place::parse(url)?,
             time: TIME,
             clock: Arc::new(SystemClock::new()),
-            quiet_until: Arc::default(),
+            quiet_until: Default::default(),
         })
     }
 
@@ -49,8 +58,7 @@ impl Exchange {
         if base.contains('?') {
             return Err(ConfigError::new("a base URL has no query"));
         }
-        let place = Place::parse(&format!("{}{path}", base.trim_end_matches('/')))?;
-        Ok(Self { place, ..self })
+        Ok(Self { place: Place::parse(base)?.join(path)?, ..self })
     }
 
     pub(super) fn timeout(self, time: Duration) -> Result<Self, ConfigError> {
@@ -64,18 +72,26 @@ impl Exchange {
         self.clock.wall()
     }
 
-    /// Posts `request`, and has its answer read by status and body.
-    pub(super) async fn post<T>(
+    /// Asks below its place, and has the answer read by status and body.
+    pub(super) async fn ask<T>(
         self,
-        mut request: Request<Bytes>,
+        errand: Errand,
+        path: &str,
+        request: Request<Bytes>,
         read: impl FnOnce(StatusCode, &[u8]) -> Result<T, SendError>,
     ) -> Result<T, SendError> {
-        if let Some(left) = self.pause() {
+        let (quiet_until, time) = match errand {
+            Errand::Send => (&self.quiet_until[0], self.time),
+            Errand::Check => (&self.quiet_until[1], self.time.min(LONGEST_CHECK)),
+        };
+        let until = Duration::from_micros(quiet_until.load(Ordering::Relaxed));
+        let left = until.checked_sub(self.clock.ticks()).filter(|left| !left.is_zero());
+        if let Some(left) = left {
             return Err(SendError::RateLimited { retry_after: Some(left) });
         }
-        *request.method_mut() = http::Method::POST;
-        let caps = Caps { bytes: MAX_ANSWER, time: self.time };
-        let answer = self.outbound.send(&self.place, request, caps).await;
+        let place = self.place.join(path).map_err(|_| SendError::NotSent)?;
+        let caps = Caps { bytes: MAX_ANSWER, time };
+        let answer = self.outbound.send(&place, request, caps).await;
         let answer = answer.map_err(|error| match error {
             OutboundError::Connect(_) => SendError::NotSent,
             _ => SendError::Unknown,
@@ -84,16 +100,10 @@ impl Exchange {
         if let Err(SendError::RateLimited { .. }) = outcome {
             let pause = retry_after(answer.headers()).unwrap_or(SHORT_PAUSE).min(LONGEST_PAUSE);
             let until = self.clock.ticks() + pause;
-            self.quiet_until.fetch_max(until.as_micros() as u64, Ordering::Relaxed);
+            quiet_until.fetch_max(until.as_micros() as u64, Ordering::Relaxed);
             return Err(SendError::RateLimited { retry_after: Some(pause) });
         }
         outcome
-    }
-
-    /// How much longer the provider wants nothing.
-    fn pause(&self) -> Option<Duration> {
-        let until = Duration::from_micros(self.quiet_until.load(Ordering::Relaxed));
-        until.checked_sub(self.clock.ticks()).filter(|left| !left.is_zero())
     }
 }
 
@@ -134,10 +144,14 @@ mod tests {
     }
 
     async fn post(exchange: &Exchange) -> Result<(), SendError> {
+        ask(exchange, Errand::Send).await
+    }
+
+    async fn ask(exchange: &Exchange, errand: Errand) -> Result<(), SendError> {
         let request = Request::new(Bytes::from_static(b"a=b"));
         exchange
             .clone()
-            .post(request, |status, _| match status {
+            .ask(errand, "", request, |status, _| match status {
                 StatusCode::OK => Ok(()),
                 status => Err(by_status(status)),
             })
@@ -162,9 +176,14 @@ mod tests {
             assert_eq!(post(&exchange).await, limited(seconds), "{line}");
             origin.reply(Reply::ok("", "{}"));
             assert_eq!(post(&exchange).await, limited(seconds), "{line}");
+            assert_eq!(
+                ask(&exchange, Errand::Check).await,
+                Ok(()),
+                "checks have a pause of their own"
+            );
             clock.advance(Duration::from_secs(seconds) - Duration::from_millis(1));
             assert!(post(&exchange).await.is_err(), "{line}");
-            assert_eq!(origin.asked().len(), 1, "{line}");
+            assert_eq!(origin.asked().len(), 2, "{line}");
             clock.advance(Duration::from_millis(1));
             assert_eq!(post(&exchange).await, Ok(()), "{line}");
         }

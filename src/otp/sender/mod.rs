@@ -13,11 +13,31 @@
 //! | credentials or settings are wrong | `Misconfigured`, told as the step `sender-refused` | no | yes |
 //! | our own budget is spent | `OverBudget` | no | yes |
 //! | no whole answer, 5xx, an answer that cannot be read | `Unknown` | yes | no, it could be a second message |
+//!
+//! # Codes of a provider
+//!
+//! Most senders carry the code that the login drew. `TwilioVerify` with `twilio_codes`, and `Msg91Otp`, make codes of their own, and
+//! are asked whether one is right: a [`CodeChecker`] beside the [`CodeSender`]. Blocks, attempts, windows, devices and the lifetime
+//! stay the login's; each attempt is counted before the provider is asked, and of several that are right at once one logs in. But
+//! such codes are worth less:
+//!
+//! * **They belong to a number, not to a challenge.** The provider has one code for a number at a time. So it is good for each
+//!   challenge of that number, whatever its purpose, on each device that asked for one; wrong codes from one device use up the checks
+//!   that the provider allows another, which are five at Twilio; and a message that is sent again repeats the code. The
+//!   profile `banking` takes no such sender, and no profile more than five attempts.
+//! * **They need the provider twice.** While it does not answer nobody logs in: 503 `sms-unavailable`, which costs an attempt of the challenge and no
+//!   guess of the phone. A code that the provider took for used before its answer was lost is lost, too.
+//! * **Nobody else can send or check them.** A challenge remembers who holds its code. In a [`Route`] the first provider that is not left alone is
+//!   chosen when the challenge begins, and a message of one whose code a provider holds goes to that one or to nobody.
+//!
+//! A challenge that is a decoy asks nobody, and is answered after a time, and with an outcome, like those of the last checks that were real.
+//! Before the first one, that is a quarter of a second.
 
 #[cfg(feature = "sms")]
 mod api;
 #[cfg(feature = "sms")]
 mod api_secret;
+mod checking;
 mod content;
 #[cfg(feature = "sms")]
 mod error_table;
@@ -40,10 +60,11 @@ mod twilio_verify;
 pub use self::{
     api_secret::ApiSecret,
     hook::{Hook, HookKeys, SIGNATURE},
-    msg91::Msg91,
+    msg91::{Msg91, Msg91Otp},
     twilio::{Twilio, TwilioFrom, TwilioKey},
     twilio_verify::TwilioVerify,
 };
+pub use checking::{Checked, CodeChecker, Held};
 pub use content::Content;
 pub use log::LogSender;
 #[doc(inline)]
@@ -51,8 +72,8 @@ pub use route::{Failover, Provider, Route};
 pub use taken::{MessageId, Reported, Taken};
 
 use super::Code;
-use crate::{eventual::BoxFuture, phone::Phone};
-use std::{fmt, time::Duration};
+use crate::{eventual::BoxFuture, limit::Name, phone::Phone};
+use std::{fmt, sync::Arc, time::Duration};
 use zeroize::Zeroizing;
 
 /// Sends messages: codes, and [notices](Content::Notice).
@@ -83,6 +104,18 @@ pub trait CodeSender: fmt::Debug + Send + Sync {
         let _ = report;
     }
 
+    /// Who makes the code of a challenge for this number that begins now; `None` if the login does. One of those that
+    /// [`checkers`](Self::checkers) names, by the country of the number alone. It must not block.
+    fn holder(&self, to: &Phone) -> Option<Name> {
+        let _ = to;
+        None
+    }
+
+    /// Who checks codes, by the names of those who make them. Asked once, when the login is made.
+    fn checkers(&self) -> Vec<(Name, Arc<dyn CodeChecker>)> {
+        Vec::new()
+    }
+
     /// Whether codes appear where others than the holder of the phone see them. Only the profile `dev` takes
     /// such a sender.
     fn reveals_codes(&self) -> bool {
@@ -105,11 +138,11 @@ pub struct Message {
 }
 
 impl Message {
-    /// The code, if it has one.
+    /// The code, if it has one of the login's.
     pub const fn code(&self) -> Option<&Code> {
         match &self.content {
             Content::Code { code, .. } => Some(code),
-            Content::Notice(_) => None,
+            Content::Held(_) | Content::Notice(_) => None,
         }
     }
 }

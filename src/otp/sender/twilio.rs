@@ -2,7 +2,7 @@ use super::{
     ApiSecret, CodeSender, Message, SendError, Taken,
     api::{Api, FORM, Known, api_settings},
     error_table::ErrorTable,
-    exchange::by_status,
+    exchange::{Errand, by_status},
 };
 use crate::{error::ConfigError, eventual::BoxFuture, outbound::Place, phone::Phone};
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -198,7 +198,7 @@ impl TwilioFrom {
 
 impl CodeSender for Twilio {
     fn send(&self, message: Message) -> BoxFuture<'static, Result<Taken, SendError>> {
-        self.api.post(FORM, self.form(&message), read)
+        self.api.post(Errand::Send, "", (FORM, self.form(&message)), read)
     }
 }
 

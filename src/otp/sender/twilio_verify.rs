@@ -1,22 +1,26 @@
 use super::{
-    CodeSender, Message, SendError, Taken, TwilioKey,
+    Checked, CodeChecker, CodeSender, Content, Message, SendError, Taken, TwilioKey,
     api::{Api, FORM, Known, api_settings},
     error_table::ErrorTable,
-    exchange::by_status,
+    exchange::{Errand, by_status},
     twilio::sid,
 };
-use crate::{error::ConfigError, eventual::BoxFuture};
+use crate::{error::ConfigError, eventual::BoxFuture, limit::Name, otp::Code, phone::Phone};
 use form_urlencoded::byte_serialize;
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::Value;
+use std::sync::Arc;
 use zeroize::Zeroizing;
 
-/// Sends by Twilio's Verify API with the login's own code, `POST /v2/Services/{sid}/Verifications` with `CustomCode`.
+/// Sends by Twilio's Verify API, `POST /v2/Services/{sid}/Verifications`.
 ///
-/// The text is Twilio's, in the language of the number's country, from a sender that Twilio chooses. The code is ours: how long it is good
-/// for, how often it may be guessed and on which device stays the login's to say. Twilio's support has to allow custom codes for the service
-/// (else error 60204). Twilio sends five of them to a number in ten minutes. It sends nothing else: notices are another sender's.
+/// The text is Twilio's, in the language of the number's country, from a sender that Twilio chooses. The code is ours, as `CustomCode`: how
+/// long it is good for, how often it may be guessed and on which device stays the login's to say. Twilio's support has to allow custom codes
+/// for the service (else error 60204). Twilio sends five of them to a number in ten minutes. It sends nothing else: notices are another
+/// sender's.
+///
+/// With [`twilio_codes`](Self::twilio_codes) Twilio makes the codes and checks them, which needs nobody's leave.
 ///
 /// ```no_run
 /// use portcullis::otp::sender::{ApiSecret, TwilioKey, TwilioVerify};
@@ -30,6 +34,7 @@ use zeroize::Zeroizing;
 #[derive(Clone)]
 pub struct TwilioVerify {
     api: Api,
+    makes_codes: bool,
 }
 
 const BASE: &str = "https://verify.twilio.com";
@@ -52,6 +57,9 @@ const ERRORS: Known = &[
     ("572005", SendError::Misconfigured),
 ];
 
+/// Errors of a check that are about its number: five checks of a code, and several at once.
+const OF_NUMBER: &[u32] = &[60202, 60212];
+
 impl TwilioVerify {
     /// A sender for a Verify service of an account.
     ///
@@ -61,8 +69,22 @@ impl TwilioVerify {
     /// read.
     pub fn new(account: &str, key: TwilioKey, service: &str) -> Result<Self, ConfigError> {
         let service = sid(service, "VA").map_err(|error| error.within("Verify service SID"))?;
-        let path = format!("/v2/Services/{service}/Verifications");
-        Ok(Self { api: Api::new(BASE, &path, key.authorization(account)?, ERRORS)? })
+        let api = Api::new(
+            BASE,
+            &format!("/v2/Services/{service}"),
+            key.authorization(account)?,
+            ERRORS,
+        )?;
+        Ok(Self { api, makes_codes: false })
+    }
+
+    /// Has Twilio make the codes, and check them by `POST /v2/Services/{sid}/VerificationCheck`: see what [codes of a
+    /// provider](super#codes-of-a-provider) are worth. How long they are is a setting of the service, and must be what the login
+    /// expects: 6 digits, if neither was changed.
+    #[must_use]
+    pub fn twilio_codes(mut self) -> Self {
+        self.makes_codes = true;
+        self
     }
 }
 
@@ -70,27 +92,55 @@ api_settings!(TwilioVerify, "https://verify.twilio.com", "60203");
 
 impl CodeSender for TwilioVerify {
     fn send(&self, message: Message) -> BoxFuture<'static, Result<Taken, SendError>> {
-        let Some(code) = message.code() else {
-            return Box::pin(async { Err(SendError::Refused) });
-        };
-        // Room for all of it at once: growing would leave copies of the code behind.
-        let mut form = Zeroizing::new(String::with_capacity(128));
-        form.push_str("Channel=sms&To=");
-        form.extend(byte_serialize(message.to.as_e164().as_bytes()));
-        form.push_str("&CustomCode=");
-        form.push_str(code.as_digits());
-        self.api.post(FORM, form, read)
+        let mut form = form("Channel=sms&To=", &message.to);
+        match (&message.content, self.makes_codes) {
+            (Content::Held(_), true) => {}
+            (Content::Code { code, .. }, false) => {
+                form.push_str("&CustomCode=");
+                form.push_str(code.as_digits());
+            }
+            _ => return Box::pin(async { Err(SendError::Refused) }),
+        }
+        self.api.post(Errand::Send, "/Verifications", (FORM, form), read)
     }
 
     fn sends_notices(&self) -> bool {
         false
     }
+
+    fn holder(&self, _: &Phone) -> Option<Name> {
+        self.makes_codes.then_some("twilio-verify".into())
+    }
+
+    fn checkers(&self) -> Vec<(Name, Arc<dyn CodeChecker>)> {
+        let checker = || -> Arc<dyn CodeChecker> { Arc::new(self.clone()) };
+        self.makes_codes.then(|| ("twilio-verify".into(), checker())).into_iter().collect()
+    }
+}
+
+impl CodeChecker for TwilioVerify {
+    fn check(&self, to: &Phone, code: &Code) -> BoxFuture<'static, Result<Checked, SendError>> {
+        let mut form = form("To=", to);
+        form.push_str("&Code=");
+        form.push_str(code.as_digits());
+        self.api.post(Errand::Check, "/VerificationCheck", (FORM, form), checked)
+    }
+}
+
+/// A form that begins with a number.
+fn form(before: &str, to: &Phone) -> Zeroizing<String> {
+    // Room for all of it at once: growing would leave copies of the code behind.
+    let mut form = Zeroizing::new(String::with_capacity(128));
+    form.push_str(before);
+    form.extend(byte_serialize(to.as_e164().as_bytes()));
+    form
 }
 
 #[derive(Deserialize)]
 struct Answer {
     sid: Option<String>,
     status: Option<Value>,
+    valid: Option<bool>,
     code: Option<Value>,
 }
 
@@ -105,6 +155,30 @@ fn read(errors: &ErrorTable, status: StatusCode, body: &[u8]) -> Result<Taken, S
         }
         (status, Some(Answer { code, .. })) if status.is_client_error() => {
             Err(errors.refused(code.as_ref(), status))
+        }
+        (status, _) => Err(by_status(status)),
+    }
+}
+
+/// A wrong code is a success of HTTP. Whatever Twilio says of a code but that it is right, it is wrong: that it has expired, was used
+/// or guessed too often, or that there is none for the number. Else who asks could tell by the answer whether there is one.
+fn checked(errors: &ErrorTable, status: StatusCode, body: &[u8]) -> Result<Checked, SendError> {
+    let answer: Option<Answer> = serde_json::from_slice(body).ok();
+    match (status, answer) {
+        (status, Some(Answer { status: Some(Value::String(told)), valid, .. }))
+            if status.is_success() =>
+        {
+            let right = told == "approved" && valid == Some(true);
+            Ok(if right { Checked::Right } else { Checked::Wrong })
+        }
+        (StatusCode::NOT_FOUND, _) => Ok(Checked::Wrong),
+        (status, Some(Answer { code: Some(code), .. })) if status.is_client_error() => {
+            match errors.refused(Some(&code), status) {
+                // What is asked too often for one number says that it is asked for at Twilio.
+                _ if OF_NUMBER.iter().any(|of| code == *of) => Ok(Checked::Wrong),
+                error @ (SendError::Misconfigured | SendError::RateLimited { .. }) => Err(error),
+                _ => Ok(Checked::Wrong),
+            }
         }
         (status, _) => Err(by_status(status)),
     }

@@ -1,7 +1,10 @@
 //! What contradicts each other, whatever the order it was set in.
 
 use super::{MINUTE, SHORT_GUESSES, Settings};
-use crate::{error::ConfigError, otp::fraud::Mode};
+use crate::{error::ConfigError, otp::fraud::Mode, profile::Profile};
+
+/// Twilio's error 60202.
+const HELD_ATTEMPTS: u8 = 5;
 
 impl Settings {
     /// Refuses what contradicts each other. What is about sessions comes last.
@@ -45,6 +48,23 @@ impl Settings {
         self.destinations.check(self.profile).map_err(|error| error.within("destinations"))
     }
 
+    /// Refuses what codes that a provider makes cannot keep.
+    pub(crate) fn check_holders(&self) -> Result<(), ConfigError> {
+        if self.profile == Profile::Banking {
+            return Err(ConfigError::new(
+                "a provider's own codes are good for each challenge of a number, whatever its purpose and its device: profile \
+                 \"banking\" takes codes of the login only (ASVS 6.6.2)",
+            ));
+        }
+        if self.rules.attempts > HELD_ATTEMPTS {
+            let attempts = self.rules.attempts;
+            return Err(ConfigError::new(format!(
+                "attempts: providers check their own codes {HELD_ATTEMPTS} times at most, not {attempts}"
+            )));
+        }
+        Ok(())
+    }
+
     /// Refuses a mode that nobody is there for.
     pub(crate) fn check_challenger(&self, is_there: bool) -> Result<(), ConfigError> {
         let has = self.destinations.has(Mode::Challenge) || self.traffic.has(Mode::Challenge);
@@ -60,10 +80,7 @@ impl Settings {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        otp::settings::{DAY, HOUR},
-        profile::Profile,
-    };
+    use crate::otp::settings::{DAY, HOUR};
     use std::time::Duration;
 
     type Change = fn(Settings) -> Result<Settings, ConfigError>;

@@ -5,11 +5,11 @@ pub use keys::{HookKeys, SIGNATURE};
 use super::{
     CodeSender, Message, SendError, Taken,
     api::{JSON, patience},
-    exchange::{Exchange, by_status},
+    exchange::{Errand, Exchange, by_status},
 };
 use crate::{error::ConfigError, eventual::BoxFuture, otp::Code};
 use bytes::Bytes;
-use http::{HeaderName, Request, StatusCode, header};
+use http::{HeaderName, Method, Request, StatusCode, header};
 use serde::Serialize;
 use std::fmt;
 use zeroize::Zeroizing;
@@ -78,6 +78,7 @@ impl Hook {
         serde_json::to_writer(&mut *body, &call).ok()?;
         let signature = self.keys.sign(self.exchange.now(), &body)?;
         let mut request = Request::new(Bytes::from_owner(body));
+        *request.method_mut() = Method::POST;
         request.headers_mut().insert(header::CONTENT_TYPE, JSON);
         let name = HeaderName::from_static(SIGNATURE);
         request.headers_mut().insert(name, signature.parse().ok()?);
@@ -90,7 +91,7 @@ patience!(Hook, exchange);
 impl CodeSender for Hook {
     fn send(&self, message: Message) -> BoxFuture<'static, Result<Taken, SendError>> {
         match self.request(&message) {
-            Some(request) => Box::pin(self.exchange.clone().post(request, read)),
+            Some(request) => Box::pin(self.exchange.clone().ask(Errand::Send, "", request, read)),
             None => Box::pin(async { Err(SendError::NotSent) }),
         }
     }

@@ -6,7 +6,7 @@ use crate::{
     limit::Name,
     otp::{
         CodeSender,
-        sender::{Message, Reported, SendError, Taken},
+        sender::{CodeChecker, Message, Reported, SendError, Taken},
     },
     phone::Phone,
     store::SharedStore,
@@ -78,7 +78,7 @@ impl Failover {
 impl CodeSender for Failover {
     fn send(&self, message: Message) -> BoxFuture<'static, Result<Taken, SendError>> {
         let (mut lanes, desk) = (self.lanes(&message.to), self.desk.clone());
-        lanes.retain(|lane| message.code().is_some() || lane.sends_notices());
+        lanes.retain(|lane| lane.takes(&message.content));
         Box::pin(async move {
             let (mut asked, mut told) = (0, SendError::NotSent);
             for lane in lanes {
@@ -117,6 +117,17 @@ impl CodeSender for Failover {
             }
         }
         told
+    }
+
+    fn holder(&self, to: &Phone) -> Option<Name> {
+        let mut lanes = self.lanes(to).into_iter();
+        let first = lanes.find(|lane| lane.ready(&self.desk).is_ok())?;
+        first.holds(to).then(|| first.name())
+    }
+
+    fn checkers(&self) -> Vec<(Name, Arc<dyn CodeChecker>)> {
+        let checker = |lane: &Arc<Lane>| Some((lane.name(), lane.checker(&self.desk)?));
+        self.lanes.iter().filter_map(checker).collect()
     }
 
     fn reported(&self, report: &Reported) {

@@ -6,12 +6,17 @@ use super::{
 };
 use crate::{
     audit::ProviderChange,
+    eventual::BoxFuture,
     limit::Name,
-    otp::sender::{Message, Reported, SendError, Taken},
+    otp::{
+        Code,
+        sender::{Checked, CodeChecker, Content, Message, Reported, SendError, Taken},
+    },
+    phone::Phone,
     store::Take,
 };
 use futures_util::FutureExt;
-use std::panic::AssertUnwindSafe;
+use std::{fmt, panic::AssertUnwindSafe, sync::Arc};
 
 /// A provider at work: how it does, and what may still be spent on it.
 #[derive(Debug)]
@@ -19,12 +24,17 @@ pub(super) struct Lane {
     provider: Provider,
     breaker: Breaker,
     budget: Budget,
+    checker: Option<Arc<dyn CodeChecker>>,
+    /// Of checks, which may fail while messages are sent.
+    checks: Breaker,
 }
 
 impl Lane {
     pub(super) fn new(provider: Provider) -> Self {
-        let breaker = Breaker::new(provider.failures, provider.pause);
-        Self { budget: Budget::new(&provider), breaker, provider }
+        let breaker = || Breaker::new(provider.failures, provider.pause);
+        let checker = provider.sender.checkers().pop().map(|(_, checker)| checker);
+        let (breaker, checks, budget) = (breaker(), breaker(), Budget::new(&provider));
+        Self { provider, breaker, budget, checker, checks }
     }
 
     /// Whether a message could go here, as far as is known without asking.
@@ -65,6 +75,26 @@ impl Lane {
         outcome.map(|taken| Taken { via: Some(self.name()), ..taken })
     }
 
+    /// Whether a message is for this provider: one whose code it makes, or one with a code that nobody makes but we.
+    pub(super) fn takes(&self, content: &Content) -> bool {
+        match content {
+            Content::Held(held) => held.by == self.name(),
+            Content::Code { .. } => self.checker.is_none(),
+            Content::Notice(_) => self.sends_notices(),
+        }
+    }
+
+    /// Whether it makes the codes for a number.
+    pub(super) fn holds(&self, to: &Phone) -> bool {
+        self.checker.is_some() && self.provider.sender.holder(to).is_some()
+    }
+
+    /// Who checks its codes, if it makes any.
+    pub(super) fn checker(self: &Arc<Self>, desk: &Desk) -> Option<Arc<dyn CodeChecker>> {
+        let inner = Arc::clone(self.checker.as_ref()?);
+        Some(Arc::new(Checking { lane: Arc::clone(self), desk: desk.clone(), inner }))
+    }
+
     pub(super) fn name(&self) -> Name {
         self.provider.name
     }
@@ -79,6 +109,37 @@ impl Lane {
 
     pub(super) fn reveals_codes(&self) -> bool {
         self.provider.sender.reveals_codes()
+    }
+}
+
+/// Checks as the provider itself does, unless it is left alone, and takes note of whether it answers.
+struct Checking {
+    lane: Arc<Lane>,
+    desk: Desk,
+    inner: Arc<dyn CodeChecker>,
+}
+
+impl CodeChecker for Checking {
+    fn check(&self, to: &Phone, code: &Code) -> BoxFuture<'static, Result<Checked, SendError>> {
+        let (lane, desk) = (Arc::clone(&self.lane), self.desk.clone());
+        if lane.checks.pass(desk.clock.ticks()).is_err() {
+            return Box::pin(async { Err(SendError::NotSent) });
+        }
+        let checking = self.inner.check(to, code);
+        Box::pin(async move {
+            let outcome = AssertUnwindSafe(checking).catch_unwind().await;
+            let outcome = outcome.unwrap_or(Err(SendError::Unknown));
+            if let Some(change) = lane.checks.note(desk.clock.ticks(), &outcome) {
+                desk.tell(lane.name(), change.into());
+            }
+            outcome
+        })
+    }
+}
+
+impl fmt::Debug for Checking {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Checking").field(&self.inner).finish()
     }
 }
 

@@ -25,6 +25,8 @@ use crate::{error::ConfigError, phone::Phone, store::SharedStore};
 /// * **Order.** A provider that certainly sent nothing, and not because of the number, is followed by the next one with the same
 ///   code. At most two are asked about one message. What may have left is never sent again. A notice goes to those alone that
 ///   [send notices](CodeSender::sends_notices).
+/// * **Codes of a provider.** A provider that [makes codes](super#codes-of-a-provider) gets the challenges that begin while it is the first in the order
+///   that can be asked. Their messages go to it alone; those with a code of the login's go to all others.
 /// * **Breaker.** After five failures in a row, each without a connection or a whole answer, a provider is left alone for 30
 ///   seconds, after a 429 for as long as it says, and after it refused us for five minutes. Then one message finds out whether it is back; the pause doubles up to five
 ///   minutes while it is not.
@@ -112,6 +114,12 @@ impl Route {
         self.countries.push(Country { prefix: prefix.into(), order });
         self.countries.sort_by_key(|country| std::cmp::Reverse(country.prefix.len()));
         Ok(self)
+    }
+
+    /// Whether one of the providers makes codes of its own.
+    #[cfg(feature = "gateway")]
+    pub(crate) fn makes_codes(&self) -> bool {
+        self.providers.iter().any(|provider| !provider.sender.checkers().is_empty())
     }
 
     /// The sender, whose budgets are counted in `store`.

@@ -22,7 +22,7 @@ impl Provider {
     ///
     /// # Errors
     ///
-    /// When `name`, which events and metrics show, is not a [`Name`].
+    /// When `name`, which events and metrics show, is not a [`Name`]; or when the sender is several who make codes.
     pub fn new(name: &str, sender: impl CodeSender + 'static) -> Result<Self, ConfigError> {
         Self::shared(name, Arc::new(sender))
     }
@@ -33,6 +33,11 @@ impl Provider {
     ///
     /// Those of `new`.
     pub fn shared(name: &str, sender: Arc<dyn CodeSender>) -> Result<Self, ConfigError> {
+        if sender.checkers().len() > 1 {
+            return Err(ConfigError::new(
+                "several who make codes are several providers: put each of them into the route",
+            ));
+        }
         Ok(Self {
             name: Name::new(name)?,
             sender,

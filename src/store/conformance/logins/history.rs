@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     key::Key,
-    otp::{Dispatched, Sent, Window},
+    otp::{Dispatched, Guess, Sent, Verdict, Window, sender::Checked},
     store::Block,
 };
 use std::time::Duration;
@@ -33,6 +33,8 @@ struct Play {
     dice: Dice,
     /// The challenges that were allowed, and who asked for them.
     asked: Vec<(u32, Caller)>,
+    /// Attempts at codes that somebody else holds, and who made them.
+    held: Vec<(u32, Caller, u8, Guess)>,
     names: u32,
 }
 
@@ -54,11 +56,11 @@ impl Play {
             (rules.guesses_per_day, rules.phone_per_day) = (12, 6);
             rules.live = 1 + dice.below(3) as u8;
         }
-        Self { scene, model: Model::default(), dice, asked: Vec::new(), names: 0 }
+        Self { scene, model: Model::default(), dice, asked: Vec::new(), held: Vec::new(), names: 0 }
     }
 
     async fn step(&mut self) -> (String, Result<(), String>) {
-        match self.dice.below(40) {
+        match self.dice.below(43) {
             0..=7 => {
                 let time = self.time();
                 self.scene.wait(time);
@@ -69,7 +71,10 @@ impl Play {
                 let caller = self.caller();
                 self.names += 1;
                 let (number, code) = (self.names, self.code());
-                let issue = self.scene.to_issue(&caller, number, code);
+                let issue = match self.dice.below(3) {
+                    0 => self.scene.to_hold(&caller, number),
+                    _ => self.scene.to_issue(&caller, number, code),
+                };
                 let told = answer(self.scene.store.issue(issue.clone())).await;
                 if matches!(told.outcome, Dispatched::Allowed { .. }) {
                     self.asked.push((number, caller));
@@ -89,9 +94,25 @@ impl Play {
                 let ((number, caller), code) = (self.answering(), self.code());
                 let attempt = self.scene.to_verify(&caller, number, code);
                 let told = answer(self.scene.store.verify(attempt)).await;
+                if let Verdict::Held { attempt, guess, .. } = told.outcome {
+                    self.held.push((number, caller, attempt, guess));
+                }
                 (format!("{attempt:?}"), self.model.verify(&attempt, &told))
             }
-            35 => {
+            35..=37 if !self.held.is_empty() => {
+                // Any of those that go on, however long ago they began; some end twice.
+                let at = self.dice.below(self.held.len() as u64) as usize;
+                let (number, caller, attempt, guess) = self.held[at];
+                if self.dice.below(8) > 0 {
+                    self.held.remove(at);
+                }
+                let said = [None, Some(Checked::Right), Some(Checked::Wrong), Some(Checked::Wrong)]
+                    [self.dice.below(4) as usize];
+                let conclusion = self.scene.to_conclude(&caller, number, attempt, guess, said);
+                let told = answer(self.scene.store.conclude(conclusion)).await;
+                (format!("{conclusion:?}"), self.model.conclude(&conclusion, &told))
+            }
+            35 | 38 => {
                 let (number, caller) = self.answering();
                 let sent = Sent {
                     phone: caller.phone,
@@ -102,7 +123,7 @@ impl Play {
                 self.model.give_back(sent);
                 (format!("give back {sent:?}"), Ok(()))
             }
-            36 => {
+            36 | 39 => {
                 let (key, seconds) = (self.key(), self.dice.below(1_000));
                 let block = Block::lasting(Duration::from_secs(seconds));
                 answer(self.scene.store.block(key, block)).await;
@@ -137,7 +158,7 @@ impl Play {
 
     /// A code, the same as another in one of four cases.
     fn code(&mut self) -> u8 {
-        self.dice.below(4) as u8
+        1 + self.dice.below(4) as u8
     }
 
     fn key(&mut self) -> Key {

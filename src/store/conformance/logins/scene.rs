@@ -3,8 +3,9 @@ use crate::{
     clock::ManualClock,
     key::{Key, KeyKind, Pepper},
     otp::{
-        Arrival, Attempt, ChallengeId, CodeMac, Dispatch, Dispatched, Issue, Resend, Rules, Sealed,
-        Sent, Settings, SharedLoginStore, Verdict, Verified,
+        Arrival, Attempt, ChallengeId, CodeMac, Conclusion, Dispatch, Dispatched, Guess, Issue,
+        Resend, Rules, Sealed, Sent, Settings, SharedLoginStore, Verdict, Verified,
+        sender::Checked,
     },
     profile::Profile,
 };
@@ -77,10 +78,15 @@ impl Scene {
             phone: caller.phone,
             challenge: id(challenge),
             device: caller.device,
-            code: CodeMac::from_bytes([code; 32]),
+            code: Some(CodeMac::from_bytes([code; 32])),
             sealed: Sealed::from_bytes(&challenge.to_be_bytes()),
             rules: self.rules,
         }
+    }
+
+    /// A challenge to start whose code somebody else holds.
+    pub fn to_hold(&self, caller: &Caller, challenge: u32) -> Issue {
+        Issue { code: None, ..self.to_issue(caller, challenge, 0) }
     }
 
     /// A new code to put into a challenge.
@@ -107,6 +113,20 @@ impl Scene {
         }
     }
 
+    /// The end of an attempt at a code that somebody else holds.
+    pub fn to_conclude(
+        &self,
+        caller: &Caller,
+        challenge: u32,
+        attempt: u8,
+        guess: Guess,
+        said: Option<Checked>,
+    ) -> Conclusion {
+        let Attempt { arrival, phone, challenge, device, rules, .. } =
+            self.to_verify(caller, challenge, 0);
+        Conclusion { arrival, phone, challenge, device, attempt, guess, said, rules }
+    }
+
     /// Starts a challenge.
     pub async fn issue(&self, caller: &Caller, challenge: u32, code: u8) -> Dispatch {
         answer(self.store.issue(self.to_issue(caller, challenge, code))).await
@@ -120,6 +140,19 @@ impl Scene {
     /// Makes an attempt.
     pub async fn verify(&self, caller: &Caller, challenge: u32, code: u8) -> Verified {
         answer(self.store.verify(self.to_verify(caller, challenge, code))).await
+    }
+
+    /// Ends an attempt at a code that somebody else holds.
+    pub async fn conclude(
+        &self,
+        caller: &Caller,
+        challenge: u32,
+        attempt: u8,
+        guess: Guess,
+        said: Option<Checked>,
+    ) -> Verified {
+        let conclusion = self.to_conclude(caller, challenge, attempt, guess, said);
+        answer(self.store.conclude(conclusion)).await
     }
 
     /// Takes a message back.

@@ -85,6 +85,13 @@ impl Log {
         self.times.insert(at, now);
     }
 
+    /// Forgets one that was counted at this moment.
+    pub(super) fn take(&mut self, at: u64) {
+        if let Some(found) = self.times.iter().position(|time| *time == at) {
+            self.times.remove(found);
+        }
+    }
+
     pub(super) fn clear(&mut self) {
         self.times.clear();
     }

@@ -184,11 +184,13 @@ impl<'a> Call<'a> {
         cooldown
     }
 
+    /// Strikes for a wrong code that the lane has counted, and blocks the phone if it was the last of the strangers.
     pub(super) fn wrong(&mut self, phone: &mut Phone, who: Who) {
         for key in self.struck() {
             self.strike(key, "otp-codes", self.rules.wrong_codes);
         }
-        if phone.wrong(who, self.rules.guess_windows(), self.now) && who == Who::Stranger {
+        let is_last = phone.spent(who, self.rules.guess_windows(), self.now) > 0;
+        if is_last && who == Who::Stranger {
             self.block(phone, Spent::Guesses);
         }
     }

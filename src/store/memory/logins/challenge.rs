@@ -8,9 +8,10 @@ use crate::{
 pub(super) struct Challenge {
     pub(super) id: ChallengeId,
     pub(super) device: Key,
-    pub(super) code: CodeMac,
+    /// `None` if somebody else holds the code.
+    pub(super) code: Option<CodeMac>,
     /// What the last message has put in place of, and its end.
-    pub(super) replaced: Option<(CodeMac, u64)>,
+    pub(super) replaced: Option<(Option<CodeMac>, u64)>,
     pub(super) sealed: Sealed,
     pub(super) attempts: u8,
     /// Of the last message.
@@ -20,9 +21,10 @@ pub(super) struct Challenge {
 }
 
 impl Challenge {
-    /// The code of the next message, and until when it is good.
+    /// The code of the next message, and until when it is good. What somebody else holds, somebody else sends anew.
     pub(super) fn replace(&mut self, code: CodeMac, end: u64) {
-        let before = std::mem::replace(&mut self.code, code);
+        let before = self.code;
+        self.code = before.and(Some(code));
         self.replaced = Some((before, std::mem::replace(&mut self.end, end)));
         self.number += 1;
     }

@@ -2,6 +2,7 @@ use super::{
     super::{Inner, Memory},
     call::{Call, Step},
     challenge::Challenge,
+    lane::Who,
     phone::Phone,
 };
 use crate::{
@@ -9,8 +10,9 @@ use crate::{
     eventual::Eventual,
     key::Key,
     otp::{
-        Arrival, Arrived, Attempt, ChallengeId, Challenges, CodeMac, Dispatch, Dispatched, Issue,
-        Resend, Rules, Sent, Verdict, Verified, fraud::Traffic,
+        Arrival, Arrived, Attempt, ChallengeId, Challenges, CodeMac, Conclusion, Dispatch,
+        Dispatched, Guess, Issue, Resend, Rules, Sent, Verdict, Verified, fraud::Traffic,
+        sender::Checked,
     },
     store::StoreError,
 };
@@ -31,6 +33,10 @@ impl Challenges for Memory {
 
     fn arrive(&self, arrival: Arrival, rules: Rules) -> Eventual<Result<Arrived, StoreError>> {
         Eventual::Ready(Call::arrive(&self.0, arrival, &rules))
+    }
+
+    fn conclude(&self, conclusion: Conclusion) -> Eventual<Result<Verified, StoreError>> {
+        Eventual::Ready(Ok(self.0.conclude(&conclusion)))
     }
 
     fn traffic(&self) -> Option<&dyn Traffic> {
@@ -91,6 +97,16 @@ impl Inner {
         let mut nobody = Phone::default();
         let phone = phones.find_mut(key).unwrap_or(&mut nobody);
         let outcome = call.verify(phone, attempt);
+        Verified { outcome, started: call.started }
+    }
+
+    fn conclude(&self, conclusion: &Conclusion) -> Verified {
+        let mut phones = self.logins.phones.lock_for(&conclusion.phone);
+        let Conclusion { arrival, phone: key, device, rules, .. } = conclusion;
+        let mut call = Call::new(self, *arrival, *key, *device, rules);
+        let mut nobody = Phone::default();
+        let phone = phones.find_mut(key).unwrap_or(&mut nobody);
+        let outcome = call.conclude(phone, conclusion);
         Verified { outcome, started: call.started }
     }
 }
@@ -166,20 +182,53 @@ impl Call<'_> {
         };
         // Counted before anything is compared.
         live.attempts += 1;
-        let (attempt, left, right) =
-            (live.attempts, rules.attempts - live.attempts, live.code.matches(&attempt.code));
-        let (id, own) = (live.id, live.device == self.device);
+        let (number, left) = (live.attempts, rules.attempts - live.attempts);
+        let (id, own, held) = (live.id, live.device == self.device, live.code.is_none());
+        let right = live.code.is_some_and(|code| code.matches(&attempt.code));
+        let sealed = live.sealed.clone();
         if own
             && right
-            && let Some(Challenge { sealed, .. }) = phone.take(id)
+            && let Some(right) = self.right(phone, who, id, number)
         {
-            let messages = phone.sent_of(id);
-            let new_device = !phone.remembers(self.device, now);
-            let until = now.saturating_add(micros(rules.device_memory));
-            phone.remember(self.device, who, until, now);
-            return Verdict::Right { attempt, sealed, new_device, messages };
+            return right;
+        }
+        phone.wrong(who, guesses, now);
+        if own && held {
+            let guess = Guess { at: now, bound: who != Who::Stranger };
+            return Verdict::Held { attempt: number, left, sealed, guess };
         }
         self.wrong(phone, who);
-        if own { Verdict::Wrong { attempt, left } } else { Verdict::OtherDevice { attempt, left } }
+        if own {
+            Verdict::Wrong { attempt: number, left }
+        } else {
+            Verdict::OtherDevice { attempt: number, left }
+        }
+    }
+
+    fn conclude(&mut self, phone: &mut Phone, conclusion: &Conclusion) -> Verdict {
+        let Conclusion { challenge: id, attempt, guess, said, .. } = *conclusion;
+        let who = if guess.bound { Who::Bound(self.device) } else { Who::Stranger };
+        let held = phone.live(id, self.now);
+        let held = held.filter(|live| live.device == self.device && live.code.is_none());
+        let left = held.map(|live| self.rules.attempts.saturating_sub(live.attempts));
+        match said {
+            Some(Checked::Right) => {
+                let right = left.and_then(|_| self.right(phone, who, id, attempt));
+                return right.unwrap_or(Verdict::NotLive);
+            }
+            Some(Checked::Wrong) => self.wrong(phone, who),
+            None => phone.forgive(who, guess.at),
+        }
+        left.map_or(Verdict::NotLive, |left| Verdict::Wrong { attempt, left })
+    }
+
+    /// Takes a challenge whose code was right, and remembers the device.
+    fn right(&self, phone: &mut Phone, who: Who, id: ChallengeId, attempt: u8) -> Option<Verdict> {
+        let Challenge { sealed, .. } = phone.take(id)?;
+        let messages = phone.sent_of(id);
+        let new_device = !phone.remembers(self.device, self.now);
+        let until = self.now.saturating_add(micros(self.rules.device_memory));
+        phone.remember(self.device, who, until, self.now);
+        Some(Verdict::Right { attempt, sealed, new_device, messages })
     }
 }

@@ -48,6 +48,11 @@ impl Lane {
         self.wrong.clear();
     }
 
+    /// Forgets a wrong code of this moment.
+    pub(super) fn forgive_one(&mut self, at: u64) {
+        self.wrong.take(at);
+    }
+
     /// Microseconds until the next message may leave; zero if it may.
     pub(super) fn cooling(&self, now: u64) -> u64 {
         self.cooldown.as_ref().map_or(0, |cooldown| cooldown.until.saturating_sub(now))

@@ -185,11 +185,15 @@ impl Phone {
         }
     }
 
-    /// Counts a wrong code. Says whether that was the last the lane had.
-    pub(super) fn wrong(&mut self, who: Who, guesses: [Window; 2], now: u64) -> bool {
-        let lane = self.busy().lane_mut(who);
-        lane.wrong(guesses, now);
-        lane.spent(guesses, now) > 0
+    /// Counts a wrong code.
+    pub(super) fn wrong(&mut self, who: Who, guesses: [Window; 2], now: u64) {
+        self.busy().lane_mut(who).wrong(guesses, now);
+    }
+
+    /// Forgets a wrong code of this moment, which was none.
+    pub(super) fn forgive(&mut self, who: Who, at: u64) {
+        let lanes = self.busy.iter_mut().flat_map(|busy| &mut busy.lanes);
+        lanes.filter(|lane| lane.of == who).for_each(|lane| lane.forgive_one(at));
     }
 
     /// A device has logged in: its wrong codes are forgiven, and it is remembered until `until`.

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     block::Ladder,
     key::Key,
-    otp::{Arrival, Arrived, Dispatch, Dispatched, Rules, Verdict, Verified, Window, Windowed},
+    otp::{Arrival, Arrived, Dispatch, Dispatched, Rules, Verified, Window, Windowed},
     store::{Asks, Standing, Started, StoreError, Strike},
 };
 use futures_util::future::{join, join_all};
@@ -140,14 +140,14 @@ impl Inner {
         })
     }
 
-    /// Counts a wrong code against client and fingerprint.
+    /// Counts a wrong code against client and fingerprint, where the script could not.
     pub(super) async fn strike_for(
         &self,
         arrival: Arrival,
         ladder: Ladder,
         verified: &mut Verified,
     ) -> Result<(), StoreError> {
-        if !matches!(verified.outcome, Verdict::Wrong { .. } | Verdict::OtherDevice { .. }) {
+        if !self.schema.has_tags {
             return Ok(());
         }
         let strike =

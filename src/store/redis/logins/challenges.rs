@@ -7,8 +7,8 @@ use crate::{
     eventual::Eventual,
     key::Key,
     otp::{
-        Arrival, Arrived, Attempt, Challenges, Dispatch, Issue, Resend, Rules, Sent, Verdict,
-        Verified, fraud::Traffic,
+        Arrival, Arrived, Attempt, Challenges, Conclusion, Dispatch, Issue, Resend, Rules, Sent,
+        Verdict, Verified, fraud::Traffic, sender::Checked,
     },
     store::{Standing, StoreError},
 };
@@ -36,6 +36,11 @@ impl Challenges for Redis {
         Eventual::later(async move { inner.arrived(arrival, &rules).await })
     }
 
+    fn conclude(&self, conclusion: Conclusion) -> Eventual<Result<Verified, StoreError>> {
+        let inner = Arc::clone(&self.0);
+        Eventual::later(async move { inner.conclude(&conclusion).await })
+    }
+
     fn traffic(&self) -> Option<&dyn Traffic> {
         Some(self)
     }
@@ -59,7 +64,7 @@ impl Inner {
             phone: *phone,
             device: *device,
             challenge: *challenge,
-            code,
+            code: code.as_ref(),
             rules,
         };
         let client = match self.enter(&question).await? {
@@ -76,6 +81,7 @@ impl Inner {
 
     async fn resend(&self, resend: &Resend) -> Result<Dispatch, StoreError> {
         let Resend { arrival, phone, challenge, device, ref code, ref rules } = *resend;
+        let code = Some(code);
         let question = Question { arrival, phone, device, challenge, code, rules };
         let client = match self.enter(&question).await? {
             Ok(client) => client,
@@ -90,6 +96,7 @@ impl Inner {
 
     async fn verify(&self, attempt: &Attempt) -> Result<Verified, StoreError> {
         let Attempt { arrival, phone, challenge, device, ref code, ref rules } = *attempt;
+        let code = Some(code);
         let question = Question { arrival, phone, device, challenge, code, rules };
         if self.schema.has_tags
             && let Some((key, remaining)) = self.blocked(arrival).await?
@@ -101,7 +108,27 @@ impl Inner {
         question.write(self.schema, &mut call, self.now(), false, rules.wrong_codes)?;
         let of = question.subjects();
         let mut told = Told::read(self.link.run(call).await?, |told| told.verified(of))?;
-        if self.schema.has_tags {
+        if matches!(told.outcome, Verdict::Wrong { .. } | Verdict::OtherDevice { .. }) {
+            self.strike_for(arrival, rules.wrong_codes, &mut told).await?;
+        }
+        Ok(told)
+    }
+
+    async fn conclude(&self, conclusion: &Conclusion) -> Result<Verified, StoreError> {
+        let Conclusion { arrival, phone, challenge, device, attempt, guess, said, ref rules } =
+            *conclusion;
+        let question = Question { arrival, phone, device, challenge, code: None, rules };
+        let mut call = self.scripts.logins.conclude.call();
+        question.write(self.schema, &mut call, self.now(), false, rules.wrong_codes)?;
+        call.number(attempt).micros(guess.at).number(i64::from(guess.bound));
+        call.number(match said {
+            None => 0,
+            Some(Checked::Right) => 1,
+            Some(Checked::Wrong) => 2,
+        });
+        let of = question.subjects();
+        let mut told = Told::read(self.link.run(call).await?, |told| told.verified(of))?;
+        if said == Some(Checked::Wrong) {
             self.strike_for(arrival, rules.wrong_codes, &mut told).await?;
         }
         Ok(told)

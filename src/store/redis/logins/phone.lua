@@ -1,6 +1,6 @@
--- A phone, as `issue`, `resend` and `verify` share it: otp/contract.md in another language.
+-- A phone, as `issue`, `resend`, `verify` and `conclude` share it: otp/contract.md in another language.
 -- KEYS the phone, its devices, its block, its strikes; for each key of the arrival, the client first, its block and its
--- strikes; then for each its window, but in `verify`. ARGV now, how many keys the arrival has (none in a cluster), whether the
+-- strikes; then for each its window, but in `verify` and `conclude`. ARGV now, how many keys the arrival has (none in a cluster), whether the
 -- client may be struck, device, challenge, code,
 -- the rules, the ladders of the phone, a ladder for each key of the arrival.
 local at = 1
@@ -18,6 +18,8 @@ end
 local MOST = 2 ^ 52
 local STRANGERS = 'strangers'
 local DEVICES = 5
+-- In the place of an authenticator where somebody else holds the code: no code has this one.
+local ELSEWHERE = string.rep('\0', 32)
 
 local of_arrival = number()
 local may_be_struck = number() == 1

@@ -12,6 +12,8 @@ if one.number >= rules.resends then return dispatch(RESENDS_SPENT) end
 refused = room(lane)
 if refused then return refused end
 one.replaced = { ending = one.ending, code = one.code }
-one.code, one.number = code, one.number + 1
+-- What somebody else holds, somebody else sends anew.
+if one.code ~= ELSEWHERE then one.code = code end
+one.number = one.number + 1
 one.ending = math.min(now + rules.lifetime, one.start + rules.longest)
 return allow(lane, one)

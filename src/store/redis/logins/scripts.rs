@@ -5,6 +5,7 @@ pub(in crate::store::redis) struct LoginScripts {
     pub(super) issue: Script,
     pub(super) resend: Script,
     pub(super) verify: Script,
+    pub(super) conclude: Script,
     pub(super) give_back: Script,
     pub(super) forget: Script,
     pub(super) weigh: Script,
@@ -36,12 +37,14 @@ impl LoginScripts {
         let window = include_str!("window.lua");
         let phone = &[window, include_str!("phone.lua")].concat();
         let dispatch = include_str!("dispatch.lua");
+        let right = include_str!("right.lua");
         let session = include_str!("session.lua");
         let ledger = include_str!("ledger.lua");
         Self {
             issue: script(&[phone, dispatch, include_str!("issue.lua")]),
             resend: script(&[phone, dispatch, include_str!("resend.lua")]),
-            verify: script(&[phone, include_str!("verify.lua")]),
+            verify: script(&[phone, right, include_str!("verify.lua")]),
+            conclude: script(&[phone, right, include_str!("conclude.lua")]),
             give_back: script(&[include_str!("give_back.lua")]),
             forget: script(&[include_str!("forget.lua")]),
             weigh: script(&[ledger, include_str!("weigh.lua")]),

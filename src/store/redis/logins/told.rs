@@ -6,7 +6,7 @@ use crate::{
     jwt::KeyThumbprint,
     key::Key,
     limit::Name,
-    otp::{Dispatch, Dispatched, Sealed, Verdict, Verified, Windowed},
+    otp::{Dispatch, Dispatched, Guess, Sealed, Verdict, Verified, Windowed},
     store::{Standing, Started, StoreError},
     token::{Session, SessionId},
 };
@@ -70,6 +70,12 @@ impl Told {
                 Verdict::NotLive
             }
             4 => Verdict::Blocked { key: self.key(of)?, remaining: self.remaining()? },
+            5 => Verdict::Held {
+                attempt: self.number()?,
+                left: self.number()?,
+                guess: Guess { at: self.number()?, bound: self.flag()? },
+                sealed: Sealed::from_bytes(&self.texts.next()?),
+            },
             _ => return None,
         };
         let started = self.started(of, "otp-codes", "otp-guesses")?;

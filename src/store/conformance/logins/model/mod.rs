@@ -2,6 +2,7 @@
 //! contract, and no bounds.
 
 mod checks;
+mod held;
 
 use super::super::model::{self, Told, same};
 use crate::{
@@ -27,6 +28,8 @@ pub(super) struct Model {
     wrong: Vec<(Lane, u64)>,
     cooldowns: Vec<(Lane, Sent, u64)>,
     devices: Vec<(Key, Key, u64)>,
+    /// Attempts at codes that somebody else holds, and when they were made.
+    held: Vec<(ChallengeId, u8, u64)>,
     /// Phone, end, and whether guesses led to it.
     noted: Vec<(Key, u64, bool)>,
 }
@@ -38,9 +41,9 @@ struct Live {
     phone: Key,
     device: Key,
     id: ChallengeId,
-    code: CodeMac,
+    code: Option<CodeMac>,
     /// The code before, and its end.
-    replaced: Option<(CodeMac, u64)>,
+    replaced: Option<(Option<CodeMac>, u64)>,
     sealed: Sealed,
     attempts: u8,
     number: u8,
@@ -84,7 +87,7 @@ impl Model {
         let Attempt { arrival, phone, device, rules, .. } = *attempt;
         let started = told.started.iter();
         let mut call = Call { arrival, phone, device, rules, started, standings: [None; 2] };
-        let outcome = self.verified(&mut call, attempt)?;
+        let outcome = self.verified(&mut call, attempt, &told.outcome)?;
         same("started", &None, &call.started.next())?;
         same("outcome", &outcome, &told.outcome)
     }
@@ -176,7 +179,7 @@ impl Model {
         let (now, live) = (self.now, &mut self.live[at]);
         live.number += 1;
         live.replaced = Some((live.code, live.end));
-        live.code = resend.code;
+        live.code = live.code.and(Some(resend.code));
         live.end = (now + micros(call.rules.lifetime)).min(live.start + micros(call.rules.longest));
         let (number, sealed) = (live.number, live.sealed.clone());
         let expires_in = Duration::from_micros(live.end - now);
@@ -184,7 +187,12 @@ impl Model {
         Ok(Dispatched::Allowed { number, expires_in, cooldown, sealed })
     }
 
-    fn verified(&mut self, call: &mut Call<'_>, attempt: &Attempt) -> Result<Verdict, String> {
+    fn verified(
+        &mut self,
+        call: &mut Call<'_>,
+        attempt: &Attempt,
+        told: &Verdict,
+    ) -> Result<Verdict, String> {
         let lane = self.lane(call.phone, call.device, &call.rules);
         if let Some((key, remaining)) = self.blocked(call, lane, true) {
             return Ok(Verdict::Blocked { key, remaining });
@@ -198,49 +206,56 @@ impl Model {
         self.live[at].attempts += 1;
         let live = self.live[at].clone();
         let own = live.device == call.device;
-        let (attempt, left, right) = (
-            live.attempts,
-            call.rules.attempts - live.attempts,
-            live.code.as_bytes() == attempt.code.as_bytes(),
-        );
+        let right = live.code.is_some_and(|code| code.as_bytes() == attempt.code.as_bytes());
+        let (attempt, left) = (live.attempts, call.rules.attempts - live.attempts);
         if own && right {
-            self.live.remove(at);
-            let mine = (call.phone, Some(call.device));
-            self.wrong.retain(|(of, _)| *of != lane && *of != mine);
-            let until = self.now + micros(call.rules.device_memory);
-            let known = |of: &(Key, Key, u64)| (of.0, of.1) == (call.phone, call.device);
-            let new_device = !self.devices.iter().any(|of| known(of) && of.2 > self.now);
-            self.devices.retain(|of| !known(of) && of.2 > self.now);
-            self.devices.push((call.phone, call.device, until));
-            let of_phone = self.devices.iter().filter(|of| of.0 == call.phone);
-            if of_phone.count() > 5
-                && let Some(first) = self.devices.iter().position(|of| of.0 == call.phone)
-            {
-                let gone = self.devices.remove(first);
-                self.wrong.retain(|(of, _)| *of != (gone.0, Some(gone.1)));
-                self.cooldowns.retain(|(of, ..)| *of != (gone.0, Some(gone.1)));
-            }
-            let own = self.messages.iter().filter(|(sent, ..)| sent.challenge == live.id).count();
-            let messages = own.try_into().unwrap_or(u8::MAX);
-            return Ok(Verdict::Right { attempt, sealed: live.sealed, new_device, messages });
-        }
-        let client = call.arrival.may_be_struck.then_some(call.arrival.client);
-        for key in client.into_iter().chain([call.arrival.fingerprint]) {
-            self.blocks.strike(
-                key,
-                "otp-codes".into(),
-                call.rules.wrong_codes,
-                &mut call.started,
-            )?;
+            return Ok(self.right(call, lane, at, attempt));
         }
         self.wrong.push((lane, self.now));
-        if lane.1.is_none() && self.spent(lane, &call.rules) > 0 {
-            self.block(call, true)?;
+        if own && live.code.is_none() {
+            return self.hold(&live, lane, left, told);
         }
+        self.struck(call, lane)?;
         Ok(if own {
             Verdict::Wrong { attempt, left }
         } else {
             Verdict::OtherDevice { attempt, left }
         })
+    }
+
+    /// Takes a challenge whose code was right.
+    fn right(&mut self, call: &Call<'_>, lane: Lane, at: usize, attempt: u8) -> Verdict {
+        let live = self.live.remove(at);
+        let mine = (call.phone, Some(call.device));
+        self.wrong.retain(|(of, _)| *of != lane && *of != mine);
+        let until = self.now + micros(call.rules.device_memory);
+        let known = |of: &(Key, Key, u64)| (of.0, of.1) == (call.phone, call.device);
+        let new_device = !self.devices.iter().any(|of| known(of) && of.2 > self.now);
+        self.devices.retain(|of| !known(of) && of.2 > self.now);
+        self.devices.push((call.phone, call.device, until));
+        let of_phone = self.devices.iter().filter(|of| of.0 == call.phone);
+        if of_phone.count() > 5
+            && let Some(first) = self.devices.iter().position(|of| of.0 == call.phone)
+        {
+            let gone = self.devices.remove(first);
+            self.wrong.retain(|(of, _)| *of != (gone.0, Some(gone.1)));
+            self.cooldowns.retain(|(of, ..)| *of != (gone.0, Some(gone.1)));
+        }
+        let own = self.messages.iter().filter(|(sent, ..)| sent.challenge == live.id).count();
+        let messages = own.try_into().unwrap_or(u8::MAX);
+        Verdict::Right { attempt, sealed: live.sealed, new_device, messages }
+    }
+
+    /// What a wrong code leads to that is counted already.
+    fn struck(&mut self, call: &mut Call<'_>, lane: Lane) -> Told {
+        let client = call.arrival.may_be_struck.then_some(call.arrival.client);
+        for key in client.into_iter().chain([call.arrival.fingerprint]) {
+            let ladder = call.rules.wrong_codes;
+            self.blocks.strike(key, "otp-codes".into(), ladder, &mut call.started)?;
+        }
+        if lane.1.is_none() && self.spent(lane, &call.rules) > 0 {
+            self.block(call, true)?;
+        }
+        Ok(())
     }
 }
