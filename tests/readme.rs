@@ -1,4 +1,4 @@
-//! The configurations that the README shows can be started, with what they leave commented out, too.
+//! The configurations that the README and the manual show can be started, with what they leave commented out, too.
 #![cfg(feature = "gateway")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests may panic, too")]
 
@@ -18,14 +18,22 @@ use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt;
 use std::{env, fs, path::PathBuf, process};
 
-const README: &str = include_str!("../README.md");
+const PAGES: [&str; 3] = [
+    include_str!("../README.md"),
+    include_str!("../docs/gateway.md"),
+    include_str!("../docs/login.md"),
+];
 
 #[test]
 fn what_is_shown_can_be_started() {
     let folder = Folder::new();
     let env = EnvFile::load(folder.0.join(".env")).unwrap();
     let shown = configurations();
-    assert_eq!(shown.len(), 4, "the smallest, the whole one, the login and one that sends");
+    assert_eq!(
+        shown.len(),
+        5,
+        "the smallest, a login, the whole one, the whole login and one that sends"
+    );
     assert_eq!(shown[0].lines().count(), 5, "{}", shown[0]);
     for text in shown.iter().flat_map(|text| [text.clone(), uncommented(text)]) {
         fs::write(folder.0.join("portcullis.toml"), &text).unwrap();
@@ -34,14 +42,14 @@ fn what_is_shown_can_be_started() {
             Err(error) => panic!("{error}\n{text}"),
         }
     }
-    for whole in &shown[1..] {
+    for whole in &shown[2..] {
         assert_ne!(uncommented(whole), *whole, "there is something to uncomment");
     }
 }
 
 /// The blocks of TOML but the one for Cargo.
 fn configurations() -> Vec<String> {
-    let blocks = README.split("```toml\n").skip(1);
+    let blocks = PAGES.into_iter().flat_map(|page| page.split("```toml\n").skip(1));
     let blocks = blocks.map(|rest| rest.split_once("```").unwrap().0);
     blocks.filter(|text| !text.contains("[dependencies]")).map(str::to_owned).collect()
 }

@@ -71,7 +71,7 @@ use std::{cell::RefCell, net::SocketAddr, path::Path, time::Duration};
 /// A configuration in which everything has been checked: what it names exists, and what it asks for can
 /// be had.
 ///
-/// The format is TOML; the README shows it whole. An unknown key is refused with the nearest known name.
+/// The format is TOML; `docs/gateway.md` and `docs/login.md` show it whole. An unknown key is refused with the nearest known name.
 #[derive(Clone, Debug)]
 pub struct Config {
     pub(super) profile: Profile,
