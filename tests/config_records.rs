@@ -145,7 +145,8 @@ fn users_are_there_after_the_program_was_killed_until_they_are_erased() {
         command.args(["subjects", "erase", "--config"]).arg(folder.0.join("gateway.toml"));
         command.arg(subject.as_str().unwrap()).stderr(Stdio::piped()).output().unwrap()
     };
-    assert_eq!(erase(&first["subject"]).stdout, b"erased\n");
+    let once = erase(&first["subject"]);
+    assert_eq!(once.stdout, b"erased\n", "{}", String::from_utf8_lossy(&once.stderr));
     let twice = erase(&first["subject"]);
     assert!(
         !twice.status.success()

@@ -31,6 +31,12 @@ proptest! {
     }
 }
 
+/// Rules that became stricter ended a challenge early, which a message that is given back must not bring to life.
+#[test]
+fn what_is_over_stays_over() {
+    runtime().block_on(logins::replay(MEMORY, 4_635_746_543_757_160_058, 300));
+}
+
 /// Runs `act` on as many threads as `racers` says, all let go at once, and gives back what each got.
 fn race<T: Send>(racers: u32, act: impl Fn(u32) -> T + Sync) -> Vec<T> {
     let start = Barrier::new(racers as usize);

@@ -183,7 +183,7 @@ async fn codes(document: &mut Document) {
 
     // A provider that makes codes, and does not say which are right.
     let holder = Holder::default();
-    let (scene, _) = Login::sending(dev(), |builder| builder, holder.clone());
+    let (scene, _courier) = Login::sending(dev(), |builder| builder, holder.clone());
     let challenge = scene.request().await.str("challenge_id");
     holder.then(Err(SendError::Unknown));
     let answer = scene.ask(Ask::verify(&challenge, "000000")).await;

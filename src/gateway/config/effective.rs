@@ -49,6 +49,8 @@ impl fmt::Display for Effective {
 mod tests {
     use super::*;
     use crate::{jwt::Algorithm, token::NewKey};
+    #[cfg(unix)]
+    use std::os::unix::fs::PermissionsExt;
     use std::{
         fs,
         path::PathBuf,
@@ -110,8 +112,15 @@ mod tests {
             let name = format!("portcullis-effective-{}-{count}", std::process::id());
             let folder = std::env::temp_dir().join(name);
             fs::create_dir_all(&folder).unwrap();
-            fs::write(folder.join("pepper.secret"), "mZ4qJ8w1Rk6tYb3nVx7cPd0sLf5hGu2a").unwrap();
-            fs::write(folder.join("refresh.secret"), "V0r9xTz3JmB2nKc5LdY8sHf1GaPuE4iO").unwrap();
+            for (name, secret) in [
+                ("pepper.secret", "mZ4qJ8w1Rk6tYb3nVx7cPd0sLf5hGu2a"),
+                ("refresh.secret", "V0r9xTz3JmB2nKc5LdY8sHf1GaPuE4iO"),
+            ] {
+                let path = folder.join(name);
+                fs::write(&path, secret).unwrap();
+                #[cfg(unix)]
+                fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+            }
             let key = NewKey::generate(Algorithm::ES256).unwrap();
             key.write_set(folder.join("signing.jwks")).unwrap();
             Self(folder)

@@ -1,9 +1,10 @@
 use super::Lockdown;
 use crate::{
     eventual::BoxFuture,
+    limit::Name,
     otp::{
         CodeSender,
-        sender::{Message, Reported, SendError, Taken},
+        sender::{CodeChecker, Message, Reported, SendError, Taken},
     },
     phone::Phone,
 };
@@ -32,6 +33,18 @@ impl CodeSender for Withheld {
 
     fn ready(&self, to: &Phone) -> Result<(), SendError> {
         if self.lockdown.is_on() { Err(SendError::NotSent) } else { self.sender.ready(to) }
+    }
+
+    fn sends_notices(&self) -> bool {
+        self.sender.sends_notices()
+    }
+
+    fn holder(&self, to: &Phone) -> Option<Name> {
+        self.sender.holder(to)
+    }
+
+    fn checkers(&self) -> Vec<(Name, Arc<dyn CodeChecker>)> {
+        self.sender.checkers()
     }
 
     fn reported(&self, report: &Reported) {

@@ -148,7 +148,8 @@ mod tests {
     }
 
     async fn ask(exchange: &Exchange, errand: Errand) -> Result<(), SendError> {
-        let request = Request::new(Bytes::from_static(b"a=b"));
+        let mut request = Request::new(Bytes::from_static(b"a=b"));
+        *request.method_mut() = http::Method::POST;
         exchange
             .clone()
             .ask(errand, "", request, |status, _| match status {
@@ -193,6 +194,8 @@ mod tests {
     async fn only_what_certainly_did_not_leave_is_called_that() {
         let clock = ManualClock::at(UnixTime::from_secs(1_800_000_000));
         let origin = Origin::start(|_| Reply::Raw(Vec::new()));
+        // One with connections of its own, of which there are none yet.
+        let fresh = exchange(&origin, &clock);
         let exchange = exchange(&origin, &clock);
         for (reply, error) in [
             (Reply::Raw(Vec::new()), SendError::Unknown),
@@ -212,7 +215,7 @@ mod tests {
         origin.reply(Reply::Silence);
         assert_eq!(post(&impatient).await, Err(SendError::Unknown));
         drop(origin);
-        assert_eq!(post(&exchange).await, Err(SendError::NotSent));
+        assert_eq!(post(&fresh).await, Err(SendError::NotSent));
     }
 
     #[test]

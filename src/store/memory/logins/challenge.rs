@@ -32,6 +32,7 @@ impl Challenge {
     /// Puts the code back that a message replaced which did not leave, if that is the last one and the code would still be good.
     pub(super) fn give_back(&mut self, sent: Sent, now: u64) {
         if (self.id, self.number) == (sent.challenge, sent.number)
+            && self.end > now
             && let Some((code, end)) = self.replaced.take_if(|(_, end)| *end > now)
         {
             (self.code, self.end) = (code, end);

@@ -24,9 +24,10 @@ end
 local challenge, before = 'challenge:' .. ARGV[2], 'replaced:' .. ARGV[2]
 local text, old = redis.call('HGET', KEYS[1], challenge), redis.call('HGET', KEYS[1], before)
 if text and old then
-  local head, number, start, bytes = string.match(text, '^(%d+ %S+ %d+) (%d+) (%d+) %d+ ()')
+  local head, number, start, own, bytes = string.match(text, '^(%d+ %S+ %d+) (%d+) (%d+) (%d+) ()')
   local ending, code = string.match(old, '^(%d+) ()')
-  if number == ARGV[3] and tonumber(ending) > now then
+  -- Under rules that became stricter its own end may be the earlier one: what is over stays over.
+  if number == ARGV[3] and math.min(tonumber(own), tonumber(ending)) > now then
     text = { head, number, start, ending, string.sub(old, code) .. string.sub(text, bytes + 32) }
     redis.call('HSET', KEYS[1], challenge, table.concat(text, ' '))
     redis.call('HDEL', KEYS[1], before)

@@ -99,9 +99,10 @@ impl Model {
             let Sent { phone, challenge, number } = sent;
             let last =
                 |live: &&mut Live| (live.phone, live.id, live.number) == (phone, challenge, number);
+            // Under rules that became stricter the new end may be the earlier one: what is over stays over.
             if let Some(live) = self.live.iter_mut().find(last)
                 && let Some((code, end)) = live.replaced
-                && end > self.now
+                && end.min(live.end) > self.now
             {
                 (live.code, live.end, live.replaced) = (code, end, None);
             }
