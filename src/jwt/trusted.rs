@@ -49,6 +49,7 @@ enum Audience {
 }
 
 impl TrustedIssuer {
+    #[cfg(feature = "gateway")]
     pub(crate) fn name(&self) -> &str {
         &self.name
     }

@@ -53,6 +53,7 @@ impl Place {
     /// # Errors
     ///
     /// Those of [`parse`](Self::parse).
+    #[cfg(feature = "sms")]
     pub(crate) fn join(&self, rest: &str) -> Result<Self, ConfigError> {
         match rest {
             "" => Ok(self.clone()),
