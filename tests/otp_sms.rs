@@ -116,7 +116,7 @@ async fn requirement_45_verify_sends_the_code_of_the_login_which_checks_it_itsel
     let fake = FakeTwilio::start().unwrap();
     let verify = || {
         let it = TwilioVerify::new(FakeTwilio::ACCOUNT, auth_token(), FakeTwilio::VERIFY_SERVICE);
-        it.unwrap().base_url(&fake.url()).unwrap().timeout(Duration::from_millis(400)).unwrap()
+        it.unwrap().base_url(&fake.url()).unwrap().timeout(Duration::from_secs(1)).unwrap()
     };
     let mut scene = Scene::new(verify());
     let (challenge, outcome) = scene.challenge().await;
@@ -159,7 +159,7 @@ async fn requirement_45_verify_sends_the_code_of_the_login_which_checks_it_itsel
 #[tokio::test]
 async fn what_may_have_left_is_never_sent_again() {
     let fake = FakeTwilio::start().unwrap();
-    let mut scene = Scene::new(twilio(&fake).timeout(Duration::from_millis(400)).unwrap());
+    let mut scene = Scene::new(twilio(&fake).timeout(Duration::from_secs(1)).unwrap());
     let late = Reply::After(Duration::from_secs(60), Box::new(Reply::Usual));
     let faults = [
         Reply::CutBeforeAnswer,

@@ -32,7 +32,7 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct TrustedIssuer {
-    name: String,
+    pub(crate) name: String,
     keys: Keys,
     audience: Audience,
     algorithms: Option<Vec<Algorithm>>,
@@ -49,11 +49,6 @@ enum Audience {
 }
 
 impl TrustedIssuer {
-    #[cfg(feature = "gateway")]
-    pub(crate) fn name(&self) -> &str {
-        &self.name
-    }
-
     /// The issuer whose `iss` is `name`, byte for byte, and whose tokens `keys` verify, and no other's.
     pub fn new(name: impl Into<String>, keys: Keys) -> Self {
         Self {

@@ -220,7 +220,7 @@ mod tests {
 
     #[tokio::test]
     async fn time_ends_what_drips_or_hangs() {
-        let soon = Caps { time: Duration::from_millis(200), ..CAPS };
+        let soon = Caps { time: Duration::from_secs(1), ..CAPS };
         for reply in [
             Reply::Silence,
             Reply::Drip(b"HTTP/1.1 200 OK\r\n".into()),

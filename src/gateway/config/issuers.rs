@@ -77,7 +77,7 @@ impl TrustConfig {
 
     /// Who is trusted, and for how long what they issued can be of use, where that is known.
     pub(in crate::gateway) fn issuers(&self) -> Vec<(&str, Option<Duration>)> {
-        let own = self.own.as_ref().map(|own| (own.name(), Some(LONGEST_SESSION)));
+        let own = self.own.as_ref().map(|own| (&*own.name, Some(LONGEST_SESSION)));
         let others = self.others.iter().map(|(section, _)| {
             let longest = section.max_lifetime.map(|DurationText(longest)| longest + MAX_LEEWAY);
             (section.name(), longest)

@@ -211,7 +211,8 @@ mod tests {
             origin.reply(reply);
             assert_eq!(post(&exchange).await, Err(error));
         }
-        let impatient = exchange.clone().timeout(Duration::from_millis(100)).unwrap();
+        // Long enough for a connection, else it would not have left.
+        let impatient = exchange.clone().timeout(Duration::from_secs(1)).unwrap();
         origin.reply(Reply::Silence);
         assert_eq!(post(&impatient).await, Err(SendError::Unknown));
         drop(origin);
