@@ -12,7 +12,7 @@ mod users;
 use gateway::Folder;
 use portcullis::{
     clock::UnixTime,
-    records::{Mark, MemoryRecords, Records, Sqlite, Unopened, conformance},
+    records::{KeptPhone, Mark, MemoryRecords, Records, Sqlite, Unopened, conformance},
 };
 use std::{
     env, fs,
@@ -98,6 +98,27 @@ async fn what_is_newer_or_of_another_pepper_or_no_file_of_ours_is_refused() {
                      VALUES (99, 'later', true, x'00', 1)";
     users::alter(&folder.file("records.sqlite"), statement).await;
     refused(sqlite(&folder).open(conformance::MARK).await, "schema 99");
+}
+
+#[tokio::test]
+async fn a_file_of_an_older_version_is_brought_up_to_date_with_all_that_is_in_it() {
+    let folder = Folder::new();
+    let (phone, subject) = users::of(1);
+    let before = sqlite(&folder);
+    users::open(&before).await;
+    before.find_or_create(phone.clone(), subject.clone(), UnixTime::default()).await.unwrap();
+    drop(before);
+    let path = folder.file("records.sqlite");
+    for statement in [
+        "ALTER TABLE subjects DROP COLUMN changed_at",
+        "DELETE FROM _sqlx_migrations WHERE version = 2",
+    ] {
+        users::alter(&path, statement).await;
+    }
+    let now = sqlite(&folder);
+    users::open(&now).await;
+    let kept = KeptPhone { sealed: phone.sealed.clone(), changed_at: None };
+    assert_eq!(now.phone(subject).await, Ok(Some(kept)));
 }
 
 /// Where a process is to write to until it is killed: this test is both, who kills and who is killed.

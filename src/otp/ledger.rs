@@ -1,9 +1,9 @@
 use super::{DeviceId, Found, OptOuts, Secrets, Subject, Subjects};
 use crate::{
-    clock::Clock,
+    clock::{Clock, UnixTime},
     eventual::Eventual,
     phone::Phone,
-    records::{Binding, BindingId, Bound, Device, Records, SealedPhone, Told, Unopened},
+    records::{Binding, BindingId, Bound, Device, Records, Relinked, SealedPhone, Told, Unopened},
     store::StoreError,
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -155,9 +155,25 @@ impl Subjects for Ledger {
         let asked = subject.clone();
         self.asked(|records| records.phone(asked)).map(move |told| {
             // Sealed by these secrets, as the mark was theirs.
-            let opened = |sealed| secrets.open_phone(&sealed, &subject).ok_or_else(no_library);
-            told?.map(opened).transpose()
+            let told = told?.map(|kept| secrets.open_phone(&kept.sealed, &subject));
+            told.map(|phone| phone.ok_or_else(no_library)).transpose()
         })
+    }
+
+    fn relink(&self, subject: &Subject, from: &Phone, to: &Phone) -> Told<Relinked> {
+        let (now, subject) = (self.0.time.wall(), subject.clone());
+        match (self.0.secrets.phone_tag(from), self.sealed(to, &subject)) {
+            (Some(from), Ok(to)) => {
+                self.asked(move |records| records.relink(subject, from, to, now))
+            }
+            _ => Eventual::Ready(Err(no_library())),
+        }
+    }
+
+    fn phone_changed_at(&self, subject: &Subject) -> Told<Option<UnixTime>> {
+        let subject = subject.clone();
+        let told = self.asked(|records| records.phone(subject));
+        told.map(|told| Ok(told?.and_then(|kept| kept.changed_at)))
     }
 }
 

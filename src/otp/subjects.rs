@@ -1,4 +1,6 @@
-use crate::{eventual::Eventual, phone::Phone, store::StoreError};
+use crate::{
+    clock::UnixTime, eventual::Eventual, phone::Phone, records::Relinked, store::StoreError,
+};
 use std::{fmt, sync::Arc};
 
 /// Whose phone it is: the contract a user database keeps, where the login's own [records](crate::records) are not to say it.
@@ -15,9 +17,31 @@ pub trait Subjects: fmt::Debug + Send + Sync {
     /// The subject of a number that has just shown to be its holder's.
     fn find_or_create(&self, phone: &Phone) -> Eventual<Result<Found, StoreError>>;
 
-    /// The number of a subject, if it has one that is known here: to forget its devices in the store. Nobody's, where this is
-    /// not written.
+    /// The number of a subject, if it has one that is known here: to forget its devices in the store, and to change it. Nobody's,
+    /// where this is not written: then nobody [changes](super::Otp::change_phone) a number.
     fn phone(&self, subject: &Subject) -> Eventual<Result<Option<Phone>, StoreError>> {
+        let _ = subject;
+        Eventual::Ready(Ok(None))
+    }
+
+    /// Gives a subject the number `to`, which has just shown to be its holder's, in place of `from`, which is nobody's then: one
+    /// atomic step. Of any number of calls at once for one subject or for one number, one moves.
+    fn relink(
+        &self,
+        subject: &Subject,
+        from: &Phone,
+        to: &Phone,
+    ) -> Eventual<Result<Relinked, StoreError>> {
+        let _ = (subject, from, to);
+        Eventual::Ready(Ok(Relinked::Nobody))
+    }
+
+    /// When a subject changed to its number, if it did: asked for each token where the settings name a
+    /// [cool-off](super::Settings::phone_cool_off).
+    fn phone_changed_at(
+        &self,
+        subject: &Subject,
+    ) -> Eventual<Result<Option<UnixTime>, StoreError>> {
         let _ = subject;
         Eventual::Ready(Ok(None))
     }

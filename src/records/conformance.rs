@@ -16,8 +16,8 @@
 //! ```
 
 use super::{
-    Binding, BindingId, Bound, DeviceTag, MOST_DEVICES, Mark, PhoneTag, Records, Relinked,
-    SealedPhone, Told, Unopened,
+    Binding, BindingId, Bound, DeviceTag, KeptPhone, MOST_DEVICES, Mark, PhoneTag, Records,
+    Relinked, SealedPhone, Told, Unopened,
 };
 use crate::{
     clock::UnixTime,
@@ -67,17 +67,28 @@ pub async fn race(handles: [Arc<dyn Records>; 2], rounds: u8) {
         // Both want one number: one gets it.
         let (wanted, mut movers) = (drawn(), Vec::new());
         for records in &handles {
+            let from = drawn();
             let Found { subject, .. } =
-                told(records.find_or_create(drawn(), subject(), at(1))).await;
-            movers.push((records.clone(), subject));
+                told(records.find_or_create(from.clone(), subject(), at(1))).await;
+            movers.push((records.clone(), subject, from.tag));
         }
-        let moves = movers.into_iter().map(|(records, subject)| {
+        let moves = movers.into_iter().map(|(records, subject, from)| {
             let wanted = wanted.clone();
-            async move { told(records.relink(subject, wanted)).await }
+            async move { told(records.relink(subject, from, wanted, at(2))).await }
         });
-        let moved = join_all(moves).await;
-        let taken = moved.iter().filter(|told| **told == Relinked::Taken).count();
-        assert_eq!(taken, 1, "{moved:?}");
+        let mut moved = join_all(moves).await;
+        moved.sort_by_key(|told| *told == Relinked::Taken);
+        assert_eq!(moved, [Relinked::Moved, Relinked::Taken]);
+        // One changes to two numbers: to one of them.
+        let from = drawn();
+        let owner = told(handles[0].find_or_create(from.clone(), subject(), at(1))).await.subject;
+        let moves = handles.iter().map(|records| {
+            let owner = owner.clone();
+            async move { told(records.relink(owner, from.tag, drawn(), at(2))).await }
+        });
+        let mut moved = join_all(moves).await;
+        moved.sort_by_key(|told| *told == Relinked::Nobody);
+        assert_eq!(moved, [Relinked::Moved, Relinked::Nobody]);
         // One device is bound once, however often it is at once.
         let (owner, tag) = (subject(), DeviceTag(bytes()));
         let bindings = (0..4).map(|number| {
@@ -126,7 +137,8 @@ async fn a_number_has_one_subject(records: &dyn Records) {
     let found = told(records.find_or_create(other, subject(), at(2))).await;
     assert_eq!(found, Found { subject: first.clone(), is_new: false });
     assert_eq!(told(records.find(phone.tag)).await, Some(first.clone()));
-    assert_eq!(told(records.phone(first)).await, Some(phone.sealed));
+    let kept = KeptPhone { sealed: phone.sealed, changed_at: None };
+    assert_eq!(told(records.phone(first)).await, Some(kept));
     assert_eq!(told(records.phone(subject())).await, None);
 }
 
@@ -135,19 +147,22 @@ async fn a_number_changes_hands_whole(records: &dyn Records) {
     let [own, other] = [subject(), subject()];
     told(records.find_or_create(old.clone(), own.clone(), at(1))).await;
     told(records.find_or_create(others.clone(), other.clone(), at(1))).await;
-    let relink = async |subject: &Subject, to: &SealedPhone| {
-        told(records.relink(subject.clone(), to.clone())).await
+    let relink = async |subject: &Subject, from: &SealedPhone, to: &SealedPhone| {
+        told(records.relink(subject.clone(), from.tag, to.clone(), at(5))).await
     };
-    assert_eq!(relink(&own, &others).await, Relinked::Taken);
+    assert_eq!(relink(&own, &old, &others).await, Relinked::Taken);
+    assert_eq!(relink(&own, &others, &new).await, Relinked::Nobody, "it has another number");
     assert_eq!(told(records.find(old.tag)).await, Some(own.clone()));
-    assert_eq!(relink(&own, &new).await, Relinked::Moved { from: old.sealed.clone() });
+    assert_eq!(relink(&own, &old, &new).await, Relinked::Moved);
+    assert_eq!(relink(&own, &old, &drawn()).await, Relinked::Nobody, "it has no more");
     assert_eq!(told(records.find(new.tag)).await, Some(own.clone()));
     assert_eq!(told(records.find(old.tag)).await, None);
-    assert_eq!(told(records.phone(own.clone())).await, Some(new.sealed.clone()));
+    let kept = KeptPhone { sealed: new.sealed.clone(), changed_at: Some(at(5)) };
+    assert_eq!(told(records.phone(own.clone())).await, Some(kept));
     // To the number it has already, and to the one before, which is nobody's now.
-    assert_eq!(relink(&own, &new).await, Relinked::Moved { from: new.sealed.clone() });
-    assert_eq!(relink(&other, &old).await, Relinked::Moved { from: others.sealed });
-    assert_eq!(relink(&subject(), &drawn()).await, Relinked::Nobody);
+    assert_eq!(relink(&own, &new, &new).await, Relinked::Moved);
+    assert_eq!(relink(&other, &others, &old).await, Relinked::Moved);
+    assert_eq!(relink(&subject(), &new, &drawn()).await, Relinked::Nobody);
 }
 
 async fn devices_are_listed_by_their_last_login(records: &dyn Records) {

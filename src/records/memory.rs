@@ -1,11 +1,11 @@
 use super::{
-    Binding, BindingId, Bound, Device, MOST_DEVICES, Mark, PhoneTag, Records, Relinked,
+    Binding, BindingId, Bound, Device, KeptPhone, MOST_DEVICES, Mark, PhoneTag, Records, Relinked,
     SealedPhone, Told, Unopened, rows::other_secrets,
 };
 use crate::{
     clock::UnixTime,
     eventual::Eventual,
-    otp::{Found, Sealed, Subject},
+    otp::{Found, Subject},
     store::StoreError,
 };
 use foldhash::fast::RandomState;
@@ -29,7 +29,7 @@ pub struct MemoryRecords {
 struct Kept {
     mark: Option<Mark>,
     by_phone: HashMap<PhoneTag, Subject, RandomState>,
-    phones: HashMap<Subject, SealedPhone, RandomState>,
+    phones: HashMap<Subject, (PhoneTag, KeptPhone), RandomState>,
     devices: HashMap<Subject, Vec<Device>, RandomState>,
     opt_outs: HashMap<PhoneTag, UnixTime, RandomState>,
 }
@@ -63,7 +63,8 @@ impl MemoryRecords {
         }
         self.room(kept.by_phone.len())?;
         kept.by_phone.insert(phone.tag, subject.clone());
-        kept.phones.insert(subject.clone(), phone);
+        let number = KeptPhone { sealed: phone.sealed, changed_at: None };
+        kept.phones.insert(subject.clone(), (phone.tag, number));
         Ok(Found { subject, is_new: true })
     }
 
@@ -102,16 +103,23 @@ impl Default for MemoryRecords {
 }
 
 impl Kept {
-    fn relink(&mut self, subject: &Subject, to: SealedPhone) -> Relinked {
-        let Some(own) = self.phones.get_mut(subject) else { return Relinked::Nobody };
+    fn relink(
+        &mut self,
+        subject: &Subject,
+        from: PhoneTag,
+        to: SealedPhone,
+        now: UnixTime,
+    ) -> Relinked {
+        let Some(own) = self.phones.get_mut(subject).filter(|(tag, _)| *tag == from) else {
+            return Relinked::Nobody;
+        };
         if self.by_phone.get(&to.tag).is_some_and(|other| other != subject) {
             return Relinked::Taken;
         }
-        let tag = to.tag;
-        let from = std::mem::replace(own, to);
-        self.by_phone.remove(&from.tag);
-        self.by_phone.insert(tag, subject.clone());
-        Relinked::Moved { from: from.sealed }
+        *own = (to.tag, KeptPhone { sealed: to.sealed, changed_at: Some(now) });
+        self.by_phone.remove(&from);
+        self.by_phone.insert(to.tag, subject.clone());
+        Relinked::Moved
     }
 }
 
@@ -133,12 +141,18 @@ impl Records for MemoryRecords {
         Eventual::Ready(self.create(phone, subject))
     }
 
-    fn phone(&self, subject: Subject) -> Told<Option<Sealed>> {
-        Eventual::Ready(Ok(self.lock().phones.get(&subject).map(|phone| phone.sealed.clone())))
+    fn phone(&self, subject: Subject) -> Told<Option<KeptPhone>> {
+        Eventual::Ready(Ok(self.lock().phones.get(&subject).map(|(_, phone)| phone.clone())))
     }
 
-    fn relink(&self, subject: Subject, to: SealedPhone) -> Told<Relinked> {
-        Eventual::Ready(Ok(self.lock().relink(&subject, to)))
+    fn relink(
+        &self,
+        subject: Subject,
+        from: PhoneTag,
+        to: SealedPhone,
+        now: UnixTime,
+    ) -> Told<Relinked> {
+        Eventual::Ready(Ok(self.lock().relink(&subject, from, to, now)))
     }
 
     fn bind(&self, binding: Binding) -> Told<Bound> {
@@ -167,7 +181,7 @@ impl Records for MemoryRecords {
         let mut kept = self.lock();
         let phone = kept.phones.remove(&subject);
         if let Some(phone) = &phone {
-            kept.by_phone.remove(&phone.tag);
+            kept.by_phone.remove(&phone.0);
         }
         let devices = kept.devices.remove(&subject);
         Eventual::Ready(Ok(phone.is_some() || devices.is_some()))
@@ -205,6 +219,7 @@ impl fmt::Debug for MemoryRecords {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::otp::Sealed;
 
     fn phone(last: u8) -> SealedPhone {
         SealedPhone { tag: PhoneTag([last; 32]), sealed: Sealed::from_bytes(&[last]) }

@@ -26,7 +26,7 @@
 //!
 //! | Table | Columns |
 //! |---|---|
-//! | `subjects` | `subject`, `phone_tag`, `phone`, `created_at` |
+//! | `subjects` | `subject`, `phone_tag`, `phone`, `created_at`, `changed_at` |
 //! | `devices` | `binding`, `subject`, `device`, `bound_at`, `seen_at`, `joined` |
 //! | `opt_outs` | `phone_tag`, `since` |
 //! | `secrets_mark` | `mark`, by which records that were written under another pepper are told |
@@ -59,7 +59,7 @@ pub(crate) mod sql;
 pub use binding_id::BindingId;
 pub use memory::MemoryRecords;
 pub use rows::{
-    Binding, Bound, Device, DeviceTag, Mark, PhoneTag, Relinked, SealedPhone, Unopened,
+    Binding, Bound, Device, DeviceTag, KeptPhone, Mark, PhoneTag, Relinked, SealedPhone, Unopened,
 };
 #[cfg(feature = "records")]
 #[cfg_attr(docsrs, doc(cfg(feature = "records")))]
@@ -68,7 +68,7 @@ pub use sql::{Postgres, Sqlite};
 use crate::{
     clock::UnixTime,
     eventual::Eventual,
-    otp::{Found, Sealed, Subject},
+    otp::{Found, Subject},
     store::StoreError,
 };
 use std::{fmt, sync::Arc};
@@ -100,11 +100,18 @@ pub trait Records: fmt::Debug + Send + Sync {
     /// number one creates, and all answer the same subject.
     fn find_or_create(&self, phone: SealedPhone, subject: Subject, now: UnixTime) -> Told<Found>;
 
-    /// What was sealed of a subject's number.
-    fn phone(&self, subject: Subject) -> Told<Option<Sealed>>;
+    /// A subject's number.
+    fn phone(&self, subject: Subject) -> Told<Option<KeptPhone>>;
 
-    /// Gives a subject another number, which it alone has then; the number before is nobody's.
-    fn relink(&self, subject: Subject, to: SealedPhone) -> Told<Relinked>;
+    /// Gives a subject the number `to` in place of `from`, which is nobody's then. Of any number of calls at once for one
+    /// subject or for one number, one moves.
+    fn relink(
+        &self,
+        subject: Subject,
+        from: PhoneTag,
+        to: SealedPhone,
+        now: UnixTime,
+    ) -> Told<Relinked>;
 
     /// Notes that a device has logged in. The device is the subject's from then on, and its time the newest.
     fn bind(&self, binding: Binding) -> Told<Bound>;
@@ -146,12 +153,18 @@ impl<R: Records + ?Sized> Records for Arc<R> {
         (**self).find_or_create(phone, subject, now)
     }
 
-    fn phone(&self, subject: Subject) -> Told<Option<Sealed>> {
+    fn phone(&self, subject: Subject) -> Told<Option<KeptPhone>> {
         (**self).phone(subject)
     }
 
-    fn relink(&self, subject: Subject, to: SealedPhone) -> Told<Relinked> {
-        (**self).relink(subject, to)
+    fn relink(
+        &self,
+        subject: Subject,
+        from: PhoneTag,
+        to: SealedPhone,
+        now: UnixTime,
+    ) -> Told<Relinked> {
+        (**self).relink(subject, from, to, now)
     }
 
     fn bind(&self, binding: Binding) -> Told<Bound> {

@@ -25,6 +25,15 @@ pub struct SealedPhone {
     pub sealed: Sealed,
 }
 
+/// The number of a subject.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct KeptPhone {
+    /// What was sealed of it.
+    pub sealed: Sealed,
+    /// When the subject changed to it; `None` for its first one.
+    pub changed_at: Option<UnixTime>,
+}
+
 /// What tells the secrets of a login from others. Says nothing about them.
 #[derive(Clone, Copy, Eq, PartialEq)]
 pub struct Mark(pub [u8; 32]);
@@ -69,16 +78,13 @@ pub struct Device {
 }
 
 /// What became of a change of number.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Relinked {
     /// It is the subject's.
-    Moved {
-        /// What was sealed of the number before.
-        from: Sealed,
-    },
+    Moved,
     /// It is somebody else's.
     Taken,
-    /// There is no such subject.
+    /// There is no subject that has the number before.
     Nobody,
 }
 

@@ -8,8 +8,8 @@ macro_rules! keep {
                 eventual::Eventual,
                 otp::{Found, Sealed, Subject},
                 records::{
-                    Binding, BindingId, Bound, Device, DeviceTag, MOST_DEVICES, Mark, PhoneTag,
-                    Records, Relinked, SealedPhone, Told, Unopened,
+                    Binding, BindingId, Bound, Device, DeviceTag, KeptPhone, MOST_DEVICES, Mark,
+                    PhoneTag, Records, Relinked, SealedPhone, Told, Unopened,
                     sql::$records,
                 },
             };
@@ -52,17 +52,26 @@ macro_rules! keep {
                     self.asking().ask(async move { create(&pool, &phone, subject, now).await })
                 }
 
-                fn phone(&self, subject: Subject) -> Told<Option<Sealed>> {
+                fn phone(&self, subject: Subject) -> Told<Option<KeptPhone>> {
                     let pool = self.pool();
                     self.asking().ask(async move {
-                        let phone = number(&pool, &subject).await?;
-                        Ok(phone.map(|(_, sealed)| Sealed::from_bytes(&sealed)))
+                        let statement = "SELECT phone, changed_at FROM subjects WHERE subject = $1";
+                        let row: Option<(Vec<u8>, Option<i64>)> =
+                            query_as(statement).bind(subject.as_str()).fetch_optional(&pool).await?;
+                        let sealed = |bytes: Vec<u8>| Sealed::from_bytes(&bytes);
+                        Ok(row.map(|(phone, at)| KeptPhone { sealed: sealed(phone), changed_at: at.map(time) }))
                     })
                 }
 
-                fn relink(&self, subject: Subject, to: SealedPhone) -> Told<Relinked> {
+                fn relink(
+                    &self,
+                    subject: Subject,
+                    from: PhoneTag,
+                    to: SealedPhone,
+                    now: UnixTime,
+                ) -> Told<Relinked> {
                     let pool = self.pool();
-                    self.asking().ask(async move { relink(&pool, &subject, &to).await })
+                    self.asking().ask(async move { relink(&pool, (&subject, from), &to, now).await })
                 }
 
                 fn bind(&self, binding: Binding) -> Told<Bound> {
@@ -195,40 +204,29 @@ macro_rules! keep {
                 Err(Error::RowNotFound)
             }
 
-            async fn number(pool: &Pool<Db>, subject: &Subject) -> Answer<Option<(Vec<u8>, Vec<u8>)>> {
-                query_as("SELECT phone_tag, phone FROM subjects WHERE subject = $1")
-                    .bind(subject.as_str())
-                    .fetch_optional(pool)
-                    .await
-            }
-
-            async fn relink(pool: &Pool<Db>, subject: &Subject, to: &SealedPhone) -> Answer<Relinked> {
-                for _ in 0..TRIES {
-                    let Some((tag, sealed)) = number(pool, subject).await? else {
-                        return Ok(Relinked::Nobody);
-                    };
-                    let moved = query(
-                        "UPDATE subjects SET phone_tag = $3, phone = $4 WHERE subject = $1 AND phone_tag = $2",
-                    )
-                    .bind(subject.as_str())
-                    .bind(&tag)
-                    .bind(&to.tag.0[..])
-                    .bind(to.sealed.as_bytes())
-                    .execute(pool)
-                    .await;
-                    match moved {
-                        Ok(moved) if moved.rows_affected() == 1 => {
-                            return Ok(Relinked::Moved { from: Sealed::from_bytes(&sealed) });
-                        }
-                        // Somebody else moved it in between.
-                        Ok(_) => {}
-                        Err(Error::Database(error)) if error.is_unique_violation() => {
-                            return Ok(Relinked::Taken);
-                        }
-                        Err(error) => return Err(error),
-                    }
+            async fn relink(
+                pool: &Pool<Db>,
+                (subject, from): (&Subject, PhoneTag),
+                to: &SealedPhone,
+                now: UnixTime,
+            ) -> Answer<Relinked> {
+                let moved = query(
+                    "UPDATE subjects SET phone_tag = $3, phone = $4, changed_at = $5 \
+                     WHERE subject = $1 AND phone_tag = $2",
+                )
+                .bind(subject.as_str())
+                .bind(&from.0[..])
+                .bind(&to.tag.0[..])
+                .bind(to.sealed.as_bytes())
+                .bind(written(now))
+                .execute(pool)
+                .await;
+                match moved {
+                    Ok(moved) if moved.rows_affected() == 1 => Ok(Relinked::Moved),
+                    Ok(_) => Ok(Relinked::Nobody),
+                    Err(Error::Database(error)) if error.is_unique_violation() => Ok(Relinked::Taken),
+                    Err(error) => Err(error),
                 }
-                Err(Error::RowNotFound)
             }
 
             /// One step: a device that was answered is kept, whoever unbinds it meanwhile or has too many.
@@ -266,7 +264,6 @@ macro_rules! keep {
 
             fn device((binding, tag, bound_at, seen_at, joined): Row) -> Answer<Device> {
                 let bytes = |bytes: Vec<u8>| <[u8; 16]>::try_from(bytes).map_err(|_| spoilt());
-                let time = |micros: i64| UnixTime::from_micros(micros.unsigned_abs());
                 Ok(Device {
                     id: BindingId(bytes(binding)?),
                     tag: DeviceTag(bytes(tag)?),
@@ -274,6 +271,10 @@ macro_rules! keep {
                     seen_at: time(seen_at),
                     joined,
                 })
+            }
+
+            fn time(micros: i64) -> UnixTime {
+                UnixTime::from_micros(micros.unsigned_abs())
             }
 
             /// Microseconds fit until the year 294,247.

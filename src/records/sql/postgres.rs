@@ -32,7 +32,10 @@ struct Inner {
     pool: OnceLock<PgPool>,
 }
 
-const STEPS: Steps = Steps { of: RECORDS, steps: &[include_str!("migrations/postgres_1.sql")] };
+const STEPS: Steps = Steps {
+    of: RECORDS,
+    steps: &[include_str!("migrations/postgres_1.sql"), include_str!("migrations/postgres_2.sql")],
+};
 /// Of all instances together a server takes 100, unless it is told otherwise.
 const CONNECTIONS: u32 = 10;
 const SCHEMA: &str = "portcullis";

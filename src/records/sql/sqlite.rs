@@ -32,7 +32,10 @@ struct Inner {
     pool: OnceLock<SqlitePool>,
 }
 
-const STEPS: Steps = Steps { of: RECORDS, steps: &[include_str!("migrations/sqlite_1.sql")] };
+const STEPS: Steps = Steps {
+    of: RECORDS,
+    steps: &[include_str!("migrations/sqlite_1.sql"), include_str!("migrations/sqlite_2.sql")],
+};
 /// Writers take turns.
 const CONNECTIONS: u32 = 4;
 
