@@ -11,6 +11,8 @@
 //! # Ok::<_, portcullis::ConfigError>(())
 //! ```
 //!
+//! [`notice`](Texts::notice) has the texts that tell and hold no code, such as that a number was changed.
+//!
 //! # Codes that fill themselves in
 //!
 //! [`host`](Texts::host) adds a last line that binds the code to a site: browsers on iOS, Android and macOS offer it in
@@ -57,6 +59,7 @@ mod notice;
 mod parts;
 mod registered;
 mod template;
+mod text;
 mod texts;
 
 pub use notice::Notice;

@@ -1,4 +1,7 @@
-use super::texts::{LONGEST, Text, Texts};
+use super::{
+    text::{About, Text},
+    texts::{LONGEST, Texts},
+};
 use crate::{error::ConfigError, otp::Purpose};
 use std::{iter, time::Duration};
 
@@ -106,14 +109,14 @@ impl Texts {
 
     fn there(&self, purpose: Purpose, language: &str) -> Result<&Text, ConfigError> {
         let none = || ConfigError::new("there is none").within(place(purpose, language));
-        self.find(purpose, language).ok_or_else(none)
+        self.find(About::Code(purpose), language).ok_or_else(none)
     }
 
     /// The languages of the texts for a purpose; those that are built in count for the login alone.
     #[cfg(feature = "gateway")]
     pub(crate) fn languages(&self, purpose: Purpose) -> impl Iterator<Item = &str> {
         let counts = move |text: &&Text| {
-            text.purpose == purpose && (!text.built_in || purpose == Purpose::Login)
+            text.about == About::Code(purpose) && (!text.built_in || purpose == Purpose::Login)
         };
         self.texts.iter().filter(counts).map(|text| &*text.language)
     }

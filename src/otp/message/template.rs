@@ -21,8 +21,29 @@ pub(super) struct Values<'a> {
 }
 
 impl Template {
-    /// Reads a text. Braces are for the places that are known, and for nothing else.
+    /// Reads a text with a code.
     pub(super) fn parse(text: &str) -> Result<Self, ConfigError> {
+        let template = Self::read(text)?;
+        if template.0.iter().any(|piece| matches!(piece, Piece::Code)) {
+            return Ok(template);
+        }
+        Err(ConfigError::new("`{code}` is missing"))
+    }
+
+    /// Reads a text without one.
+    pub(super) fn parse_notice(text: &str) -> Result<Self, ConfigError> {
+        let template = Self::read(text)?;
+        if text.trim().is_empty() {
+            return Err(ConfigError::new("it is empty"));
+        }
+        if template.0.iter().any(|piece| matches!(piece, Piece::Code | Piece::Minutes)) {
+            return Err(ConfigError::new("a notice has no `{code}` and no `{minutes}`"));
+        }
+        Ok(template)
+    }
+
+    /// Braces are for the places that are known, and for nothing else.
+    fn read(text: &str) -> Result<Self, ConfigError> {
         if text.chars().any(|character| character.is_control() && character != '\n') {
             return Err(ConfigError::new("a line break is the only control character allowed"));
         }
@@ -35,9 +56,6 @@ impl Template {
             rest = after;
         }
         pieces.push(Piece::Text(rest.into()));
-        if !pieces.iter().any(|piece| matches!(piece, Piece::Code)) {
-            return Err(ConfigError::new("`{code}` is missing"));
-        }
         Ok(Self(pieces))
     }
 

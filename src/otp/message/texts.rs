@@ -1,6 +1,7 @@
 use super::{
     language, parts,
-    template::{Template, Values},
+    template::Values,
+    text::{About, Text},
 };
 use crate::{
     error::ConfigError,
@@ -17,16 +18,8 @@ pub struct Texts {
     host: Option<Box<str>>,
     app_hash: Option<Box<str>>,
     unicode: bool,
-    /// At least one for each purpose, the one to fall back to first.
+    /// At least one for each use, the one to fall back to first.
     pub(super) texts: Vec<Text>,
-}
-
-#[derive(Clone, Debug)]
-pub(super) struct Text {
-    pub(super) purpose: Purpose,
-    pub(super) language: Box<str>,
-    template: Template,
-    pub(super) built_in: bool,
 }
 
 /// The longest code, and more minutes than any code is good for.
@@ -40,11 +33,7 @@ impl Texts {
     /// When the name is empty or longer than 30 characters, or has braces, control characters or others that are not
     /// in the GSM alphabet. A name in another script can stand in texts of your own.
     pub fn new(app: &str) -> Result<Self, ConfigError> {
-        let text = |purpose| {
-            let template = Template::parse(parts::english(purpose))?;
-            Ok(Text { purpose, language: "en".into(), template, built_in: true })
-        };
-        let texts = Purpose::ALL.into_iter().map(text).collect::<Result<_, ConfigError>>()?;
+        let texts = About::all().map(Text::built_in).collect::<Result<_, ConfigError>>()?;
         let app = parts::app(app)?;
         Self { app, host: None, app_hash: None, unicode: false, texts }.checked()
     }
@@ -76,19 +65,26 @@ impl Texts {
     /// When the language is no tag or has a text already, `{code}` is missing, something else than `{code}`, `{app}` and
     /// `{minutes}` stands in braces, or the text does not fit into one message.
     pub fn text(
-        mut self,
+        self,
         purpose: Purpose,
         language: &str,
         template: &str,
     ) -> Result<Self, ConfigError> {
-        language::check(language)?;
-        let place = format!("text `{}` in `{language}`", purpose.name());
-        let template = Template::parse(template).map_err(|error| error.within(&place))?;
-        self.texts.retain(|text| text.purpose != purpose || !text.built_in);
-        if self.find(purpose, language).is_some() {
-            return Err(ConfigError::new("there is one already").within(place));
+        self.put(About::Code(purpose), language, template)
+    }
+
+    pub(super) fn put(
+        mut self,
+        about: About,
+        language: &str,
+        template: &str,
+    ) -> Result<Self, ConfigError> {
+        let text = Text::own(about, language, template)?;
+        self.texts.retain(|text| text.about != about || !text.built_in);
+        if self.find(about, language).is_some() {
+            return Err(ConfigError::new("there is one already").within(text.place()));
         }
-        self.texts.push(Text { purpose, language: language.into(), template, built_in: false });
+        self.texts.push(text);
         self.checked()
     }
 
@@ -102,7 +98,7 @@ impl Texts {
     /// The text as it would leave with the code 123456, to look at and to register with a provider. `wanted` is a tag or
     /// the value of an `Accept-Language`.
     pub fn sample(&self, purpose: Purpose, wanted: Option<&str>) -> String {
-        self.fill(self.choose(purpose, wanted), "123456", 5)
+        self.fill(self.choose(About::Code(purpose), wanted), "123456", 5)
     }
 
     /// The language and text of a message. The minutes in it are whole ones, and not more than the code lasts, unless
@@ -114,20 +110,19 @@ impl Texts {
         code: &Code,
         lifetime: Duration,
     ) -> (Box<str>, Zeroizing<String>) {
-        let text = self.choose(purpose, wanted);
+        let text = self.choose(About::Code(purpose), wanted);
         let filled = self.fill(text, code.as_digits(), Self::minutes(lifetime));
         (text.language.clone(), Zeroizing::new(filled))
     }
 
-    fn choose(&self, purpose: Purpose, wanted: Option<&str>) -> &Text {
+    pub(super) fn choose(&self, about: About, wanted: Option<&str>) -> &Text {
         let mut wishes = wanted.into_iter().flat_map(language::wishes);
-        let fallback = || self.texts.iter().find(|text| text.purpose == purpose);
-        wishes.find_map(|tag| self.find(purpose, tag)).or_else(fallback).unwrap_or(&self.texts[0])
+        let fallback = || self.texts.iter().find(|text| text.about == about);
+        wishes.find_map(|tag| self.find(about, tag)).or_else(fallback).unwrap_or(&self.texts[0])
     }
 
-    pub(super) fn find(&self, purpose: Purpose, tag: &str) -> Option<&Text> {
-        let is_it =
-            |text: &&Text| text.purpose == purpose && text.language.eq_ignore_ascii_case(tag);
+    pub(super) fn find(&self, about: About, tag: &str) -> Option<&Text> {
+        let is_it = |text: &&Text| text.about == about && text.language.eq_ignore_ascii_case(tag);
         self.texts.iter().find(is_it)
     }
 
@@ -135,6 +130,9 @@ impl Texts {
         // Room for all of it at once: growing would leave copies of the code behind.
         let mut filled = String::with_capacity(parts::MOST_BYTES);
         text.template.fill(&mut filled, Values { code, app: &self.app, minutes });
+        if !text.about.has_code() {
+            return filled;
+        }
         if let Some(host) = &self.host {
             filled.extend(["\n\n@", host, " #", code]);
         }
@@ -149,10 +147,9 @@ impl Texts {
         let (code, minutes) = LONGEST;
         for text in &self.texts {
             let filled = self.fill(text, code, minutes);
-            parts::fits(&filled, self.unicode, self.app_hash.is_some()).map_err(|error| {
-                let (purpose, language) = (text.purpose.name(), &text.language);
-                error.within(format_args!("text `{purpose}` in `{language}`"))
-            })?;
+            let has_hash = self.app_hash.is_some() && text.about.has_code();
+            parts::fits(&filled, self.unicode, has_hash)
+                .map_err(|error| error.within(text.place()))?;
         }
         Ok(self)
     }
