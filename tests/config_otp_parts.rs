@@ -4,7 +4,7 @@
 #[path = "support/config.rs"]
 mod support;
 
-use support::{Folder, check, dev, login, path, route, token};
+use support::{Folder, check, dev, login, path, route, served, token};
 
 #[test]
 fn a_login_and_its_tokens_belong_together() {
@@ -59,6 +59,7 @@ fn a_login_and_its_tokens_belong_together() {
         built_in("/v1/logout/all"),
         built_in("/v1/sessions"),
         built_in("/v1/devices"),
+        built_in("/v1/phone"),
         built_in("/v1/openapi.json"),
         (
             format!("{}\n[listen]\naddress = \"192.0.2.1:80\"", dev(&login("", ""))),
@@ -143,5 +144,39 @@ fn requirement_14_a_message_holds_the_code_and_nothing_that_somebody_typed() {
         ),
         (dev(&login("", "").replace("Acme", "{code}")), "without braces and line breaks"),
         otp(&format!("host = \"{}.example\"", "a.".repeat(60) + "a"), "[otp]: host: "),
+    ]);
+}
+
+#[test]
+fn changes_of_numbers_have_their_bounds_and_a_text() {
+    let section = |lines: &str| dev(&login(&format!("[otp.phone_change]\n{lines}"), ""));
+    let notice = |text: &str| {
+        let lines = format!("purpose = \"phone_changed\"\nlanguage = \"de\"\ntext = \"{text}\"");
+        dev(&login(&format!("[[otp.text]]\n{lines}"), ""))
+    };
+    let folder = Folder::new();
+    for good in [
+        section("allowed = false"),
+        section("allowed = true\nreauth_after = \"1m\"\ncool_off = \"30d\""),
+        section("reauth_after = \"1h\"\ncool_off = \"0s\""),
+        notice("{app}: deine Nummer ist neu."),
+    ] {
+        folder.parse(&served(&good)).unwrap_or_else(|error| panic!("{good}\n{error}"));
+    }
+    let text = "[[otp.text]] de: text `phone_changed` in `de`: ";
+    check(&[
+        (
+            section("reauth_after = \"59s\""),
+            "[otp]: phone_change.reauth_after: login before a change of number: 60 to 3600 seconds, not 59 (ASVS 7.5.1)",
+        ),
+        (section("reauth_after = \"61m\""), "60 to 3600 seconds, not 3660"),
+        (
+            section("cool_off = \"31d\""),
+            "[otp]: phone_change.cool_off: cool-off of a number: 0 to 2592000 seconds, not 2678400",
+        ),
+        (section("allow = true"), "unknown key `allow`; did you mean `allowed`?"),
+        (section("allowed = \"yes\""), "a boolean is needed here, not: string"),
+        (notice("{code}"), &format!("{text}a notice has no `{{code}}` and no `{{minutes}}`")),
+        (notice(""), &format!("{text}it is empty")),
     ]);
 }

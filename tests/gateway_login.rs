@@ -87,6 +87,34 @@ fn requirement_24_a_code_becomes_a_token_that_a_logout_ends() {
 }
 
 #[test]
+fn a_user_changes_the_number_and_the_old_one_is_told() {
+    let otp = r#"
+        [otp.phone_change]
+        cool_off = "1d"
+        [[otp.text]]
+        purpose = "phone_changed"
+        language = "en"
+        text = "{app}: somebody gave you another number."
+    "#;
+    let mut server = Server::with(&config(otp, "", ""));
+    let tokens = login(&mut server);
+    let bearer = format!("Bearer {}", text(&tokens, "access_token"));
+    let headers = [("authorization", &*bearer)];
+    let asked = server.post("/v1/phone/change", &headers, &json!({ "phone": "+14155552671" }));
+    assert_eq!(asked.status, 202, "{asked:?}");
+    let body = json!({ "challenge_id": text(&asked, "challenge_id"), "code": server.code() });
+    let changed = server.post("/v1/phone/change/verify", &headers, &body);
+    assert_eq!(changed.status, 200, "{changed:?}");
+    let notice = server.line();
+    assert_eq!(notice, "SMS to +91******3210: Acme: somebody gave you another number.");
+    assert_eq!(server.get_as("/api", &text(&tokens, "access_token")).slug(), "token-invalid");
+    let access = text(&changed, "access_token");
+    assert_eq!(server.get_as("/api", &access).status, 200);
+    assert!(support::token_part(&access, 1)["phone_new_until"].as_u64().is_some());
+    assert_eq!(text(&changed, "subject"), text(&tokens, "subject"));
+}
+
+#[test]
 fn what_is_printed_is_what_the_configuration_says() {
     let otp = r#"
         host = "acme.example"

@@ -8,10 +8,12 @@ use login::{Ask, Login, PHONE};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
-const PATHS: [&str; 6] = [
+const PATHS: [&str; 8] = [
     "/v1/otp/request",
     "/v1/otp/resend",
     "/v1/otp/verify",
+    "/v1/phone/change",
+    "/v1/phone/change/verify",
     "/v1/token/refresh",
     "/v1/logout",
     "/v1/logout/all",

@@ -19,6 +19,7 @@ use portcullis::{
     records::{Mark, Postgres, Records, Unopened, conformance},
 };
 use postgres::PostgresServer;
+use serde_json::json;
 use std::{fs, os::unix::fs::PermissionsExt, path::Path, sync::Arc};
 
 fn records(url: &str) -> Postgres {
@@ -37,7 +38,24 @@ async fn postgres_keeps_the_contract_over_two_pools() {
     conformance::race([Arc::new(one), Arc::new(two)], 20).await;
 
     requirement_73_a_dump_tells_no_number_and_no_device(&server).await;
+    a_number_changes_hands(&server).await;
     a_newer_schema_and_another_pepper_are_refused(&server).await;
+}
+
+async fn a_number_changes_hands(server: &PostgresServer) {
+    let url = server.database("numbers");
+    let login = users::login_over(records(&url));
+    let tokens = login.login().await;
+    let bearer = tokens.str("access_token");
+    let wanted = json!({ "phone": users::OTHER });
+    let ask = Ask::post("/v1/phone/change", &wanted).bearer(&bearer);
+    let (challenge, code) = login.challenge(ask).await;
+    let body = json!({ "challenge_id": challenge, "code": code });
+    let changed = login.ask(Ask::post("/v1/phone/change/verify", &body).bearer(&bearer)).await;
+    assert_eq!(changed.status, 200, "{changed:?}");
+    login.pass(600);
+    let again = users::login_over(records(&url)).login_of(users::OTHER).await;
+    assert_eq!(again.str("subject"), tokens.str("subject"));
 }
 
 async fn requirement_73_a_dump_tells_no_number_and_no_device(server: &PostgresServer) {

@@ -21,6 +21,19 @@ pub enum Step {
     OptedOut,
     /// The owner wants messages again. Of the phone.
     OptedIn,
+    /// A user wants another number: a code was asked for there. Of the new phone.
+    PhoneChangeRequested,
+    /// A user has another number. Of the new phone.
+    PhoneChanged,
+    /// A right code of a user who wants a number that is somebody else's: nothing changed. Of the phone.
+    PhoneTaken,
+    /// The provider took the notice to the number before. Of that phone.
+    NoticeSent,
+    /// The provider did not take the notice to the number before, or it is not known whether it did, or no provider sends notices. Of
+    /// that phone.
+    NoticeNotSent,
+    /// The number before gets no messages, so nobody is told there. Of that phone.
+    NoticeWithheld,
     /// A code was right. Of the phone.
     CodeRight,
     /// A code was wrong. Of the phone.
@@ -51,7 +64,7 @@ pub enum Step {
 
 impl Step {
     /// One of each.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 28] = [
         Self::CodeRequested,
         Self::CodeResent,
         Self::CodeSent,
@@ -61,6 +74,12 @@ impl Step {
         Self::SenderRefused,
         Self::OptedOut,
         Self::OptedIn,
+        Self::PhoneChangeRequested,
+        Self::PhoneChanged,
+        Self::PhoneTaken,
+        Self::NoticeSent,
+        Self::NoticeNotSent,
+        Self::NoticeWithheld,
         Self::CodeRight,
         Self::CodeWrong,
         Self::CodeUnchecked,
@@ -88,6 +107,12 @@ impl Step {
             Self::SenderRefused => "sender-refused",
             Self::OptedOut => "opted-out",
             Self::OptedIn => "opted-in",
+            Self::PhoneChangeRequested => "phone-change-requested",
+            Self::PhoneChanged => "phone-changed",
+            Self::PhoneTaken => "phone-taken",
+            Self::NoticeSent => "notice-sent",
+            Self::NoticeNotSent => "notice-not-sent",
+            Self::NoticeWithheld => "notice-withheld",
             Self::CodeRight => "code-right",
             Self::CodeWrong => "code-wrong",
             Self::CodeUnchecked => "code-unchecked",
@@ -111,6 +136,7 @@ impl Step {
             self,
             Self::CodeNotSent
                 | Self::CodeUnchecked
+                | Self::NoticeNotSent
                 | Self::SenderRefused
                 | Self::DeviceMismatch
                 | Self::RefreshReused

@@ -34,6 +34,8 @@ pub(super) struct Written {
     pub(super) invalid: HeaderValue,
     pub(super) ambiguous: HeaderValue,
     pub(super) insufficient: HeaderValue,
+    /// That the login is too old (RFC 9470 section 3).
+    pub(super) stale: HeaderValue,
     /// Those of the scheme `DPoP`.
     pub(super) proofs: Proofs,
 }
@@ -56,6 +58,7 @@ pub(super) static PLAIN: Written = Written {
     invalid: HeaderValue::from_static("Bearer error=\"invalid_token\""),
     ambiguous: HeaderValue::from_static("Bearer error=\"invalid_request\""),
     insufficient: HeaderValue::from_static("Bearer error=\"insufficient_scope\""),
+    stale: HeaderValue::from_static("Bearer error=\"insufficient_user_authentication\""),
     proofs: Proofs {
         offer: HeaderValue::from_static(dpop::OFFER),
         bad: HeaderValue::from_static(dpop::BAD),
@@ -85,6 +88,7 @@ impl Written {
             Reason::TokenInvalid(_) => Some(&self.invalid),
             Reason::TokenAmbiguous => Some(&self.ambiguous),
             Reason::ScopeMissing | Reason::ClaimMissing => Some(&self.insufficient),
+            Reason::ReauthRequired => Some(&self.stale),
             _ => None,
         }
     }

@@ -117,6 +117,7 @@ impl Written {
             invalid: write(&PLAIN.invalid),
             ambiguous: write(&PLAIN.ambiguous),
             insufficient: write(&PLAIN.insufficient),
+            stale: write(&PLAIN.stale),
             proofs: Proofs {
                 offer: write(&PLAIN.proofs.offer),
                 bad: write(&PLAIN.proofs.bad),

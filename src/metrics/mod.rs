@@ -51,7 +51,8 @@
 //! | `portcullis_alerts_total` | counter | `alert` | [Alerts](crate::audit::alerts) that were raised, by name: each once in its window. | any |
 //!
 //! The outcomes of messages are steps of logins, too: `code-sent`, `code-not-sent` and `sender-refused`, which says
-//! that credentials or configuration are wrong: alert on any.
+//! that credentials or configuration are wrong: alert on any. Those of notices to numbers before are `notice-sent`, `notice-not-sent`
+//! and `notice-withheld`.
 //!
 //! # Labels
 //!

@@ -3,12 +3,25 @@
 use super::Otp;
 use crate::{
     identity::{ProofFault, TokenFault, challenge},
-    jwt::{DpopProof, Proven},
+    jwt::{DpopProof, KeyThumbprint, Proven},
     meter,
     rejection::{Reason, Rejection},
     token::Session,
 };
 use http::request::Parts;
+
+/// The keys that a new session and its first access token are bound to.
+#[derive(Clone, Copy)]
+pub(super) struct Bonds {
+    pub(super) session: Option<KeyThumbprint>,
+    pub(super) access: Option<KeyThumbprint>,
+}
+
+impl Bonds {
+    pub(super) fn of(key: Option<&Proven>) -> Self {
+        Self { session: key.map(|proven| proven.key), access: key.and_then(Proven::of_access) }
+    }
+}
 
 impl Otp {
     /// The proof in the header `DPoP` of a request for tokens, to give to [`verify_with`](Self::verify_with) or

@@ -21,6 +21,7 @@ use crate::{
     limit::Name,
     phone::Phone,
     rejection::{Reason, Rejection},
+    token::SessionId,
 };
 use std::time::Duration;
 use zeroize::Zeroizing;
@@ -35,15 +36,17 @@ struct Allowed {
 }
 
 impl Inner {
+    /// Starts a challenge, which a session alone can answer if it is `of` one.
     pub(super) async fn issue(
         &self,
         caller: &Caller,
         phone: &Phone,
         purpose: Purpose,
+        of: Option<SessionId>,
     ) -> Result<Challenge, Rejection> {
         let number = number::read(phone).ok_or(Reason::PhoneInvalid)?;
         let mut hold = Hold::new(self.store.clone(), self.place()?);
-        let issued = self.issue_held(caller, (phone, &number), purpose, &mut hold).await;
+        let issued = self.issue_held(caller, (phone, &number), (purpose, of), &mut hold).await;
         if issued.is_err() {
             hold.undo().await;
         }
@@ -54,7 +57,7 @@ impl Inner {
         &self,
         caller: &Caller,
         (phone, number): (&Phone, &Number),
-        purpose: Purpose,
+        (purpose, of): (Purpose, Option<SessionId>),
         hold: &mut Hold,
     ) -> Result<Challenge, Rejection> {
         // Before anything is stored: a code that cannot be sent must not cost a send.
@@ -71,7 +74,11 @@ impl Inner {
             Err(refusal) => return Err(self.refused(caller, arrival, refusal).await),
         };
         let is_decoy = is_withheld || is_silent;
-        let challenge = self.secrets.draw_challenge(is_decoy).ok_or(Reason::StoreUnavailable)?;
+        let challenge = match of {
+            Some(session) => self.secrets.draw_challenge_of(session, is_decoy),
+            None => self.secrets.draw_challenge(is_decoy),
+        };
+        let challenge = challenge.ok_or(Reason::StoreUnavailable)?;
         let handle = Handle { purpose, challenge, phone: tag };
         let device = self.device(caller)?;
         // A decoy takes the same work, so that time does not tell.
@@ -164,7 +171,7 @@ impl Inner {
         self.allowed(caller, dispatch).err().unwrap_or(refusal)
     }
 
-    fn place(&self) -> Result<Place, Rejection> {
+    pub(super) fn place(&self) -> Result<Place, Rejection> {
         self.desk.reserve().ok_or_else(|| refusal::unsendable(SendError::NotSent))
     }
 
@@ -179,13 +186,13 @@ impl Inner {
     }
 
     /// Whether a number gets no messages, known or not.
-    async fn is_silenced(&self, phone: &Phone) -> Result<bool, Rejection> {
+    pub(super) async fn is_silenced(&self, phone: &Phone) -> Result<bool, Rejection> {
         let withheld = self.withheld.as_ref().is_some_and(|withheld| withheld(phone));
         Ok(self.opt_outs.is_out(phone).await? || withheld)
     }
 
     /// The code of the next message, and whether it is the fixed one of a test number.
-    fn draw(&self, phone: Key) -> Result<(Code, bool), Rejection> {
+    pub(super) fn draw(&self, phone: Key) -> Result<(Code, bool), Rejection> {
         let now = self.issuer.time().wall();
         let fixed = self.test_numbers.code_for(self.store.pepper(), phone, now);
         let is_fixed = fixed.is_some();

@@ -85,7 +85,7 @@ impl Otp {
         phone: &Phone,
         purpose: Purpose,
     ) -> Result<Challenge, Rejection> {
-        self.0.issue(caller, phone, purpose).await
+        self.0.issue(caller, phone, purpose, None).await
     }
 
     /// Sends another code for a challenge; the one before is void unless the new one certainly does not leave, and attempts stay counted.
@@ -138,6 +138,10 @@ impl Otp {
         }
         let bound = self.0.bind(caller, &found.subject, found.is_new).await?;
         let tokens = self.0.begin(caller, &found.subject, key.as_ref()).await?;
+        if let Err(refusal) = self.0.refuse_former(&found.subject, &proof.phone).await {
+            self.logout(tokens.session).await?;
+            return Err(refusal);
+        }
         Ok(Login {
             tokens,
             subject: found.subject,

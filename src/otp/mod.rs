@@ -55,6 +55,8 @@
 //! | `POST /v1/otp/resend` | `challenge_id` | the same |
 //! | `GET /v1/otp/{challenge_id}` | | 200 `state`: `queued`, `sent`, `delivered` or `failed`, see [`receipts`] |
 //! | `POST /v1/otp/verify` | `challenge_id`, `code` | 200 `access_token`, `token_type`, `expires_in`, `refresh_token`, `refresh_expires_in`, `session_id`, `subject`, `is_new` |
+//! | `POST /v1/phone/change` | bearer token, `phone` | as request, see [below](#another-number) |
+//! | `POST /v1/phone/change/verify` | bearer token, `challenge_id`, `code` | 200, as refresh, with a new session |
 //! | `POST /v1/token/refresh` | `refresh_token`, or the cookie | 200, as verify but for `is_new` |
 //! | `POST /v1/logout` | bearer token, `refresh_token`, or a cookie | 204, also if it was over |
 //! | `POST /v1/logout/all` | bearer token | 204 |
@@ -110,6 +112,32 @@
 //! * Where tokens are in cookies the session is bound, and the access token is not: no script can read it to prove
 //!   anything of it.
 //!
+//! # Another number
+//!
+//! A user who is logged in [asks](Otp::change_phone) for a code to the number that is wanted, and [gives](Otp::verify_phone_change) it
+//! back by the same session, from the same device:
+//!
+//! * **The login is fresh**, of the last five minutes ([`reauth_after`](Settings::reauth_after)): else 401 `reauth-required`, with
+//!   `max_age` (RFC 9470), and the user logs in again with the number there is. So no single code changes a number, and who has lost
+//!   the old one needs somebody who may [relink](Subjects::relink) it by hand.
+//! * **The code is good for that session alone**, for no login and for nobody else. All windows, blocks, rules against fraud and budgets
+//!   hold for it.
+//! * **Whose the new number is, is told after the right code**, as 409 `phone-taken`: the user would have to give up that account
+//!   first. Before, the answer is the same for each number.
+//! * **Everybody is logged out**, this session included, whose device goes on with a new one: whoever had got hold of a token of any
+//!   device has nothing any more, at the next request.
+//! * **The number before gets a notice**, unless it opted out. [`notice`](Texts::notice) has its texts. It leaves once, by a sender
+//!   that [sends notices](CodeSender::sends_notices), and is counted in no budget but the provider's own. How it ended is an event:
+//!   `notice-sent`, `notice-not-sent`, `notice-withheld`.
+//! * With a [cool-off](Settings::phone_cool_off) the tokens of the user say `phone_new_until` for that long, on each device.
+//!
+//! In this order: sessions of other devices end, the number changes in one step of the records, the notice is handed to the
+//! [`Courier`], this session ends, a new one begins. What fails before the change is a 503 and nothing has changed, though others may be
+//! logged out and the code used up; the user asks for another. What fails after it is a 503, too, and the user logs in with the new
+//! number. A process that is killed between the change and its last step leaves this one session as it was, and one that somebody began
+//! with the old number in that moment; a notice that the courier had not sent yet is lost, and so is any message in its queue. Where the
+//! records cannot say whether they made the change, the number before is told.
+//!
 //! # Deployment
 //!
 //! * Outside the profile `dev` calls must come over TLS (403 `tls-required`): behind a proxy, tell
@@ -148,6 +176,7 @@ pub mod message;
 mod number;
 mod opt_outs;
 mod origins;
+mod phone_change;
 pub mod receipts;
 mod record;
 mod refusal;

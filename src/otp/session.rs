@@ -1,11 +1,15 @@
 //! Sessions of a login: they begin with a code, go on with refresh tokens, and end.
 
-use super::{Caller, Otp, OwnSession, Subject, Tokens, bound, login::Inner};
+use super::{
+    Caller, Otp, OwnSession, Subject, Tokens,
+    bound::{self, Bonds},
+    login::Inner,
+};
 use crate::{
     audit::Step,
     client::Client,
     identity::{TokenFault, challenge},
-    jwt::{DpopProof, MAX_LEEWAY, Proven},
+    jwt::{DpopProof, KeyThumbprint, MAX_LEEWAY, Proven},
     key::{Key, KeyKind},
     rejection::{Reason, Rejection},
     store::Block,
@@ -64,15 +68,15 @@ impl Otp {
             Rotated::Reused(session) => {
                 inner.tell_session(Some(&client), Step::RefreshReused, &session);
                 inner.deny(session.id).await?;
-                return Err(invalid(TokenFault::Revoked));
+                return Err(over());
             }
-            Rotated::Over => return Err(invalid(TokenFault::Revoked)),
+            Rotated::Over => return Err(over()),
         };
         let grant = match grant {
             Some(grant) => grant,
             None => inner.grant_again(&session, key.as_ref()).await?,
         };
-        let tokens = inner.tokens(&session, grant, key.as_ref())?;
+        let tokens = inner.tokens(&session, grant, Bonds::of(key.as_ref()).access)?;
         inner.tell_session(Some(&client), Step::TokenRefreshed, &session);
         Ok(tokens)
     }
@@ -157,13 +161,22 @@ impl Inner {
         key: Option<&Proven>,
     ) -> Result<Tokens, Rejection> {
         self.refuse_blocked(subject, key).await?;
+        self.open_session(caller, subject, Bonds::of(key)).await
+    }
+
+    pub(super) async fn open_session(
+        &self,
+        caller: &Caller,
+        subject: &Subject,
+        bonds: Bonds,
+    ) -> Result<Tokens, Rejection> {
         let mut id = [0; 16];
         getrandom::fill(&mut id).map_err(|_| Reason::StoreUnavailable)?;
         let opening = Opening {
             id: SessionId(id),
             subject: subject.as_str().into(),
             device: self.device(caller)?,
-            bound_to: key.map(|proven| proven.key),
+            bound_to: bonds.session,
             idle: self.settings.refresh,
             longest: self.settings.longest_session,
             most: MAX_SESSIONS,
@@ -174,7 +187,7 @@ impl Inner {
             let _ = self.denied(session).await;
         }
         let tokens = match self.grant(&opened.session).await {
-            Ok(grant) => self.tokens(&opened.session, grant, key).map_err(Rejection::from),
+            Ok(grant) => self.tokens(&opened.session, grant, bonds.access).map_err(Rejection::from),
             Err(refusal) => Err(refusal),
         };
         if tokens.is_err() {
@@ -196,6 +209,10 @@ impl Inner {
         };
         let grant = match self.device_new_until(session, &subject).await? {
             Some(until) => grant.claim("device_new_until", until.as_secs()),
+            None => grant,
+        };
+        let grant = match self.phone_new_until(&subject).await? {
+            Some(until) => grant.claim("phone_new_until", until.as_secs()),
             None => grant,
         };
         // Whatever was made of the grant: a token without its session could not be denied.
@@ -221,9 +238,8 @@ impl Inner {
         &self,
         session: &Session,
         grant: Grant,
-        key: Option<&Proven>,
+        bound_to: Option<KeyThumbprint>,
     ) -> Result<Tokens, Reason> {
-        let bound_to = key.and_then(Proven::of_access);
         let grant = match bound_to {
             Some(key) => grant.bound_to(key),
             None => grant,
@@ -269,6 +285,11 @@ impl Inner {
 
 fn subject_of(session: &Session) -> Result<Subject, Reason> {
     Subject::new(&session.subject).ok_or(Reason::StoreUnavailable)
+}
+
+/// A session that is over.
+pub(super) fn over() -> Rejection {
+    invalid(TokenFault::Revoked)
 }
 
 fn invalid(fault: TokenFault) -> Rejection {

@@ -53,6 +53,12 @@ pub enum Reason {
     CodeInvalid,
     /// The challenge belongs to another device. It says nothing about the code: 403.
     DeviceMismatch,
+    /// The login is too long ago for this: 401. A new one helps (RFC 9470).
+    ReauthRequired,
+    /// The device came to its user a short while ago, and may not do this yet: 403.
+    DeviceTooNew,
+    /// The phone number belongs to an account already: 409. Told to whoever has shown to hold it, and about one's own.
+    PhoneTaken,
     /// The code of a challenge was sent again as often as it may be: 429.
     ResendsSpent,
     /// No code goes to numbers like this one: 403.
@@ -86,7 +92,7 @@ pub enum Reason {
 
 impl Reason {
     /// One of each, but for reasons of your own.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 35] = [
         Self::RateLimited,
         Self::Blocked,
         Self::Denied,
@@ -109,6 +115,9 @@ impl Reason {
         Self::DeviceInvalid,
         Self::CodeInvalid,
         Self::DeviceMismatch,
+        Self::ReauthRequired,
+        Self::DeviceTooNew,
+        Self::PhoneTaken,
         Self::ResendsSpent,
         Self::RegionNotSupported,
         Self::ChallengeRequired,
@@ -131,15 +140,18 @@ impl Reason {
             | Self::ScopeMissing
             | Self::ClaimMissing
             | Self::DeviceMismatch
+            | Self::DeviceTooNew
             | Self::RegionNotSupported
             | Self::ChallengeRequired
             | Self::CrossSite
             | Self::EncryptionRequired
             | Self::SignatureInvalid => StatusCode::FORBIDDEN,
             Self::PeerUnknown => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::TokenMissing | Self::TokenInvalid(_) | Self::CodeInvalid => {
-                StatusCode::UNAUTHORIZED
-            }
+            Self::TokenMissing
+            | Self::TokenInvalid(_)
+            | Self::CodeInvalid
+            | Self::ReauthRequired => StatusCode::UNAUTHORIZED,
+            Self::PhoneTaken => StatusCode::CONFLICT,
             Self::ProofInvalid(_)
             | Self::TokenAmbiguous
             | Self::PathInvalid
@@ -184,6 +196,9 @@ impl Reason {
             Self::DeviceInvalid => "device-invalid",
             Self::CodeInvalid => "otp-invalid",
             Self::DeviceMismatch => "device-mismatch",
+            Self::ReauthRequired => "reauth-required",
+            Self::DeviceTooNew => "device-too-new",
+            Self::PhoneTaken => "phone-taken",
             Self::ResendsSpent => "otp-exhausted",
             Self::RegionNotSupported => "region-not-supported",
             Self::ChallengeRequired => "challenge-required",
@@ -222,6 +237,9 @@ impl Reason {
             Self::DeviceInvalid => "The device id is missing or malformed",
             Self::CodeInvalid => "The code is not valid",
             Self::DeviceMismatch => "The code was requested from another device",
+            Self::ReauthRequired => "A more recent login is required",
+            Self::DeviceTooNew => "The device is too new for this",
+            Self::PhoneTaken => "The phone number belongs to an account",
             Self::ResendsSpent => "This code cannot be sent again",
             Self::RegionNotSupported => "No codes are sent to this number",
             Self::ChallengeRequired => "A challenge must be passed first",

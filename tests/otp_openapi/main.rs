@@ -11,6 +11,7 @@ mod login;
 mod openapi;
 
 mod operations;
+mod phones;
 mod text;
 
 use faults::Faulty;
@@ -30,6 +31,8 @@ struct Scene {
     device: String,
     challenge: String,
     code: String,
+    /// Of a change of number.
+    change: Value,
 }
 
 impl Scene {
@@ -52,8 +55,14 @@ impl Scene {
         let challenge = ask(Ask::code(PHONE)).await.str("challenge_id");
         let code = login.sent.code(1).await;
         login.pass(120);
+        let phone = json!({ "phone": "+14155552672" });
+        let change = Ask::post("/v1/phone/change", &phone).from("198.51.100.9");
+        let change = ask(change.bearer(tokens["access_token"].as_str().unwrap())).await;
+        let new_code = login.sent.code(2).await;
+        let change = json!({ "challenge_id": change.str("challenge_id"), "code": new_code });
         let service = edit(login.service.clone());
-        Self { store: kept.into_inner().unwrap(), login, service, tokens, device, challenge, code }
+        let store = kept.into_inner().unwrap();
+        Self { login, store, service, tokens, device, challenge, code, change }
     }
 
     /// A call of an operation that would succeed.
@@ -72,6 +81,10 @@ impl Scene {
                     None,
                 );
             }
+            "/v1/phone/change" => {
+                json!({ "phone": "+14155552671", "channel": "sms", "locale": "en" })
+            }
+            "/v1/phone/change/verify" => self.change.clone(),
             "/v1/token/refresh" | "/v1/logout" => {
                 json!({ "refresh_token": token("refresh_token") })
             }
@@ -89,7 +102,14 @@ impl Scene {
             "/v1/openapi.json" | JwksService::PATH => return (Ask::get(path), None),
             other => panic!("the document has {other}, which nobody drives"),
         };
-        (Ask::post(path, &body), Some(body))
+        (self.post(path, &body), Some(body))
+    }
+
+    /// A POST, with the access token where it takes one.
+    fn post(&self, path: &str, body: &Value) -> Ask {
+        let ask = Ask::post(path, body);
+        let access = self.tokens["access_token"].as_str().unwrap();
+        if path.starts_with("/v1/phone") { ask.bearer(access) } else { ask }
     }
 
     async fn send(&self, request: Request<Full<bytes::Bytes>>) -> Answer {

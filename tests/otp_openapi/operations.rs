@@ -5,6 +5,7 @@ use crate::{
     holder::Holder,
     login::{self, Ask, Login, PHONE, wrong},
     openapi::Document,
+    phones,
 };
 use http::Method;
 use portcullis::{
@@ -35,6 +36,7 @@ async fn each_operation_answers_what_the_document_says_and_no_more() {
     bodies_and_devices(&mut document).await;
     codes(&mut document).await;
     tokens(&mut document).await;
+    phones::answers(&mut document).await;
     public_keys(&mut document).await;
     let promised = document.promised();
     let missing: Vec<_> = promised.difference(&document.seen).collect();
@@ -84,15 +86,21 @@ async fn every_operation(document: &mut Document, path: &str, method: &str) {
 
 async fn bodies_and_devices(document: &mut Document) {
     let scene = Scene::new(dev(), |service| service).await;
-    for path in
-        ["/v1/otp/request", "/v1/otp/resend", "/v1/otp/verify", "/v1/token/refresh", "/v1/logout"]
-    {
+    for path in [
+        "/v1/otp/request",
+        "/v1/otp/resend",
+        "/v1/otp/verify",
+        "/v1/phone/change",
+        "/v1/phone/change/verify",
+        "/v1/token/refresh",
+        "/v1/logout",
+    ] {
         let good = scene.good(path).1.unwrap();
         for (name, _) in good.as_object().unwrap() {
             for bad in [json!(null), json!(1), json!([]), json!({ "login": null })] {
                 let mut body = good.clone();
                 body[name] = bad;
-                let answer = scene.send(Ask::post(path, &body).request()).await;
+                let answer = scene.send(scene.post(path, &body).request()).await;
                 assert_eq!(answer.slug(), "body-invalid", "{body}");
                 document.check(path, "post", Some(&body), &answer);
             }
@@ -103,22 +111,24 @@ async fn bodies_and_devices(document: &mut Document) {
             path,
             "post",
             Some(&more),
-            &scene.send(Ask::post(path, &more).request()).await,
+            &scene.send(scene.post(path, &more).request()).await,
         );
         for ask in [
-            Ask::post(path, &good).body("x".repeat(5000)),
-            Ask::post(path, &good).header("content-type", "text/plain"),
+            scene.post(path, &good).body("x".repeat(5000)),
+            scene.post(path, &good).header("content-type", "text/plain"),
         ] {
             document.check(path, "post", None, &scene.send(ask.request()).await);
         }
-        if path.starts_with("/v1/otp") {
-            let ask = Ask::post(path, &good).without("x-device-id");
+        if path.starts_with("/v1/otp") || path.starts_with("/v1/phone") {
+            let ask = scene.post(path, &good).without("x-device-id");
             document.check(path, "post", None, &scene.send(ask.request()).await);
         }
     }
     let phone = json!({ "phone": "+12" });
-    let answer = scene.send(Ask::post("/v1/otp/request", &phone).request()).await;
-    document.check("/v1/otp/request", "post", Some(&phone), &answer);
+    for path in ["/v1/otp/request", "/v1/phone/change"] {
+        let answer = scene.send(scene.post(path, &phone).request()).await;
+        document.check(path, "post", Some(&phone), &answer);
+    }
 }
 
 async fn codes(document: &mut Document) {
@@ -249,7 +259,7 @@ async fn frauds(document: &mut Document) {
 
 /// Lets nobody pass.
 #[derive(Debug)]
-struct Nobody;
+pub(crate) struct Nobody;
 
 impl Challenger for Nobody {
     fn passes(&self, _: Suspect) -> BoxFuture<'static, bool> {
@@ -260,6 +270,8 @@ impl Challenger for Nobody {
 async fn tokens(document: &mut Document) {
     let scene = Scene::new(dev(), |service| service).await;
     for (path, method) in [
+        ("/v1/phone/change", "post"),
+        ("/v1/phone/change/verify", "post"),
         ("/v1/token/refresh", "post"),
         ("/v1/logout", "post"),
         ("/v1/logout/all", "post"),

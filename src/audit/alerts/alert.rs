@@ -29,6 +29,10 @@ pub enum Condition {
     DeviceNew,
     /// A code that did not leave, or may not have.
     CodeNotSent,
+    /// A notice to the number before that did not leave, or may not have.
+    NoticeNotSent,
+    /// A user who has another number.
+    PhoneChanged,
     /// The provider refuses us.
     SenderRefused,
     /// A provider that is left alone for a while, as it fails or refuses us.
@@ -150,6 +154,8 @@ impl Alert {
             rule("wrong-codes", CodeWrong, 100, 10 * MINUTE),
             rule("device-mismatches", DeviceMismatch, 20, 10 * MINUTE),
             rule("codes-not-sent", CodeNotSent, 20, 10 * MINUTE),
+            rule("notices-not-sent", NoticeNotSent, 5, 60 * MINUTE),
+            rule("phone-changes", PhoneChanged, 50, 60 * MINUTE),
             rule("sender-refused", SenderRefused, 1, 10 * MINUTE),
             rule("provider-budget-spent", BudgetSpent, 1, 10 * MINUTE),
             rule("few-codes-used", Conversion, 50, 60 * MINUTE),
@@ -165,11 +171,13 @@ impl Alert {
 
 impl Condition {
     /// One of each.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::CodeWrong,
         Self::DeviceMismatch,
         Self::DeviceNew,
         Self::CodeNotSent,
+        Self::NoticeNotSent,
+        Self::PhoneChanged,
         Self::SenderRefused,
         Self::ProviderPaused,
         Self::BudgetLow,
@@ -190,6 +198,8 @@ impl Condition {
             Self::DeviceMismatch => "device-mismatch",
             Self::DeviceNew => "device-new",
             Self::CodeNotSent => "code-not-sent",
+            Self::NoticeNotSent => "notice-not-sent",
+            Self::PhoneChanged => "phone-changed",
             Self::SenderRefused => "sender-refused",
             Self::ProviderPaused => "provider-paused",
             Self::BudgetLow => "provider-budget-low",
@@ -214,6 +224,8 @@ impl Condition {
             Self::DeviceMismatch => is_step(act, Step::DeviceMismatch),
             Self::DeviceNew => is_step(act, Step::DeviceNew),
             Self::CodeNotSent => is_step(act, Step::CodeNotSent),
+            Self::NoticeNotSent => is_step(act, Step::NoticeNotSent),
+            Self::PhoneChanged => is_step(act, Step::PhoneChanged),
             Self::SenderRefused => is_step(act, Step::SenderRefused),
             Self::ProviderPaused => {
                 changed(ProviderChange::Paused) || changed(ProviderChange::Refused)

@@ -128,6 +128,10 @@ fn fill_login(otp: &mut Table, login: &LoginConfig, profile: Profile) {
     }
     or(otp, "allow_short_codes", false);
     or(otp, "unicode", false);
+    let changes = section(otp, "phone_change");
+    or(changes, "allowed", true);
+    or(changes, "reauth_after", "5m");
+    or(changes, "cool_off", "0s");
     for sender in ["twilio", "twilio_verify", "msg91", "http"] {
         if let Some(sender) = there(otp, sender) {
             or(sender, "timeout", "10s");

@@ -18,6 +18,7 @@ mod listen;
 mod listing;
 mod msg91;
 mod otp;
+mod phone_change;
 mod postgres;
 mod reading;
 mod records;

@@ -5,6 +5,7 @@ use super::{
     fraud::{self, FraudSection, SpendingSection},
     keys::{SecretRef, Sources},
     msg91::Msg91Section,
+    phone_change::PhoneChangeSection,
     records::RecordsSection,
     sections::{DurationText, WindowText},
     senders::{HttpSection, Senders, TwilioSection},
@@ -16,7 +17,7 @@ use super::{
 };
 use crate::{
     error::ConfigError,
-    otp::{Origins, Purpose, Secrets, Settings, TestNumbers, Texts, sender::Route},
+    otp::{Notice, Origins, Purpose, Secrets, Settings, TestNumbers, Texts, sender::Route},
     profile::Profile,
     records::Records,
     token::Cookies,
@@ -59,6 +60,7 @@ pub(super) struct OtpSection {
     device: Option<WindowText>,
     block: Option<DurationText>,
     device_cool_off: Option<DurationText>,
+    phone_change: Option<PhoneChangeSection>,
     destinations: Option<DestinationsSection>,
     fraud: Option<FraudSection>,
     spending: Option<SpendingSection>,
@@ -183,6 +185,9 @@ impl OtpSection {
         if let Some(DurationText(time)) = self.device_cool_off {
             settings = settings.device_cool_off(time).map_err(at("device_cool_off"))?;
         }
+        if let Some(section) = &self.phone_change {
+            settings = section.apply(settings)?;
+        }
         let Self { destinations, fraud, spending, .. } = self;
         settings =
             fraud::apply(settings, destinations.as_ref(), fraud.as_ref(), spending.as_ref())?;
@@ -236,10 +241,13 @@ impl OtpSection {
         }
         for section in &self.text {
             let place = format!("[[otp.text]] {}", section.language.escape_default());
-            let purpose = purpose(&section.purpose).map_err(|error| error.within(&place))?;
-            texts = texts
-                .text(purpose, &section.language, &section.text)
-                .map_err(|error| error.within(&place))?;
+            let TextSection { purpose: of, language, text } = section;
+            let notice = Notice::ALL.into_iter().find(|it| it.name() == of);
+            let with = match notice {
+                Some(notice) => texts.notice(notice, language, text),
+                None => purpose(of).and_then(|purpose| texts.text(purpose, language, text)),
+            };
+            texts = with.map_err(|error| error.within(&place))?;
         }
         if let Some(host) = &self.host {
             texts = texts.host(host).map_err(at("host"))?;

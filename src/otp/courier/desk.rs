@@ -14,7 +14,7 @@ pub(crate) struct Place(mpsc::OwnedPermit<Job>);
 
 pub(super) enum Job {
     Deliver(Box<Parcel>),
-    /// What a request left undone when it ended early.
+    /// What a request left undone when it ended early, or a message that nobody asks after.
     Finish(BoxFuture<'static, ()>),
 }
 

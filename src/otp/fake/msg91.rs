@@ -18,6 +18,8 @@ impl FakeMsg91 {
     pub const AUTHKEY: &str = "fakeMsg91Authkey1";
     /// The id of the one template.
     pub const TEMPLATE: &str = "65f2a1c0d6fc0512ab34cd56";
+    /// The id of the template of notices.
+    pub const NOTICE_TEMPLATE: &str = "65f2a1c0d6fc0512ab34cd57";
 
     /// Starts a server.
     ///
@@ -72,8 +74,12 @@ fn usual(request: &Received, codes: &Codes) -> (u16, String) {
 fn flow(request: &Received) -> (u16, String) {
     let mobile = request.text("/recipients/0/mobiles").unwrap_or_default();
     match request.text("/template_id").as_deref() {
-        Some(FakeMsg91::TEMPLATE) if is_number(&mobile) => success(&FakeMsg91::request_id(request)),
-        Some(FakeMsg91::TEMPLATE) => refusal("Mobile no. empty or not numeric"),
+        Some(FakeMsg91::TEMPLATE | FakeMsg91::NOTICE_TEMPLATE) if is_number(&mobile) => {
+            success(&FakeMsg91::request_id(request))
+        }
+        Some(FakeMsg91::TEMPLATE | FakeMsg91::NOTICE_TEMPLATE) => {
+            refusal("Mobile no. empty or not numeric")
+        }
         _ => refusal("template not found"),
     }
 }

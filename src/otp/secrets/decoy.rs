@@ -3,7 +3,7 @@ use crate::key::Key;
 use crate::otp::{ChallengeId, Code, CodeMac};
 
 /// The bit of a challenge's name that says whether it is a decoy, to whoever has the secrets.
-const MARK: u8 = 1;
+pub(super) const MARK: u8 = 1;
 
 impl Secrets {
     /// Draws the name of a new challenge. Whether it is a decoy is written into it, so that it is known in every call
@@ -11,6 +11,11 @@ impl Secrets {
     pub(crate) fn draw_challenge(&self, is_decoy: bool) -> Option<ChallengeId> {
         let mut id = [0; 16];
         getrandom::fill(&mut id).ok()?;
+        self.marked(id, is_decoy)
+    }
+
+    /// The name with the mark in it.
+    pub(super) fn marked(&self, mut id: [u8; 16], is_decoy: bool) -> Option<ChallengeId> {
         id[15] = id[15] & !MARK | self.mark(&id)? ^ u8::from(is_decoy);
         Some(ChallengeId(id))
     }

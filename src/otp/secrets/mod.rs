@@ -3,6 +3,7 @@ mod decoy;
 mod mac_key;
 mod records;
 mod seal;
+mod session_bound;
 
 #[cfg(feature = "sms")]
 pub(super) use mac_key::MacKey;
@@ -38,6 +39,7 @@ pub struct Secrets {
     codes: PKey<Private>,
     ids: PKey<Private>,
     decoys: PKey<Private>,
+    sessions: PKey<Private>,
     refresh: PKey<Private>,
     records: PKey<Private>,
     kept: Arc<Zeroizing<[u8; 32]>>,
@@ -115,6 +117,7 @@ impl Secrets {
                 codes: key(&pepper, b"portcullis otp code 1")?,
                 ids: key(&pepper, b"portcullis otp challenge id 1")?,
                 decoys: key(&pepper, b"portcullis otp decoy 1")?,
+                sessions: key(&pepper, b"portcullis otp session 1")?,
                 seal: Arc::new(Zeroizing::new(hmac(&pepper, &[b"portcullis otp seal 1"])?)),
                 records: key(&pepper, b"portcullis otp records 1")?,
                 kept: Arc::new(Zeroizing::new(hmac(&pepper, &[b"portcullis otp record seal 1"])?)),
@@ -270,10 +273,10 @@ mod tests {
         let under_seal = PKey::hmac(&secrets.seal[..]).unwrap();
         let (pepper, refresh) = (PKey::hmac(PEPPER).unwrap(), PKey::hmac(REFRESH).unwrap());
         let under_kept = PKey::hmac(&secrets.kept[..]).unwrap();
-        let Secrets { codes, ids, decoys, refresh: tokens, records, .. } = &secrets;
-        let keys =
-            [codes, ids, decoys, tokens, records, &under_seal, &under_kept, &pepper, &refresh];
-        let macs: std::collections::BTreeSet<_> = keys.into_iter().map(of).collect();
+        let Secrets { codes, ids, decoys, sessions, refresh: tokens, records, .. } = &secrets;
+        let derived = [codes, ids, decoys, sessions, tokens, records, &under_seal, &under_kept];
+        let keys = [&derived[..], &[&pepper, &refresh]].concat();
+        let macs: std::collections::BTreeSet<_> = keys.iter().copied().map(of).collect();
         assert_eq!(macs.len(), keys.len());
         assert_eq!(secrets.refresh_mac(b"message"), Some(of(&secrets.refresh)));
         // The pepper has no part in refresh tokens, nor the refresh secret in codes.

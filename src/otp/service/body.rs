@@ -23,6 +23,16 @@ pub(super) struct CodeRequest {
     pub(super) locale: Option<String>,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PhoneRequest {
+    pub(super) phone: String,
+    #[serde(default)]
+    pub(super) channel: SmsOnly,
+    #[serde(default, deserialize_with = "present")]
+    pub(super) locale: Option<String>,
+}
+
 /// The purposes that this face of the login serves.
 #[derive(Default, Deserialize)]
 #[serde(try_from = "String")]

@@ -93,6 +93,12 @@ impl Endpoints {
                 let state = self.otp.message_state(&self.caller(parts, client)?, id).await?;
                 Ok(answer::state(state))
             }
+            Route::ChangePhone => {
+                self.change_phone(self.caller(parts, client)?, claims(guarded)?, parts, body).await
+            }
+            Route::VerifyPhone => {
+                self.verify_phone(self.caller(parts, client)?, claims(guarded)?, parts, body).await
+            }
             Route::Refresh => self.refresh(client, parts, body).await,
             Route::Logout => self.logout(parts, body).await,
             Route::LogoutAll => {
@@ -208,13 +214,13 @@ impl Endpoints {
         }
     }
 
-    fn with_windows(&self, challenge: &crate::otp::Challenge) -> Response<Bytes> {
+    pub(super) fn with_windows(&self, challenge: &crate::otp::Challenge) -> Response<Bytes> {
         let mut response = answer::challenge(challenge);
         self.otp.0.windows.write(&challenge.standings, response.headers_mut());
         response
     }
 
-    fn with_cookies(
+    pub(super) fn with_cookies(
         &self,
         mut response: Response<Bytes>,
         tokens: &Tokens,
@@ -272,10 +278,15 @@ where
     }
 }
 
-/// Whose token it is, and of which session. The guard has let nobody else in.
-fn owner(guarded: Option<&Guarded>) -> Result<(Subject, Option<SessionId>), Rejection> {
+/// What the token says. The guard has let nobody else in.
+fn claims(guarded: Option<&Guarded>) -> Result<&Claims, Rejection> {
     let claims = guarded.map(Guarded::identity).and_then(Identity::claims);
-    let claims = claims.ok_or_else(|| challenge::reject(Reason::TokenMissing))?;
+    claims.ok_or_else(|| challenge::reject(Reason::TokenMissing))
+}
+
+/// Whose token it is, and of which session.
+fn owner(guarded: Option<&Guarded>) -> Result<(Subject, Option<SessionId>), Rejection> {
+    let claims = claims(guarded)?;
     let subject = claims.subject().and_then(Subject::new);
     Ok((subject.ok_or(Reason::StoreUnavailable)?, session_of(claims)))
 }

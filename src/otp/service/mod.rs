@@ -3,6 +3,7 @@ mod asking;
 mod body;
 mod endpoints;
 mod logout;
+mod phone;
 mod route;
 
 use self::endpoints::Endpoints;
@@ -57,8 +58,9 @@ struct Gates {
 
 impl OtpService {
     /// Where it answers: these paths and what is below them.
-    pub const PATHS: [&str; 7] = [
+    pub const PATHS: [&str; 8] = [
         "/v1/otp",
+        "/v1/phone",
         "/v1/token",
         "/v1/logout",
         "/v1/sessions",

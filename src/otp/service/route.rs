@@ -8,6 +8,8 @@ pub(super) enum Route<'a> {
     Resend,
     Verify,
     State(&'a str),
+    ChangePhone,
+    VerifyPhone,
     Refresh,
     Logout,
     LogoutAll,
@@ -26,6 +28,8 @@ impl<'a> Route<'a> {
             "/v1/otp/request" => (Self::Request, "POST"),
             "/v1/otp/resend" => (Self::Resend, "POST"),
             "/v1/otp/verify" => (Self::Verify, "POST"),
+            CHANGE => (Self::ChangePhone, "POST"),
+            VERIFY_CHANGE => (Self::VerifyPhone, "POST"),
             "/v1/token/refresh" => (Self::Refresh, "POST"),
             LOGOUT => (Self::Logout, "POST"),
             "/v1/logout/all" => (Self::LogoutAll, "POST"),
@@ -52,7 +56,7 @@ impl<'a> Route<'a> {
 /// Whether what is at a path is for callers with a good token alone. Logout is not among them: it must work with
 /// a token that was revoked.
 pub(super) fn needs_token(path: &str) -> bool {
-    matches!(path, "/v1/logout/all" | SESSIONS | DEVICES)
+    matches!(path, "/v1/logout/all" | SESSIONS | DEVICES | CHANGE | VERIFY_CHANGE)
         || [SESSIONS, DEVICES].iter().any(|list| below(list, path).is_some())
 }
 
@@ -62,6 +66,8 @@ pub(super) fn may_have_token(path: &str) -> bool {
 }
 
 const LOGOUT: &str = "/v1/logout";
+const CHANGE: &str = "/v1/phone/change";
+const VERIFY_CHANGE: &str = "/v1/phone/change/verify";
 const SESSIONS: &str = "/v1/sessions";
 const DEVICES: &str = "/v1/devices";
 

@@ -1,5 +1,6 @@
 mod bounds;
 mod check;
+mod phones;
 mod windows;
 
 use self::bounds::{counted, within};
@@ -30,6 +31,8 @@ use std::time::Duration;
 /// | session at most | 30 d | 30 d | 1 to 90 d, not less than a refresh token | |
 /// | grace of a refresh token | 10 s | 10 s | 0 to 60 s | |
 /// | cool-off of a device that joins | 0 | 0 | 0 to 30 d | |
+/// | login of whoever changes the number at most ago | 300 s | 300 s | 60 to 3600 s | ASVS 7.5.1 |
+/// | cool-off of a number that was changed | 0 | 0 | 0 to 30 d | |
 /// | first block | 900 s | 900 s | 900 s (`dev` 30 s) to 24 h | |
 /// | blocks at most: a phone for its messages, all others | 1 h, 24 h | the same | not less than the first | |
 /// | devices of strangers with a live challenge | 2 | 2 | fixed | |
@@ -51,6 +54,9 @@ pub struct Settings {
     pub(super) grace: Duration,
     pub(super) known_only: bool,
     pub(super) device_cool_off: Duration,
+    pub(super) phones_change: bool,
+    pub(super) reauth_after: Duration,
+    pub(super) phone_cool_off: Duration,
     pub(super) destinations: Destinations,
     pub(super) traffic: TrafficRules,
     pub(super) spending: Option<Spending>,
@@ -97,6 +103,9 @@ impl Settings {
             grace: Duration::from_secs(10),
             known_only: false,
             device_cool_off: Duration::ZERO,
+            phones_change: true,
+            reauth_after: 5 * MINUTE,
+            phone_cool_off: Duration::ZERO,
             destinations: Destinations::new(profile),
             traffic: TrafficRules::new(profile),
             spending: None,
@@ -232,7 +241,7 @@ impl Settings {
 
     /// How long a device that came to a subject who was there before is told from the others: as long, its access tokens carry the
     /// claim `device_new_until`, in seconds since 1970. What it may not do meanwhile is for your services to say: whoever
-    /// took over a number has a device like this.
+    /// took over a number has a device like this. Here it may not [change the number](super::Otp::change_phone).
     ///
     /// # Errors
     ///

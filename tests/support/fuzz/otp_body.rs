@@ -21,11 +21,13 @@ use std::{
 };
 use tower_service::Service;
 
-const PATHS: [&str; 10] = [
+const PATHS: [&str; 12] = [
     "/v1/otp/request",
     "/v1/otp/resend",
     "/v1/otp/verify",
     "/v1/otp/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+    "/v1/phone/change",
+    "/v1/phone/change/verify",
     "/v1/token/refresh",
     "/v1/logout",
     "/v1/logout/all",
