@@ -61,6 +61,8 @@ impl Call<'_> {
     }
 
     /// Runs it, and loads it before if the server does not know it.
+    ///
+    /// Both are sent as one: a server that is told to forget its scripts after it loaded this one has run it already.
     pub(super) async fn on<T: FromRedisValue>(
         &self,
         connection: &mut MultiplexedConnection,
@@ -69,8 +71,10 @@ impl Call<'_> {
         let answer = command.query_async(connection).await;
         let unknown = ErrorKind::Server(ServerErrorKind::NoScript);
         if answer.as_ref().is_err_and(|error: &RedisError| error.kind() == unknown) {
-            self.script.load_async(connection).await?;
-            return command.query_async(connection).await;
+            let mut pipe = Pipeline::new();
+            pipe.load_script(self.script).ignore().add_command(command);
+            let (answer,) = pipe.query_async(connection).await?;
+            return Ok(answer);
         }
         answer
     }
