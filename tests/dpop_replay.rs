@@ -155,7 +155,7 @@ async fn of_a_hundred_at_once_over_two_instances_one_passes() {
     let (clock, prover) = (clock(), Prover::new());
     let instance = || {
         let store = Redis::new(&server.url(), Pepper::new(&[7; 32]).unwrap()).unwrap();
-        Near::new(Resilient::new(store.deadline(Duration::from_secs(2))))
+        Near::new(Resilient::new(store.deadline(Duration::from_secs(30))))
     };
     let [one, two] = [instance(), instance()];
     let guard = |store: &Near<Resilient<Redis>>| {
@@ -181,7 +181,7 @@ async fn without_the_store_bound_tokens_are_refused_and_others_go_on() {
     let mut server = redis::RedisServer::start();
     let (clock, prover) = (clock(), Prover::new());
     let store = Redis::new(&server.url(), Pepper::new(&[7; 32]).unwrap()).unwrap();
-    let store = Resilient::new(store.deadline(Duration::from_secs(2)));
+    let store = Resilient::new(store.deadline(Duration::from_secs(30)));
     let guard = Portcullis::new(store.clone()).jwt(tokens_on(store.clone(), &clock));
     let services = [guard.layer(house())];
     let alone = tokens_on(store, &clock).layer(house());
