@@ -215,7 +215,7 @@ async fn requirement_49_msg91_gets_its_key_in_the_header_and_the_number_without_
     assert_eq!(fake.received()[1].text("/recipients/0/var1").unwrap().len(), 6);
 
     // By language and purpose, else the usual one.
-    let id = "65f2a1c0d6fc0512ab34cd57";
+    let id = "65f2a1c0d6fc0512ab34cd99";
     let german = msg91(&fake).template(Purpose::Login, "de", "ab").unwrap();
     let english = german.template(Purpose::Login, "EN", id).unwrap();
     assert!(english.clone().template(Purpose::Login, "de", id).is_err());
