@@ -46,7 +46,7 @@ impl Scene {
                 backend = "redis"
                 url = "{}"
                 pepper = "file:store"
-                deadline = "500ms"
+                deadline = "2s"
                 [token]
                 issuer = "https://login.example/"
                 audience = "https://api.example"

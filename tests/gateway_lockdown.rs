@@ -65,7 +65,7 @@ fn folder(store: &str) -> Folder {
 
 fn shared(server: &RedisServer) -> Folder {
     folder(&format!(
-        "[store]\nbackend = \"redis\"\nurl = \"{}\"\npepper = \"file:pepper\"\ndeadline = \"500ms\"",
+        "[store]\nbackend = \"redis\"\nurl = \"{}\"\npepper = \"file:pepper\"\ndeadline = \"2s\"",
         server.url()
     ))
 }

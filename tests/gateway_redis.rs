@@ -61,7 +61,7 @@ fn configured(server: &RedisServer, more: &str, key: &[u8]) -> Folder {
             backend = "redis"
             url = "{}"
             pepper = "file:pepper"
-            deadline = "500ms"
+            deadline = "1s"
             outage_share = 0.5
             [token]
             issuer = "https://login.example/"

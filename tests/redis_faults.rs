@@ -1,7 +1,7 @@
 //! Faults of a Redis server other than its death, under 200 requests at once: every one is answered, and soon.
 //!
 //! `cargo test --features full,test-util --test redis_faults -- --nocapture` prints the worst answer of each; the table in
-//! ARCHITECTURE.md is one such run.
+//! ARCHITECTURE.md is one such run with a deadline of 100 ms.
 #![cfg(all(feature = "redis", feature = "test-util"))]
 #![allow(
     clippy::unwrap_used,
@@ -42,7 +42,8 @@ struct Scene {
     next: AtomicU8,
 }
 
-const DEADLINE: Duration = Duration::from_millis(100);
+/// Long enough that a busy machine does not look like a server that is gone.
+const DEADLINE: Duration = Duration::from_secs(1);
 const LOST_AND_BACK: [&str; 2] = ["store-lost", "store-back"];
 
 impl Scene {
@@ -81,7 +82,7 @@ impl Scene {
             admitted += usize::from(answer.unwrap().outcome == Outcome::Admitted);
             worst = worst.max(took);
         }
-        println!("{fault}: worst answer after {} ms, deadline 100 ms", worst.as_millis());
+        println!("{fault}: worst answer after {worst:.0?}, deadline {DEADLINE:?}");
         admitted
     }
 

@@ -31,7 +31,7 @@ fn scene() -> Scene {
     let clock = ManualClock::at(UnixTime::from_secs(1_700_000_000));
     let told = Told::default();
     let redis = Redis::new(&server.url(), Pepper::new(&[7; 32]).unwrap()).unwrap();
-    let redis = redis.deadline(Duration::from_millis(200));
+    let redis = redis.deadline(Duration::from_secs(1));
     let store = Resilient::new(redis).share(0.25).unwrap().clock(clock.clone()).audit(told.clone());
     let store = Near::new(store).clock(clock.clone());
     Scene { server, store, clock, told }
@@ -139,7 +139,7 @@ async fn a_strict_store_takes_no_token_while_nobody_can_say_whether_it_was_revok
     let server = RedisServer::start();
     let pepper = Pepper::new(&[7; 32]).unwrap();
     let session = pepper.tag(portcullis::key::KeyKind::Session, &[b"issuer", b"sid"]);
-    let redis = Redis::new(&server.url(), pepper).unwrap().deadline(Duration::from_millis(200));
+    let redis = Redis::new(&server.url(), pepper).unwrap().deadline(Duration::from_secs(1));
     let store = Resilient::new(redis).strict();
     let ask = |key| Asks::new().absent(key);
     assert!(store.admit(ask(session)).await.is_ok());

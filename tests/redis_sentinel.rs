@@ -79,7 +79,7 @@ async fn after_the_master_died_the_replica_is_used_and_what_it_knew_holds() {
 #[tokio::test]
 async fn a_master_that_fell_silent_is_left_and_its_return_changes_nothing() {
     let group = Sentinels::start();
-    let store = open(&group.url()).deadline(Duration::from_millis(100));
+    let store = open(&group.url()).deadline(Duration::from_millis(500));
     works_again(&store).await;
     revoke(&store, &group).await;
     // Its connections stay open.
