@@ -13,7 +13,7 @@ use std::{
         Arc, Condvar, Mutex,
         atomic::{AtomicBool, Ordering},
     },
-    thread,
+    thread::{self, JoinHandle},
     time::Duration,
 };
 
@@ -48,6 +48,7 @@ pub(crate) struct Origin {
     pub(crate) address: SocketAddr,
     is_encrypted: bool,
     shared: Arc<Shared>,
+    accepting: Option<JoinHandle<()>>,
 }
 
 struct Shared {
@@ -88,7 +89,7 @@ impl Origin {
         });
         let serving = Arc::clone(&shared);
         // Ends with the connection that the end of the value makes.
-        thread::spawn(move || {
+        let accepting = thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
                 if serving.is_over.load(Ordering::SeqCst) {
                     return;
@@ -106,7 +107,7 @@ impl Origin {
                 });
             }
         });
-        Self { address, is_encrypted, shared }
+        Self { address, is_encrypted, shared, accepting: Some(accepting) }
     }
 
     /// The URL of a path, by the address of this machine.
@@ -153,7 +154,11 @@ impl Drop for Origin {
     fn drop(&mut self) {
         self.shared.is_over.store(true, Ordering::SeqCst);
         self.release();
-        let _ = TcpStream::connect(self.address);
+        let woken = TcpStream::connect(self.address).is_ok();
+        // Then nobody listens any more, and who asks is refused a connection instead of losing it.
+        if let Some(accepting) = self.accepting.take().filter(|_| woken) {
+            let _ = accepting.join();
+        }
     }
 }
 
