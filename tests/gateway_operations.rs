@@ -1,4 +1,5 @@
-//! What operators do with the program: they look at a configuration before it counts, and deny networks.
+//! What operators do with the program: they look at a configuration before it counts, deny networks, and hear
+//! of what goes wrong.
 #![cfg(all(feature = "gateway", unix))]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests may panic, too")]
 
@@ -6,7 +7,11 @@
 mod support;
 
 use serde_json::json;
-use std::{fs, net::SocketAddr, process::Output};
+use std::{
+    fs,
+    net::{SocketAddr, TcpListener},
+    process::Output,
+};
 use support::{Folder, Server, ask, program, run};
 
 const PEPPER: &str = "mZ4qJ8w1Rk6tYb3nVx7cPd0sLf5hGu2a";
@@ -228,5 +233,79 @@ fn requirement_104_networks_that_are_none_or_all_refuse_the_start() {
         let checked = check(&folder, false);
         assert_eq!(checked.status.code(), Some(2), "{section}");
         assert!(text(&checked.stderr).contains(told), "{section}: {}", text(&checked.stderr));
+    }
+}
+
+// === What goes wrong ===
+
+const LOGIN: &str = r#"
+    profile = "dev"
+    [listen]
+    admin = "127.0.0.1:0"
+    [token]
+    issuer = "https://login.example/"
+    audience = "https://api.example"
+    refresh_secret = "file:refresh.secret"
+    [otp]
+    sender = "log"
+    app = "Acme"
+    pepper = "file:pepper.secret"
+    [otp.fraud]
+    countries = "observe"
+    most_countries = 2
+    [alerts]
+    [[route]]
+    path = "/api"
+    respond = "hello"
+"#;
+
+/// A gateway with a login, whose records are those of `section`.
+fn log_in_at(section: &str) -> (Folder, Server) {
+    let folder = Folder::new();
+    folder.write("refresh.secret", REFRESH);
+    folder.write("pepper.secret", PEPPER);
+    folder.write("gateway.toml", format!("{LOGIN}{section}"));
+    let server = folder.serve("gateway.toml", &[]);
+    (folder, server)
+}
+
+#[test]
+fn requirement_99_many_countries_from_one_address_raise_an_alarm() {
+    let (_folder, mut server) = log_in_at("[records]\nbackend = \"memory\"\n");
+    let admin = admin_of(&mut server);
+    let alarms = || {
+        let metrics = ask(admin, "GET", "/metrics").body;
+        let alarm = "portcullis_alerts_total{alert=\"many-countries\"} ";
+        metrics.lines().find_map(|line| line.strip_prefix(alarm)).map(str::to_owned)
+    };
+    for (phone, raised) in [
+        ("+919876543210", None),
+        ("+14155550100", None),
+        ("+919876543211", None),
+        ("+447400123456", Some("1")),
+        ("+33612345678", Some("1")),
+    ] {
+        let asked = server.post("/v1/otp/request", &[], &json!({ "phone": phone }));
+        assert_eq!(asked.status, 202, "{phone}: it is observed: {asked:?}");
+        assert_eq!(alarms().as_deref(), raised, "{phone}");
+    }
+}
+
+#[test]
+fn readiness_tells_of_records_and_never_sends_everybody_away() {
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let postgres = |at: SocketAddr| {
+        format!("[records]\nbackend = \"postgres\"\nurl = \"postgres://login@{at}/login\"\n")
+    };
+    for (records, told) in [
+        ("[records]\nbackend = \"sqlite\"\n".to_owned(), r#"{"status":"ready"}"#),
+        (postgres(nobody), r#"{"status":"degraded","reasons":["records"]}"#),
+        (postgres(silent.local_addr().unwrap()), r#"{"status":"degraded","reasons":["records"]}"#),
+    ] {
+        let (_folder, server) = log_in_at(&records);
+        let ready = server.get("/readyz");
+        assert_eq!((ready.status, &*ready.body), (200, told), "{records}");
+        assert_eq!(server.get("/api").status, 401, "it is served");
     }
 }

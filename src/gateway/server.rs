@@ -81,7 +81,6 @@ impl Gateway {
             }
             None => (None, Vec::new(), Vec::new()),
         };
-        let readiness = Readiness::new(shared.clone(), keys);
         let lockdown = Lockdown::open(config, &store, ears.sink());
         let (otp, login, courier) = match &config.login {
             Some(login) => login::build(config, login, store.clone(), &lockdown, ears.sink())
@@ -90,6 +89,7 @@ impl Gateway {
         };
         Ok(Self {
             clients: config.clients.clone(),
+        let readiness = Readiness::new(shared.clone(), keys, otp.clone());
             denied: config.denied.clone(),
             headers: config.headers.clone(),
             routes: Routes::new(

@@ -72,6 +72,11 @@ impl Otp {
         self.0.ledger.open().await
     }
 
+    /// Whether the [records](crate::records) answer now, without which nobody can log in: for readiness probes.
+    pub async fn records_answer(&self) -> bool {
+        self.0.ledger.ready().await.is_ok()
+    }
+
     /// Sends a code to a phone, or does as if: the answer does not tell whether the number is known, or whether
     /// anything was sent.
     ///

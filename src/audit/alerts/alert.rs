@@ -1,5 +1,5 @@
 use crate::{
-    audit::{Act, ProviderChange, Step},
+    audit::{Act, FraudRule, ProviderChange, Step},
     error::ConfigError,
     limit::Name,
     rejection::Reason,
@@ -51,6 +51,9 @@ pub enum Condition {
     Blocked,
     /// A request that was refused for its token.
     BadToken,
+    /// A message of an address that asks for codes to more countries than the rule
+    /// [`Countries`](crate::audit::FraudRule::Countries) lets it.
+    ManyCountries,
     /// The store stopped answering, or lost what it kept.
     StoreLost,
     /// The audit log loses events, or cannot be written.
@@ -163,6 +166,7 @@ impl Alert {
             rule("limit-hits", LimitHit, 1_000, 10 * MINUTE),
             rule("blocks", Blocked, 20, 10 * MINUTE),
             rule("bad-tokens", BadToken, 500, 10 * MINUTE),
+            rule("many-countries", ManyCountries, 1, 60 * MINUTE),
             rule("store-lost", StoreLost, 1, 10 * MINUTE),
             rule("audit-log-lost", LogLost, 1, 10 * MINUTE),
         ]
@@ -171,7 +175,7 @@ impl Alert {
 
 impl Condition {
     /// One of each.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::CodeWrong,
         Self::DeviceMismatch,
         Self::DeviceNew,
@@ -187,6 +191,7 @@ impl Condition {
         Self::LimitHit,
         Self::Blocked,
         Self::BadToken,
+        Self::ManyCountries,
         Self::StoreLost,
         Self::LogLost,
     ];
@@ -209,6 +214,7 @@ impl Condition {
             Self::LimitHit => "limit-hit",
             Self::Blocked => "blocked",
             Self::BadToken => "bad-token",
+            Self::ManyCountries => "many-countries",
             Self::StoreLost => "store-lost",
             Self::LogLost => "audit-log-lost",
         }
@@ -239,6 +245,9 @@ impl Condition {
             }),
             Self::Blocked => matches!(act, Act::Blocked { .. }),
             Self::BadToken => refused(|reason| matches!(reason, Reason::TokenInvalid(_))),
+            Self::ManyCountries => {
+                matches!(act, Act::Fraud { rule: FraudRule::Countries, .. })
+            }
             Self::StoreLost => matches!(act, Act::StoreLost | Act::StoreEmptied),
             Self::LogLost => matches!(act, Act::LogOverflowed | Act::LogLost),
         }

@@ -90,7 +90,10 @@ impl Watch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::key::Key;
+    use crate::{
+        audit::{FraudRule, FraudVerdict},
+        key::Key,
+    };
 
     const MINUTE: Duration = Duration::from_secs(60);
 
@@ -120,6 +123,23 @@ mod tests {
         assert!(watch.see(&Act::StoreLost, Duration::ZERO).is_some());
         assert!(watch.see(&Act::StoreLost, MINUTE - Duration::from_micros(1)).is_none());
         assert!(watch.see(&Act::StoreLost, MINUTE).is_some());
+    }
+
+    #[test]
+    fn requirement_99_an_address_that_asks_for_many_countries_is_told() {
+        let fraud = |rule| {
+            let verdict = FraudVerdict::Observed;
+            Act::Fraud { rule, verdict, key: Key::EVERYONE }
+        };
+        let rules = Alert::defaults();
+        let rule = rules.iter().find(|rule| rule.on == Condition::ManyCountries).unwrap();
+        let watch = Watch::new(rule.clone());
+        assert!(
+            !watch.minds(&fraud(FraudRule::Client)) && !watch.minds(&fraud(FraudRule::Country))
+        );
+        assert!(watch.minds(&fraud(FraudRule::Countries)));
+        assert!(watch.see(&fraud(FraudRule::Countries), MINUTE).is_some());
+        assert!(watch.see(&fraud(FraudRule::Countries), 60 * MINUTE).is_none(), "once an hour");
     }
 
     #[test]
