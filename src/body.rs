@@ -33,6 +33,13 @@ impl<B> ResponseBody<B> {
     }
 }
 
+/// Empty, for layers outside that answer by themselves.
+impl<B> Default for ResponseBody<B> {
+    fn default() -> Self {
+        Self(Kind::Ours(None))
+    }
+}
+
 impl<B: Body<Data = Bytes>> Body for ResponseBody<B> {
     type Data = Bytes;
     type Error = B::Error;

@@ -59,7 +59,7 @@ fn unknown_keys_are_named_with_the_nearest_known_one_and_the_line() {
         unknown("\n\n[[routes]]\n", "line 3: unknown key `routes`; did you mean `route`?"),
         unknown("[[limits]]\n", "unknown key `limits`; did you mean `limit`?"),
         unknown("[[issuers]]\n", "unknown key `issuers`; did you mean `issuer`?"),
-        unknown("[cors]\norigins = []", "line 1: unknown key `cors`"),
+        unknown("[csrf]\norigins = []", "line 1: unknown key `csrf`"),
         unknown(
             "[listen]\nadress = \"127.0.0.1:1\"",
             "line 2: unknown key `adress`; did you mean `address`?",

@@ -17,7 +17,8 @@
 //!
 //! # The order of things
 //!
-//! Security headers are outermost, so every answer carries them. Then the client is found, and refused if its network is denied; the path is
+//! Security headers are outermost, so every answer carries them, and then CORS, where it is configured: pages that are listed can read
+//! refusals, too. Then the client is found, and refused if its network is denied; the path is
 //! checked and made normal, and the longest route that fits is taken. Each route is guarded by one
 //! [`Portcullis`](crate::Portcullis) over one store. A path that no route names is 404, after the limits
 //! that all routes share, or after all limits if they share none.
@@ -30,7 +31,7 @@
 //! names then. So is the page at `/` of a [`Demo`], which has security headers of its own.
 //!
 //! `/readyz` is 200 while this instance should get requests: `ready`, or `degraded` while the store does not answer
-//! or the keys of an issuer are not there, which no other instance can help. It is 503 while the process ends.
+//! or the keys of an issuer are not there, or the records of a login do not answer, which no other instance can help. It is 503 while the process ends.
 //!
 //! # For operators
 //!

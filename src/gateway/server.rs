@@ -28,6 +28,7 @@ use std::{
     time::Duration,
 };
 use tokio::{select, sync::watch, task::JoinSet, time::sleep};
+use tower_http::cors::CorsLayer;
 
 /// A gateway that is ready to serve.
 #[derive(Debug)]
@@ -35,6 +36,7 @@ pub struct Gateway {
     pub(super) clients: Clients,
     pub(super) denied: Option<AddressRules>,
     pub(super) headers: SecurityHeadersLayer,
+    pub(super) cors: Option<CorsLayer>,
     pub(super) routes: Routes,
     /// Whose pages may use the cookies, where tokens are in cookies.
     pub(super) origins: Option<Origins>,
@@ -87,11 +89,12 @@ impl Gateway {
                 .map(|(otp, login, courier)| (Some(otp), Some(login), Some(courier)))?,
             None => (None, None, None),
         };
+        let readiness = Readiness::new(shared.clone(), keys, otp.clone());
         Ok(Self {
             clients: config.clients.clone(),
-        let readiness = Readiness::new(shared.clone(), keys, otp.clone());
             denied: config.denied.clone(),
             headers: config.headers.clone(),
+            cors: config.cors.clone(),
             routes: Routes::new(
                 config,
                 &(store as SharedStore),

@@ -73,6 +73,8 @@ impl Gateway {
         ServiceBuilder::new()
             .layer(GateLayer::new(found))
             .layer(self.headers.clone())
+            // Outside of all that refuses, or no page could read why; and no limit counts what a browser asks before.
+            .option_layer(self.cors.clone())
             .layer(self.clients.clone())
             .layer(GateLayer::new(welcome))
             .layer(GateLayer::new(own_pages))

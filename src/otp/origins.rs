@@ -43,6 +43,12 @@ impl Origins {
         Ok(Self { allowed: allowed.collect() })
     }
 
+    /// As they are written.
+    #[cfg(feature = "gateway")]
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
+        self.allowed.iter().map(|origin| &**origin)
+    }
+
     /// Whether it is one of these, as it is written.
     pub(super) fn has(&self, origin: &[u8]) -> bool {
         self.allowed.iter().any(|one| one.as_bytes() == origin)

@@ -33,6 +33,10 @@ pub(super) fn fill(file: &mut Table, config: &Config) {
         or(store, "deadline", text(DEADLINE));
         or(store, "outage_share", OUTAGE_SHARE);
     }
+    if let Some(cors) = there(file, "cors") {
+        or(cors, "headers", Vec::<Value>::new());
+        or(cors, "max_age", "10m");
+    }
     fill_limits(file);
     each(file, "issuer", |issuer| {
         or(issuer, "typ", vec!["at+jwt"]);

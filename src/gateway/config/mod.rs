@@ -3,6 +3,7 @@
 mod alerts;
 mod audit;
 mod certificates;
+mod cors;
 mod defaults;
 mod deny;
 mod destinations;
@@ -68,6 +69,7 @@ use crate::{
     token::Issuer,
 };
 use std::{cell::RefCell, net::SocketAddr, path::Path, time::Duration};
+use tower_http::cors::CorsLayer;
 
 /// A configuration in which everything has been checked: what it names exists, and what it asks for can
 /// be had.
@@ -96,6 +98,7 @@ pub struct Config {
     pub(super) lockdown: LockdownConfig,
     pub(super) resource: Option<ResourceMetadata>,
     pub(super) dpop: Option<DpopConfig>,
+    pub(super) cors: Option<CorsLayer>,
     pub(super) headers: SecurityHeadersLayer,
     pub(super) routes: Vec<RouteConfig>,
     /// At `/`, if this is the demo: no file asks for it.
@@ -145,7 +148,8 @@ impl Config {
                 Some(OwnIssuer { issuer, watch, warnings }) => (Some(issuer), watch, warnings),
                 None => (None, None, Vec::new()),
             };
-        let login = login(&file, sources)?;
+        let mut login = login(&file, sources)?;
+        let cors = cors::build(&file, login.as_mut())?;
         warnings.extend(login.as_ref().and_then(|_| file.lonely_records()));
         let audit = file.audit.as_ref().map(|audit| audit.build(profile, sources)).transpose()?;
         let alerts = alerts::build(file.alerts.as_ref(), &file.alert, sources)?;
@@ -192,6 +196,7 @@ impl Config {
             lockdown: file.lockdown.build()?,
             resource,
             dpop,
+            cors,
             headers,
             routes,
             page: None,

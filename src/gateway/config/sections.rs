@@ -4,6 +4,7 @@ use super::{
     alerts::{AlertSection, AlertsSection},
     audit::AuditSection,
     certificates::CertificateSection,
+    cors::CorsSection,
     deny::DenySection,
     dpop::DpopSection,
     issuers::IssuerSection,
@@ -56,6 +57,7 @@ pub(super) struct File {
     pub(super) resource: Option<ResourceSection>,
     pub(super) dpop: Option<DpopSection>,
     pub(super) mtls: Option<CertificateSection>,
+    pub(super) cors: Option<CorsSection>,
     #[serde(default)]
     pub(super) headers: HeadersSection,
     #[serde(default)]

@@ -24,7 +24,7 @@ pub(super) struct TokenSection {
     session: Option<DurationText>,
     pub(super) refresh_secret: Option<SecretRef>,
     delivery: Option<Delivery>,
-    origins: Option<Vec<String>>,
+    pub(super) origins: Option<Vec<String>>,
 }
 
 /// How tokens get to clients.
