@@ -6,11 +6,13 @@
 #[path = "support/gateway.rs"]
 mod support;
 
+use portcullis::clock::{Clock, SystemClock};
 use serde_json::json;
 use std::{
     fs,
     net::{SocketAddr, TcpListener},
     process::Output,
+    time::{Duration, SystemTime},
 };
 use support::{Folder, Server, ask, program, run};
 
@@ -308,4 +310,72 @@ fn readiness_tells_of_records_and_never_sends_everybody_away() {
         assert_eq!((ready.status, &*ready.body), (200, told), "{records}");
         assert_eq!(server.get("/api").status, 401, "it is served");
     }
+}
+
+// === Secrets that are old ===
+
+#[test]
+fn requirement_96_secrets_that_are_old_are_told() {
+    let folder = whole();
+    folder.write("http.secret", STORE);
+    let config = WHOLE.replace("secret = \"env:OTP_PEPPER\"", "secret = \"file:http.secret\"");
+    let config = config.replace(
+        "127.0.0.1:1\"\n    [clients]",
+        "127.0.0.1:0\"\n    admin = \"127.0.0.1:0\"\n    [clients]",
+    );
+    folder.write("gateway.toml", config);
+    let day = Duration::from_secs(86_400);
+    let now = Duration::from_micros(SystemClock::new().wall().as_micros());
+    let now = SystemTime::UNIX_EPOCH + now;
+    let written = |name: &str, days: u32| {
+        let file = fs::File::options().append(true).open(folder.file(name)).unwrap();
+        file.set_modified(now - days * day).unwrap();
+    };
+    written("refresh.secret", 91);
+    written("http.secret", 89);
+    // A signing key says itself when it began, whatever was done to its file.
+    written("signing.jwks", 400);
+    let log = folder.file("log");
+    let mut command = program();
+    command.args(["--config", &folder.file("gateway.toml"), "--env-file", &folder.file(".env")]);
+    command.env("STORE_PEPPER", STORE).stderr(fs::File::create(&log).unwrap());
+    let mut server = Server::start(&mut command);
+    let admin = admin_of(&mut server);
+    let metrics = ask(admin, "GET", "/metrics").body;
+    let age = |secret: &str| {
+        let line = format!("portcullis_secret_age_seconds{{secret=\"{secret}\"}} ");
+        let age = metrics.lines().find_map(|it| it.strip_prefix(&line))?;
+        Some((age.parse::<f64>().unwrap() / 86_400.0).round() as u32)
+    };
+    assert_eq!(age("token.refresh_secret"), Some(91), "{metrics}");
+    assert_eq!(age("otp.http.secret"), Some(89));
+    assert_eq!((age("token.keys"), age("audit.keys")), (Some(0), Some(0)));
+    assert_eq!(
+        metrics.matches("portcullis_secret_age_seconds{").count(),
+        4,
+        "no pepper, nothing of the environment"
+    );
+    let log = fs::read_to_string(log).unwrap();
+    let warnings: Vec<_> = log.lines().filter(|line| line.contains("[secrets]")).collect();
+    assert_eq!(warnings.len(), 1, "{log}");
+    assert!(warnings[0].contains("`token.refresh_secret` is 91 days old, more than 90d"), "{log}");
+    assert!(warnings[0].contains("\"level\":\"WARN\"") && !log.contains(REFRESH), "{log}");
+}
+
+#[test]
+fn requirement_96_the_age_is_the_operators_to_choose() {
+    let folder = Folder::new();
+    for (section, told) in
+        [("\"23h\"", "[secrets]: warn_after: 1d at least"), ("\"never\"", "not a duration")]
+    {
+        let route = "[[route]]\npath = \"/\"\nrespond = \"hello\"\nauth = \"none\"\n";
+        folder.write("gateway.toml", format!("{route}[secrets]\nwarn_after = {section}\n"));
+        let checked = check(&folder, false);
+        assert!(text(&checked.stderr).contains(told), "{section}: {}", text(&checked.stderr));
+    }
+    folder.write(
+        "gateway.toml",
+        "[secrets]\nwarn_after = \"off\"\n[[route]]\npath = \"/\"\nrespond = \"hello\"\nauth = \"none\"\n",
+    );
+    assert_eq!(check(&folder, false).status.code(), Some(0));
 }

@@ -56,6 +56,7 @@
 
 mod accept;
 mod admin;
+mod ages;
 mod answers;
 mod command;
 mod config;
@@ -79,6 +80,7 @@ mod server;
 mod service;
 
 pub use crate::profile::Profile;
+pub use ages::SecretAges;
 pub use config::{Config, Effective, EnvFile, parse_duration};
 pub use demo::{Demo, LOOPBACK};
 pub use key_watch::KeyWatch;

@@ -1,6 +1,6 @@
 //! What runs beside a gateway, for a server of your own.
 
-use super::{Gateway, KeyWatch, Lockdown};
+use super::{Gateway, KeyWatch, Lockdown, SecretAges};
 use crate::{
     audit::{alerts::Herald, chain::Writer},
     jwt::KeyRefresh,
@@ -35,6 +35,11 @@ impl Gateway {
     /// [`serve`](Self::serve) does that by itself.
     pub fn lockdown(&self) -> &Lockdown {
         &self.lockdown
+    }
+
+    /// What tells how old secrets are, to be spawned by a server of your own; [`serve`](Self::serve) does that by itself.
+    pub fn ages(&self) -> SecretAges {
+        self.ages.clone()
     }
 
     /// What writes the audit log, to be spawned by a server of your own; [`serve`](Self::serve) does that by itself.

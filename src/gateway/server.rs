@@ -1,5 +1,6 @@
 use super::{
     accept::accept,
+    ages::SecretAges,
     config::{Config, StoreConfig, Trust},
     ears::Ears,
     ending::{Chores, Stage},
@@ -43,6 +44,7 @@ pub struct Gateway {
     otp: Option<Otp>,
     pub(super) courier: Option<Courier>,
     pub(super) key_watch: Option<KeyWatch>,
+    pub(super) ages: SecretAges,
     warnings: Vec<String>,
     pub(super) key_refreshes: Vec<KeyRefresh>,
     store: StoreConfig,
@@ -107,6 +109,7 @@ impl Gateway {
             otp,
             courier,
             key_watch: config.key_watch.clone(),
+            ages: config.ages.clone(),
             warnings: config.warnings.clone(),
             key_refreshes,
             store: shared,
@@ -127,7 +130,7 @@ impl Gateway {
     /// When the store answers and cannot be used, such as a server that is too old or refuses the password; and when the
     /// records cannot, such as those of a newer version or of another pepper, or the audit log, which another process writes.
     pub async fn check(&self) -> Result<(), ConfigError> {
-        for warning in &self.warnings {
+        for warning in self.warnings.iter().chain(&self.ages.tell()) {
             tracing::warn!("{warning}");
         }
         if let Some(warning) = self.store.check().await.map_err(|error| error.within("[store]"))? {
@@ -169,6 +172,7 @@ impl Gateway {
         for watch in [self.key_watch(), self.audit_key_watch()].into_iter().flatten() {
             keys.spawn(watch.run());
         }
+        keys.spawn(self.ages().run());
         {
             let places = Places::new(MAX_CONNECTIONS, MAX_OF_PEER);
             let key = |peer| self.clients.of_connection(peer);

@@ -1,4 +1,5 @@
 use crate::{audit::Event, identity::TokenFault, limit::Name};
+use std::time::Duration;
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Count;
@@ -67,6 +68,8 @@ impl Stopwatch {
 }
 
 pub(crate) fn event(_: &Event) {}
+
+pub(crate) fn secret_age(_: &'static str, _: Duration) {}
 
 pub(crate) fn strike(_: Name) {}
 

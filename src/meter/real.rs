@@ -8,6 +8,7 @@ use metrics::{Counter, Gauge, Histogram};
 use std::{
     fmt,
     sync::{Arc, OnceLock},
+    time::Duration,
 };
 
 pub(crate) use crate::metrics::event;
@@ -100,6 +101,11 @@ impl Stopwatch {
     pub(crate) fn start() -> Self {
         Self(SystemClock::new())
     }
+}
+
+/// How old a secret is.
+pub(crate) fn secret_age(secret: &'static str, age: Duration) {
+    table::SECRET_AGE.gauge(&[secret]).set(age.as_secs_f64());
 }
 
 /// A strike that was asked for.

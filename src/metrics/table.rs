@@ -194,6 +194,12 @@ pub(crate) const LOG_CHANGES: Metric = Metric::counter_of(
     &["change"],
     "Overflows and failures of the audit log.",
 );
+pub(crate) const SECRET_AGE: Metric = Metric {
+    name: "portcullis_secret_age_seconds",
+    kind: Kind::Gauge,
+    labels: &["secret"],
+    help: "How long ago a secret that is in a file changed.",
+};
 pub(crate) const LOCKDOWN_CHANGES: Metric = Metric::counter_of(
     "portcullis_lockdown_changes_total",
     &["change"],
@@ -203,7 +209,7 @@ pub(crate) const ALERTS: Metric =
     Metric::counter_of("portcullis_alerts_total", &["alert"], "Alerts that were raised.");
 
 /// All metrics, in the order of the [table](super).
-pub const ALL: [Metric; 23] = [
+pub const ALL: [Metric; 24] = [
     ADMITTED,
     REFUSALS,
     SHADOW_REFUSALS,
@@ -225,6 +231,7 @@ pub const ALL: [Metric; 23] = [
     PROXY_FAULTS,
     LOG_LOST,
     LOG_CHANGES,
+    SECRET_AGE,
     LOCKDOWN_CHANGES,
     ALERTS,
 ];

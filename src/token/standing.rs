@@ -30,6 +30,14 @@ pub struct KeyStanding {
 }
 
 impl KeyFile {
+    /// Since when the key signs that does now, if it says so.
+    #[cfg(feature = "gateway")]
+    pub(crate) fn active_since(&self) -> Option<crate::clock::UnixTime> {
+        let (ring, now) = (self.keys().now(), self.time());
+        let begins = ring.keys().get(ring.active_at(now))?.begins;
+        (begins.as_secs() > 0).then_some(begins)
+    }
+
     /// The keys in the order in which they sign, and what each does now.
     pub fn standings(&self) -> Vec<KeyStanding> {
         let (ring, now) = (self.keys().now(), self.time());

@@ -36,13 +36,29 @@ use portcullis::{
     otp::sender::SendError,
 };
 use recorded::{Recorded, Shown, Taken, kind};
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs::{self, File},
+    time::SystemTime,
+};
 use told::Told;
 use tower::Layer;
 use walk::{ADA, house, statuses};
 
 fn shown(expected: &[(&str, u64)]) -> Shown {
     expected.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect()
+}
+
+/// A gateway with a secret in a file.
+async fn grow_old() {
+    let place = folder::Folder::new("metrics");
+    fs::write(place.path("secret"), "V0r9xTz3JmB2nKc5LdY8sHf1GaPuE4iO").unwrap();
+    let file = File::options().append(true).open(place.path("secret")).unwrap();
+    file.set_modified(SystemTime::UNIX_EPOCH).unwrap();
+    let text = "profile = \"dev\"\n[alerts]\nurl = \"http://127.0.0.1:1/\"\nsecret = \"file:secret\"\n\
+                [[route]]\npath = \"/\"\nrespond = \"hello\"\nauth = \"none\"\n";
+    let config = gateway::Config::parse(text, &place.path("")).unwrap();
+    gateway::Gateway::new(&config).unwrap().check().await.unwrap();
 }
 
 /// A gateway that is locked down.
@@ -101,6 +117,7 @@ async fn the_table_is_all_that_is_counted_and_each_of_it_moves() {
     statuses(&RequireAuth::new().layer(house()), ADA, &[], 1).await;
     lose_an_event();
     lock_down().await;
+    grow_old().await;
 
     let mut seen = BTreeSet::new();
     for Taken { key, count, help } in recorded.taken() {

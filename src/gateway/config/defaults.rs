@@ -4,6 +4,7 @@ use super::{
     AlertsConfig, Config, LoginConfig, RouteConfig,
     audit::{FILE_MIB, QUEUE},
     records,
+    secrets::WARN_AFTER,
     store::{DEADLINE, OUTAGE_SHARE},
 };
 use crate::{
@@ -55,6 +56,7 @@ pub(super) fn fill(file: &mut Table, config: &Config) {
         }
         or(audit, "queue", i64::from(QUEUE.get()));
     }
+    or(section(file, "secrets"), "warn_after", text(WARN_AFTER));
     let lockdown = section(file, "lockdown");
     or(lockdown, "on", false);
     or(lockdown, "limits", LIMITS);

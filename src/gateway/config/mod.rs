@@ -25,6 +25,7 @@ mod reading;
 mod records;
 mod resource;
 mod routes;
+mod secrets;
 mod sections;
 mod senders;
 mod sending;
@@ -61,7 +62,7 @@ use crate::{
     block::AddressRules,
     client::Clients,
     error::ConfigError,
-    gateway::{KeyWatch, lockdown::LockdownConfig, page::Page},
+    gateway::{KeyWatch, SecretAges, lockdown::LockdownConfig, page::Page},
     jwt::ResourceMetadata,
     limit::Limit,
     profile::Profile,
@@ -90,6 +91,7 @@ pub struct Config {
     pub(super) issuer: Option<Issuer>,
     pub(super) issuer_is_fresh: bool,
     pub(super) key_watch: Option<KeyWatch>,
+    pub(super) ages: SecretAges,
     /// What is allowed by this profile alone.
     pub(super) warnings: Vec<String>,
     pub(super) login: Option<LoginConfig>,
@@ -189,6 +191,7 @@ impl Config {
             issuer_is_fresh: file.token.as_ref().is_some_and(|token| token.keys.is_none()),
             issuer,
             key_watch,
+            ages: file.secrets.build(text, sources)?,
             warnings,
             login,
             audit,

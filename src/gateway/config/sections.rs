@@ -14,6 +14,7 @@ use super::{
     records::RecordsSection,
     resource::ResourceSection,
     routes::RouteSection,
+    secrets::SecretsSection,
     store::StoreSection,
     token::TokenSection,
 };
@@ -52,6 +53,8 @@ pub(super) struct File {
     pub(super) alerts: Option<AlertsSection>,
     #[serde(default)]
     pub(super) alert: Vec<AlertSection>,
+    #[serde(default)]
+    pub(super) secrets: SecretsSection,
     #[serde(default)]
     pub(super) lockdown: LockdownSection,
     pub(super) resource: Option<ResourceSection>,
