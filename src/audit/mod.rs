@@ -12,7 +12,12 @@ pub mod alerts;
 #[cfg(feature = "audit-log")]
 #[cfg_attr(docsrs, doc(cfg(feature = "audit-log")))]
 pub mod chain;
+#[cfg(feature = "sms")]
+#[cfg_attr(docsrs, doc(cfg(feature = "sms")))]
+pub mod forward;
 mod fraud;
+#[cfg(feature = "sms")]
+mod post;
 mod provider;
 mod step;
 #[cfg(feature = "tracing")]

@@ -1,4 +1,4 @@
-//! Who is told of what happens: the log of the process, the audit log, the alerts.
+//! Who is told of what happens: the log of the process, a collector, the alerts, the audit log.
 
 use super::{
     KeyWatch,
@@ -9,6 +9,7 @@ use crate::{
         Sink, Tracing,
         alerts::Herald,
         chain::{Chain, TAKEN, Tables, Writer},
+        forward::Forwarding,
     },
     error::ConfigError,
     records::Unopened,
@@ -21,6 +22,7 @@ pub(super) struct Ears {
     sink: Option<Arc<dyn Sink>>,
     pub(super) writer: Option<Writer>,
     pub(super) herald: Option<Herald>,
+    pub(super) forwarding: Option<Forwarding>,
     /// Of the keys that sign the audit log.
     pub(super) key_watch: Option<KeyWatch>,
     tables: Option<Tables>,
@@ -49,9 +51,16 @@ impl Ears {
 
     fn over(config: &Config, audit: Option<&AuditConfig>) -> Result<Self, ConfigError> {
         let mut ears: Vec<Arc<dyn Sink>> = vec![Arc::new(Tracing)];
-        let mut herald = None;
+        let (mut herald, mut forwarding) = (None, None);
+        if let Some(events) = &config.events {
+            let (forwarder, of_this) = events.open()?;
+            ears.push(Arc::new(forwarder));
+            forwarding = Some(of_this);
+        }
         if let Some(alerts) = &config.alerts {
             let (alerts, of_these) = alerts.open()?;
+            // An alarm is an event, too.
+            let alerts = alerts.tell(ears.clone());
             ears.push(Arc::new(alerts));
             herald = of_these;
         }
@@ -64,7 +73,7 @@ impl Ears {
         }
         let sink = (ears.len() > 1).then(|| Arc::new(ears) as Arc<dyn Sink>);
         let key_watch = audit.and_then(AuditConfig::key_watch);
-        Ok(Self { sink, writer, herald, key_watch, tables })
+        Ok(Self { sink, writer, herald, forwarding, key_watch, tables })
     }
 
     /// Makes the tables of the audit log, and holds it. A server that does not answer is no reason not to start: what happens waits

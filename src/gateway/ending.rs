@@ -18,7 +18,7 @@ pub(super) enum Stage {
 /// What goes on until nobody is left to ask for it, each with a time of its own: who stalls takes none from the others.
 pub(super) struct Chores {
     courier: Option<JoinHandle<()>>,
-    /// What writes the audit log and what posts alerts, the courier's own included.
+    /// What writes the audit log and what posts alerts and events, the courier's own included.
     ears: Vec<JoinHandle<()>>,
 }
 
@@ -40,6 +40,9 @@ impl Chores {
         }
         if let Some(herald) = gateway.herald() {
             ears.push(tokio::spawn(herald.run()));
+        }
+        if let Some(forwarding) = gateway.forwarding() {
+            ears.push(tokio::spawn(forwarding.run()));
         }
         Self { courier, ears }
     }

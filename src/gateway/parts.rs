@@ -2,7 +2,7 @@
 
 use super::{Gateway, KeyWatch, Lockdown, SecretAges};
 use crate::{
-    audit::{alerts::Herald, chain::Writer},
+    audit::{alerts::Herald, chain::Writer, forward::Forwarding},
     jwt::KeyRefresh,
     otp::Courier,
 };
@@ -45,6 +45,11 @@ impl Gateway {
     /// What writes the audit log, to be spawned by a server of your own; [`serve`](Self::serve) does that by itself.
     pub fn audit_writer(&mut self) -> Option<Writer> {
         self.ears.writer.take()
+    }
+
+    /// What posts events, to be spawned by a server of your own; [`serve`](Self::serve) does that by itself.
+    pub fn forwarding(&mut self) -> Option<Forwarding> {
+        self.ears.forwarding.take()
     }
 
     /// What posts alerts, to be spawned by a server of your own; [`serve`](Self::serve) does that by itself.

@@ -21,6 +21,10 @@ impl Count {
         Self
     }
 
+    pub(crate) fn unforwarded() -> Self {
+        Self
+    }
+
     pub(crate) fn token(_: &'static str) -> Self {
         Self
     }

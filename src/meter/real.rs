@@ -42,6 +42,11 @@ impl Count {
         Self::of(table::LOG_LOST, None)
     }
 
+    /// Events for which what posts them had no room.
+    pub(crate) fn unforwarded() -> Self {
+        Self::of(table::EVENTS_LOST, None)
+    }
+
     /// Tokens that were good.
     pub(crate) fn token(outcome: &'static str) -> Self {
         Self::of(table::TOKENS, Some(outcome))

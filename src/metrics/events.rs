@@ -50,9 +50,13 @@ pub(super) fn begin() {
         drop(table::LOGIN_STEPS.counter(&[step.name()]));
     }
     drop(table::BLOCKS_STARTED.counter(&["by-hand"]));
-    for metric in
-        [table::BLOCKS_LIFTED, table::MEMORY_OVERFLOW, table::MEMORY_LOST, table::LOG_LOST]
-    {
+    for metric in [
+        table::BLOCKS_LIFTED,
+        table::MEMORY_OVERFLOW,
+        table::MEMORY_LOST,
+        table::LOG_LOST,
+        table::EVENTS_LOST,
+    ] {
         drop(metric.counter(&[]));
     }
 }

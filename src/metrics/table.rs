@@ -200,6 +200,11 @@ pub(crate) const SECRET_AGE: Metric = Metric {
     labels: &["secret"],
     help: "How long ago a secret that is in a file changed.",
 };
+pub(crate) const EVENTS_LOST: Metric = Metric::counter_of(
+    "portcullis_events_lost_total",
+    &[],
+    "Events for which there was no room to wait until they are posted.",
+);
 pub(crate) const LOCKDOWN_CHANGES: Metric = Metric::counter_of(
     "portcullis_lockdown_changes_total",
     &["change"],
@@ -209,7 +214,7 @@ pub(crate) const ALERTS: Metric =
     Metric::counter_of("portcullis_alerts_total", &["alert"], "Alerts that were raised.");
 
 /// All metrics, in the order of the [table](super).
-pub const ALL: [Metric; 24] = [
+pub const ALL: [Metric; 25] = [
     ADMITTED,
     REFUSALS,
     SHADOW_REFUSALS,
@@ -232,6 +237,7 @@ pub const ALL: [Metric; 24] = [
     LOG_LOST,
     LOG_CHANGES,
     SECRET_AGE,
+    EVENTS_LOST,
     LOCKDOWN_CHANGES,
     ALERTS,
 ];

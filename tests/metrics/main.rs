@@ -28,17 +28,19 @@ use portcullis::{
         Act, Event, Sink,
         alerts::{Alert, Alerts},
         chain::{self, Chain},
+        forward::Forwarder,
     },
     block::Ladder,
     gateway,
     jwt::RequireAuth,
     metrics::{ALL, describe},
-    otp::sender::SendError,
+    otp::sender::{HookKeys, SendError},
 };
 use recorded::{Recorded, Shown, Taken, kind};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs::{self, File},
+    num::NonZeroU16,
     time::SystemTime,
 };
 use told::Told;
@@ -59,6 +61,15 @@ async fn grow_old() {
                 [[route]]\npath = \"/\"\nrespond = \"hello\"\nauth = \"none\"\n";
     let config = gateway::Config::parse(text, &place.path("")).unwrap();
     gateway::Gateway::new(&config).unwrap().check().await.unwrap();
+}
+
+/// Events that nobody posts.
+fn forward_to_nobody() {
+    let keys = HookKeys::new("V0r9xTz3JmB2nKc5LdY8sHf1GaPuE4iO").unwrap();
+    let opened = Forwarder::to("http://127.0.0.1:1/", keys, NonZeroU16::MIN);
+    let (forwarder, forwarding) = opened.unwrap();
+    drop(forwarding);
+    forwarder.record(Event::new(Act::StoreLost));
 }
 
 /// A gateway that is locked down.
@@ -118,6 +129,7 @@ async fn the_table_is_all_that_is_counted_and_each_of_it_moves() {
     lose_an_event();
     lock_down().await;
     grow_old().await;
+    forward_to_nobody();
 
     let mut seen = BTreeSet::new();
     for Taken { key, count, help } in recorded.taken() {

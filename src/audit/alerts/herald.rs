@@ -1,12 +1,5 @@
 use super::{Alert, Alerts};
-use crate::{
-    clock::UnixTime,
-    error::ConfigError,
-    otp::sender::{HookKeys, SIGNATURE},
-    outbound::{Caps, Outbound, Place},
-};
-use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Method, Request, header};
+use crate::{audit::post::Hook, clock::UnixTime, error::ConfigError, otp::sender::HookKeys};
 use serde::Serialize;
 use std::{fmt, time::Duration};
 use tokio::{sync::mpsc, time::sleep};
@@ -22,9 +15,7 @@ use tokio::{sync::mpsc, time::sleep};
 #[must_use = "nothing is posted unless it runs"]
 pub struct Herald {
     inbox: mpsc::Receiver<Raised>,
-    outbound: Outbound,
-    place: Place,
-    keys: HookKeys,
+    hook: Hook,
 }
 
 /// Where raised alerts go in.
@@ -42,7 +33,6 @@ struct Raised {
 
 /// An alert is raised once in its window, so more of them do not wait.
 const WAITING: usize = 256;
-const CAPS: Caps = Caps { bytes: 64 << 10, time: Duration::from_secs(10) };
 /// Before the second attempt, and before the third.
 const PAUSES: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(5)];
 
@@ -54,10 +44,10 @@ impl Alerts {
     /// When it is not an `https` URL, or an `http` one on this machine, and when the authorities of the system cannot be
     /// read.
     pub fn post_to(mut self, url: &str, keys: HookKeys) -> Result<(Self, Herald), ConfigError> {
-        let (outbound, place) = (Outbound::new(None)?, Place::parse(url)?);
+        let hook = Hook::new(url, keys)?;
         let (outbox, inbox) = mpsc::channel(WAITING);
         self.post = Some(Post(outbox));
-        Ok((self, Herald { inbox, outbound, place, keys }))
+        Ok((self, Herald { inbox, hook }))
     }
 }
 
@@ -87,31 +77,15 @@ impl Herald {
     }
 
     async fn post(&self, raised: &Raised) -> Result<(), String> {
-        let request = self.request(raised).ok_or("it cannot be written")?;
-        let answer = self.outbound.send(&self.place, request, CAPS).await;
-        match answer.map_err(|error| error.to_string())?.status() {
-            status if status.is_success() => Ok(()),
-            status => Err(format!("it was answered with {status}")),
-        }
-    }
-
-    fn request(&self, raised: &Raised) -> Option<Request<Bytes>> {
-        let body = serde_json::to_vec(raised).ok()?;
+        let body = serde_json::to_vec(raised).map_err(|_| "it cannot be written")?;
         // As of the alert: who receives it again can tell that it is the same.
-        let signature = self.keys.sign(UnixTime::from_secs(raised.time), &body)?;
-        let mut request = Request::new(Bytes::from(body));
-        *request.method_mut() = Method::POST;
-        let json = HeaderValue::from_static("application/json");
-        request.headers_mut().insert(header::CONTENT_TYPE, json);
-        let name = HeaderName::from_static(SIGNATURE);
-        request.headers_mut().insert(name, signature.parse().ok()?);
-        Some(request)
+        self.hook.post(body.into(), UnixTime::from_secs(raised.time)).await
     }
 }
 
 impl fmt::Debug for Herald {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Herald").field("to", &self.place).finish_non_exhaustive()
+        f.debug_struct("Herald").field("to", &self.hook).finish_non_exhaustive()
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{
     AlertsConfig, Config, LoginConfig, RouteConfig,
     audit::{FILE_MIB, QUEUE},
-    records,
+    events, records,
     secrets::WARN_AFTER,
     store::{DEADLINE, OUTAGE_SHARE},
 };
@@ -60,6 +60,9 @@ pub(super) fn fill(file: &mut Table, config: &Config) {
     let lockdown = section(file, "lockdown");
     or(lockdown, "on", false);
     or(lockdown, "limits", LIMITS);
+    if let Some(events) = there(file, "events") {
+        or(events, "queue", i64::from(events::QUEUE.get()));
+    }
     if let Some(alerts) = &config.alerts {
         fill_alerts(file, alerts);
     }

@@ -10,6 +10,7 @@ mod destinations;
 mod dpop;
 mod effective;
 mod env_file;
+mod events;
 mod fraud;
 mod guards;
 mod issuers;
@@ -45,6 +46,7 @@ pub use sections::parse_duration;
 pub(super) use alerts::AlertsConfig;
 pub(super) use audit::AuditConfig;
 pub(super) use dpop::DpopConfig;
+pub(super) use events::EventsConfig;
 pub(super) use issuers::{Trust, TrustConfig};
 pub(super) use otp::LoginConfig;
 pub(super) use routes::{Auth, HEALTH, READY, RouteConfig, is_within};
@@ -97,6 +99,7 @@ pub struct Config {
     pub(super) login: Option<LoginConfig>,
     pub(super) audit: Option<AuditConfig>,
     pub(super) alerts: Option<AlertsConfig>,
+    pub(super) events: Option<EventsConfig>,
     pub(super) lockdown: LockdownConfig,
     pub(super) resource: Option<ResourceMetadata>,
     pub(super) dpop: Option<DpopConfig>,
@@ -196,6 +199,7 @@ impl Config {
             login,
             audit,
             alerts,
+            events: file.events.as_ref().map(|events| events.build(sources)).transpose()?,
             lockdown: file.lockdown.build()?,
             resource,
             dpop,

@@ -7,6 +7,7 @@ use super::{
     cors::CorsSection,
     deny::DenySection,
     dpop::DpopSection,
+    events::EventsSection,
     issuers::IssuerSection,
     limits::LimitSection,
     listen::ListenSection,
@@ -50,6 +51,7 @@ pub(super) struct File {
     pub(super) otp: Option<OtpSection>,
     pub(super) records: Option<RecordsSection>,
     pub(super) audit: Option<AuditSection>,
+    pub(super) events: Option<EventsSection>,
     pub(super) alerts: Option<AlertsSection>,
     #[serde(default)]
     pub(super) alert: Vec<AlertSection>,
