@@ -242,8 +242,11 @@ fn requirement_103_subjects_and_phones_are_found_by_the_pepper_of_the_configurat
     assert!(
         told.contains(&format!("{subject}: 0 keys")) && told.contains(&format!("{phone}: 0 keys"))
     );
-    let told = String::from_utf8(audit(&folder, &["export", "--subject", "ada"]).stderr).unwrap();
-    assert!(told.contains("--config"), "{told}");
+    for subject in ["ada", "-da"] {
+        let out = audit(&folder, &["export", "--subject", subject]);
+        let told = String::from_utf8(out.stderr).unwrap();
+        assert!(told.contains("--config"), "{told}");
+    }
     assert!(!audit(&folder, &["erase"]).status.success());
 }
 

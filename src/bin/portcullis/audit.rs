@@ -104,7 +104,7 @@ struct Prepare {
 #[derive(Args)]
 struct Whom {
     /// A subject, for which --config is needed, or a tag as an export shows it, like subject:9f86..; may be repeated.
-    #[arg(long = "subject", value_name = "ID")]
+    #[arg(long = "subject", value_name = "ID", allow_hyphen_values = true)]
     subjects: Vec<String>,
     /// A phone in E.164, for which --config is needed; may be repeated.
     #[arg(long = "phone", value_name = "NUMBER")]

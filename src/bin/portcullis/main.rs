@@ -78,13 +78,13 @@ struct Token {
     #[arg(long, value_name = "FILE")]
     env_file: Option<PathBuf>,
     /// Whom the token is about.
-    #[arg(long, value_name = "ID", default_value = "test-user")]
+    #[arg(long, value_name = "ID", default_value = "test-user", allow_hyphen_values = true)]
     subject: String,
     /// A scope; may be repeated.
     #[arg(long = "scope", value_name = "SCOPE")]
     scopes: Vec<String>,
     /// The login session.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", allow_hyphen_values = true)]
     session: Option<String>,
 }
 

@@ -32,8 +32,9 @@ struct Erase {
     /// comes first. Outside profile "dev" no other user may read this file.
     #[arg(long, value_name = "FILE")]
     env_file: Option<PathBuf>,
+    // One of 64 begins with a hyphen.
     /// Who: the `sub` of the user's tokens.
-    #[arg(value_name = "SUBJECT")]
+    #[arg(value_name = "SUBJECT", allow_hyphen_values = true)]
     subject: String,
 }
 
