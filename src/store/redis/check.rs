@@ -65,10 +65,7 @@ impl Redis {
         }
         let ready = inner.ready().await;
         ready.map_err(|error| {
-            Unfit::of(
-                error,
-                "; it must run Lua scripts, and the user may use EVALSHA and SCRIPT LOAD",
-            )
+            Unfit::of(error, "; it must run Lua scripts, and the user may use EVALSHA and EVAL")
         })?;
         let mut policies = inner.policies().await;
         // Of several servers the one that forgets counts.

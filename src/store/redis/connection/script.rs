@@ -6,14 +6,17 @@ use redis::{
 use smallvec::SmallVec;
 
 /// A script of ours. The server knows it by the hash of its text.
-pub(in crate::store::redis) struct Script(redis::Script);
+pub(in crate::store::redis) struct Script {
+    text: String,
+    hash: String,
+}
 
 /// A script on its way to the server: its keys, and after them its arguments.
 ///
 /// They are kept in one piece until it is known how many keys there are, which the server is told first. The crate's own
 /// invocation allocates for each of them.
 pub(in crate::store::redis) struct Call<'a> {
-    script: &'a redis::Script,
+    script: &'a Script,
     keys: usize,
     words: Vec<u8>,
     /// Where each word ends.
@@ -22,11 +25,11 @@ pub(in crate::store::redis) struct Call<'a> {
 
 impl Script {
     pub(in crate::store::redis) fn new(text: &str) -> Self {
-        Self(redis::Script::new(text))
+        Self { text: text.to_owned(), hash: redis::Script::new(text).get_hash().to_owned() }
     }
 
     pub(in crate::store::redis) fn call(&self) -> Call<'_> {
-        Call { script: &self.0, keys: 0, words: Vec::with_capacity(256), ends: SmallVec::new() }
+        Call { script: self, keys: 0, words: Vec::with_capacity(256), ends: SmallVec::new() }
     }
 }
 
@@ -60,21 +63,15 @@ impl Call<'_> {
         (self.keys > 0).then(|| slot::of(&self.words[..self.ends[0]]))
     }
 
-    /// Runs it, and loads it before if the server does not know it.
-    ///
-    /// Both are sent as one: a server that is told to forget its scripts after it loaded this one has run it already.
+    /// Runs it, by its text if the server does not know it: whatever is told to the server meanwhile, that runs.
     pub(super) async fn on<T: FromRedisValue>(
         &self,
         connection: &mut MultiplexedConnection,
     ) -> Result<T, RedisError> {
-        let command = self.command();
-        let answer = command.query_async(connection).await;
+        let answer = self.by_hash().query_async(connection).await;
         let unknown = ErrorKind::Server(ServerErrorKind::NoScript);
         if answer.as_ref().is_err_and(|error: &RedisError| error.kind() == unknown) {
-            let mut pipe = Pipeline::new();
-            pipe.load_script(self.script).ignore().add_command(command);
-            let (answer,) = pipe.query_async(connection).await?;
-            return Ok(answer);
+            return self.by_text().query_async(connection).await;
         }
         answer
     }
@@ -85,15 +82,24 @@ impl Call<'_> {
         connection: &mut MultiplexedConnection,
     ) -> Result<T, RedisError> {
         let mut pipe = Pipeline::new();
-        pipe.load_script(self.script).ignore().cmd("ASKING").ignore().add_command(self.command());
+        pipe.cmd("ASKING").ignore().add_command(self.by_text());
         let (answer,) = pipe.query_async(connection).await?;
         Ok(answer)
     }
 
-    fn command(&self) -> Cmd {
-        // Before the words come the name of the command, the hash and the number of keys.
-        let mut command = Cmd::with_capacity(3 + self.ends.len(), 64 + self.words.len());
-        command.arg("EVALSHA").arg(self.script.get_hash()).arg(self.keys);
+    fn by_hash(&self) -> Cmd {
+        self.command("EVALSHA", &self.script.hash)
+    }
+
+    fn by_text(&self) -> Cmd {
+        self.command("EVAL", &self.script.text)
+    }
+
+    fn command(&self, name: &str, script: &str) -> Cmd {
+        // Before the words come the name of the command, the script and the number of keys.
+        let size = 24 + script.len() + self.words.len();
+        let mut command = Cmd::with_capacity(3 + self.ends.len(), size);
+        command.arg(name).arg(script).arg(self.keys);
         let mut start = 0;
         for end in &self.ends {
             command.arg(&self.words[start..*end]);
