@@ -65,7 +65,10 @@ impl Redis {
         }
         let ready = inner.ready().await;
         ready.map_err(|error| {
-            Unfit::of(error, "; it must run Lua scripts, and the user may use EVALSHA and EVAL")
+            Unfit::of(
+                error,
+                "; it must run Lua scripts, and the user may use EVALSHA, EVAL and SCRIPT LOAD",
+            )
         })?;
         let mut policies = inner.policies().await;
         // Of several servers the one that forgets counts.

@@ -7,8 +7,9 @@ use smallvec::SmallVec;
 
 /// A script of ours. The server knows it by the hash of its text.
 pub(in crate::store::redis) struct Script {
+    /// Knows the hash.
+    script: redis::Script,
     text: String,
-    hash: String,
 }
 
 /// A script on its way to the server: its keys, and after them its arguments.
@@ -25,7 +26,7 @@ pub(in crate::store::redis) struct Call<'a> {
 
 impl Script {
     pub(in crate::store::redis) fn new(text: &str) -> Self {
-        Self { text: text.to_owned(), hash: redis::Script::new(text).get_hash().to_owned() }
+        Self { script: redis::Script::new(text), text: text.to_owned() }
     }
 
     pub(in crate::store::redis) fn call(&self) -> Call<'_> {
@@ -63,7 +64,7 @@ impl Call<'_> {
         (self.keys > 0).then(|| slot::of(&self.words[..self.ends[0]]))
     }
 
-    /// Runs it, by its text if the server does not know it: whatever is told to the server meanwhile, that runs.
+    /// Runs it, and loads it before if the server does not know it.
     pub(super) async fn on<T: FromRedisValue>(
         &self,
         connection: &mut MultiplexedConnection,
@@ -71,7 +72,7 @@ impl Call<'_> {
         let answer = self.by_hash().query_async(connection).await;
         let unknown = ErrorKind::Server(ServerErrorKind::NoScript);
         if answer.as_ref().is_err_and(|error: &RedisError| error.kind() == unknown) {
-            return self.by_text().query_async(connection).await;
+            return self.anew(connection, None).await;
         }
         answer
     }
@@ -81,18 +82,28 @@ impl Call<'_> {
         &self,
         connection: &mut MultiplexedConnection,
     ) -> Result<T, RedisError> {
+        self.anew(connection, Some("ASKING")).await
+    }
+
+    /// Loads it for the next time, as a server forgets what it was given to run alone; and runs it by its text, so that nothing
+    /// that the server is told between the two matters.
+    async fn anew<T: FromRedisValue>(
+        &self,
+        connection: &mut MultiplexedConnection,
+        before: Option<&str>,
+    ) -> Result<T, RedisError> {
         let mut pipe = Pipeline::new();
-        pipe.cmd("ASKING").ignore().add_command(self.by_text());
+        pipe.load_script(&self.script.script).ignore();
+        if let Some(before) = before {
+            pipe.cmd(before).ignore();
+        }
+        pipe.add_command(self.command("EVAL", &self.script.text));
         let (answer,) = pipe.query_async(connection).await?;
         Ok(answer)
     }
 
     fn by_hash(&self) -> Cmd {
-        self.command("EVALSHA", &self.script.hash)
-    }
-
-    fn by_text(&self) -> Cmd {
-        self.command("EVAL", &self.script.text)
+        self.command("EVALSHA", self.script.script.get_hash())
     }
 
     fn command(&self, name: &str, script: &str) -> Cmd {
