@@ -334,6 +334,8 @@ async fn every_key_is_in_the_table_with_its_type_and_its_time_to_live() {
     }
 
     assert_eq!(scene.ruled().login_of("+919876500001").await.status, 200);
+    // A code that nobody has answered.
+    scene.login.challenge(Ask::code("+919876500002").from("198.51.100.77")).await;
     let families = Redis::key_families();
     let found = scene.families();
     let told = families.iter().flat_map(|KeyFamily { pattern, lifetime, .. }| match lifetime {

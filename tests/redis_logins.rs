@@ -25,7 +25,7 @@ use redis::RedisServer;
 use redis_monitor::Monitor;
 use std::{
     collections::{BTreeMap, BTreeSet},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -115,10 +115,12 @@ async fn redis_keeps_the_contracts_of_codes_and_sessions() {
 }
 
 /// The beginnings of all names, and how many whole hours the longest of each lives at most after `everything`.
-const NAMES: [(&str, i64); 12] = [
+const NAMES: [(&str, i64); 13] = [
     ("blocked:fingerprint:", 0),
     ("ip_blocked:10.", 0),
     ("otp:client:10.", 0),
+    // However long the messages count.
+    ("otp:codes:{", 0),
     ("otp:devices:{", 90 * 24),
     ("otp:fingerprint:", 0),
     // Wrong codes count for an hour.
@@ -147,6 +149,35 @@ async fn every_key_has_a_time_to_live_and_a_name_of_the_schema() {
     let longest: Vec<_> =
         longest.into_iter().map(|(name, left)| (name, left / 3_600_000)).collect();
     assert_eq!(longest, NAMES);
+}
+
+#[tokio::test]
+async fn requirement_13_a_code_is_gone_a_second_after_its_end_however_long_messages_count() {
+    let server = RedisServer::start();
+    let mut scene = hasty(&server);
+    let owner = Caller::new(1, 1, 1);
+    scene.allowed(&owner, 1, 1).await;
+    let left = |name: &str| -> i64 {
+        let [key] = keys(&server, name).try_into().unwrap();
+        server.command(&["PTTL", &key])[1..].trim().parse().unwrap()
+    };
+    let lifetime = scene.rules.lifetime.as_millis() as i64;
+    let first = left("otp:codes:{*");
+    assert!((lifetime - 30_000..=lifetime + 1_000).contains(&first), "{first} of {lifetime} ms");
+    assert!(left("otp:{*") > 2 * lifetime, "messages count for a day");
+    // What is sent again lives as long as the last of its codes.
+    assert!(matches!(scene.resend(&owner, 1, 2).await.outcome, Dispatched::Allowed { .. }));
+    assert!(left("otp:codes:{*") <= lifetime + 1_000);
+    scene.rules.lifetime = Duration::from_secs(1);
+    server.command(&["FLUSHALL"]);
+    scene.allowed(&owner, 2, 1).await;
+    let start = Instant::now();
+    while !keys(&server, "otp:codes:{*").is_empty() {
+        assert!(start.elapsed() < Duration::from_secs(10), "it stays");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(!keys(&server, "otp:{*").is_empty());
+    assert_eq!(scene.verify(&owner, 2, 1).await.outcome, Verdict::NotLive);
 }
 
 #[tokio::test]
@@ -246,12 +277,16 @@ async fn a_value_that_is_not_ours_is_an_error_and_stays_as_it_is() {
     let scene = hasty(&server);
     let one = Caller::new(1, 1, 1);
     let verify = async || scene.store.verify(scene.to_verify(&one, 1, 1)).await;
-    for (field, value) in
-        [("junk", "1"), ("noted", "1"), ("cooldown:strangers", "soon"), ("challenge:07", "1 2 3")]
-    {
+    for (name, field, value) in [
+        ("otp:{*", "junk", "1"),
+        ("otp:{*", "noted", "1"),
+        ("otp:{*", "cooldown:strangers", "soon"),
+        ("otp:codes:{*", "challenge:07", "1 2 3"),
+        ("otp:codes:{*", "replaced:07", "soon"),
+    ] {
         server.command(&["FLUSHALL"]);
         scene.allowed(&one, 1, 1).await;
-        let [phone] = keys(&server, "otp:{*").try_into().unwrap();
+        let [phone] = keys(&server, name).try_into().unwrap();
         server.command(&["HSET", &phone, field, value]);
         assert!(verify().await.is_err(), "{field}");
         assert!(server.command(&["HGET", &phone, field]).contains(value));

@@ -81,8 +81,15 @@ pub(super) const MARKER: KeyFamily = family(
 pub(super) const PHONE: KeyFamily = family(
     "otp:{<tag>}",
     "hash",
-    Lifetime::Ends("its challenges, windows and cooldowns have passed"),
-    "what passes with a phone within hours: challenges, messages, wrong codes, cooldowns",
+    Lifetime::Ends("its windows and cooldowns have passed"),
+    "what is counted of a phone for hours: messages, wrong codes, cooldowns",
+);
+#[cfg(feature = "otp")]
+pub(super) const CODES: KeyFamily = family(
+    "otp:codes:{<tag>}",
+    "hash",
+    Lifetime::Ends("the last code has expired"),
+    "authenticators of the codes of a phone that can be answered, and the sealed number",
 );
 #[cfg(feature = "otp")]
 pub(super) const DEVICES: KeyFamily = family(
@@ -166,6 +173,8 @@ pub(super) const FAMILIES: &[KeyFamily] = &[
     MARKER,
     #[cfg(feature = "otp")]
     PHONE,
+    #[cfg(feature = "otp")]
+    CODES,
     #[cfg(feature = "otp")]
     DEVICES,
     #[cfg(feature = "otp")]

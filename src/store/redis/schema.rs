@@ -60,11 +60,17 @@ impl Schema {
         tags.iter().flatten().map(|tag| format!("{pattern}:{{{tag}}}")).collect()
     }
 
-    /// What passes with a phone within hours: challenges, messages, wrong codes, cooldowns. In braces always, as all
-    /// keys of a phone share them.
+    /// What is counted of a phone for hours: messages, wrong codes, cooldowns. In braces always, as all keys of a phone share
+    /// them.
     #[cfg(feature = "otp")]
     pub(super) fn phone(self, key: Key) -> String {
         of::PHONE.name(&[&Hex(key.bytes())])
+    }
+
+    /// The codes of a phone that can be answered.
+    #[cfg(feature = "otp")]
+    pub(super) fn codes(self, phone: Key) -> String {
+        of::CODES.name(&[&Hex(phone.bytes())])
     }
 
     /// The devices that logged in with a phone.
@@ -145,6 +151,7 @@ impl Schema {
             names,
             vec![
                 self.phone(phone),
+                self.codes(phone),
                 self.devices(phone),
                 self.client_window(ip),
                 self.fingerprint_window(tag(KeyKind::Fingerprint)),

@@ -144,7 +144,8 @@ impl Inner {
 
     async fn give_back(&self, sent: Sent) -> Result<(), StoreError> {
         let mut call = self.scripts.logins.give_back.call();
-        call.key(&self.schema.phone(sent.phone)).micros(self.now());
+        call.key(&self.schema.phone(sent.phone)).key(&self.schema.codes(sent.phone));
+        call.micros(self.now());
         call.text(&schema::hex(&sent.challenge.0)).number(sent.number);
         let _given: bool = self.link.run(call).await?;
         Ok(())

@@ -1,4 +1,4 @@
--- Forgets a message and the cooldown that it began, and puts the code back that it replaced: KEYS the phone; ARGV now, challenge,
+-- Forgets a message and the cooldown that it began, and puts the code back that it replaced: KEYS the phone, its codes; ARGV now, challenge,
 -- number.
 local sent = ARGV[2] .. ' ' .. ARGV[3]
 local rest, found = {}, false
@@ -22,15 +22,15 @@ for i = 1, #flat, 2 do
   end
 end
 local challenge, before = 'challenge:' .. ARGV[2], 'replaced:' .. ARGV[2]
-local text, old = redis.call('HGET', KEYS[1], challenge), redis.call('HGET', KEYS[1], before)
+local text, old = redis.call('HGET', KEYS[2], challenge), redis.call('HGET', KEYS[2], before)
 if text and old then
   local head, number, start, own, bytes = string.match(text, '^(%d+ %S+ %d+) (%d+) (%d+) (%d+) ()')
   local ending, code = string.match(old, '^(%d+) ()')
   -- Under rules that became stricter its own end may be the earlier one: what is over stays over.
   if number == ARGV[3] and math.min(tonumber(own), tonumber(ending)) > now then
     text = { head, number, start, ending, string.sub(old, code) .. string.sub(text, bytes + 32) }
-    redis.call('HSET', KEYS[1], challenge, table.concat(text, ' '))
-    redis.call('HDEL', KEYS[1], before)
+    redis.call('HSET', KEYS[2], challenge, table.concat(text, ' '))
+    redis.call('HDEL', KEYS[2], before)
   end
 end
 return 1

@@ -1,6 +1,6 @@
 -- A phone, as `issue`, `resend`, `verify` and `conclude` share it: otp/contract.md in another language.
 -- KEYS the phone, its devices, its block, its strikes; for each key of the arrival, the client first, its block and its
--- strikes; then for each its window, but in `verify` and `conclude`. ARGV now, how many keys the arrival has (none in a cluster), whether the
+-- strikes; then for each its window, but in `verify` and `conclude`; last the codes of the phone. ARGV now, how many keys the arrival has (none in a cluster), whether the
 -- client may be struck, device, challenge, code,
 -- the rules, the ladders of the phone, a ladder for each key of the arrival.
 local at = 1
@@ -46,11 +46,12 @@ local function moments(text)
   return list
 end
 
-local kept, live, messages, wrong, cooldowns, noted, replaced = {}, {}, {}, {}, {}, nil, {}
-local flat = redis.call('HGETALL', KEYS[1])
-for i = 1, #flat, 2 do
-  local name, text = flat[i], flat[i + 1]
-  kept[name] = text
+-- What can be answered is in a key of its own, which ends with the last code, however long messages count.
+local CODES = KEYS[#KEYS]
+local kept = { [KEYS[1]] = {}, [CODES] = {} }
+local live, messages, wrong, cooldowns, noted, replaced = {}, {}, {}, {}, nil, {}
+local function read(key, name, text)
+  kept[key][name] = text
   local kind, of = string.match(name, '^(%l+):?(.*)$')
   if kind == 'challenge' then
     local order, whose, attempts, sent, start, ending, bytes =
@@ -83,6 +84,10 @@ for i = 1, #flat, 2 do
   else
     foreign()
   end
+end
+for key in pairs(kept) do
+  local flat = redis.call('HGETALL', key)
+  for i = 1, #flat, 2 do read(key, flat[i], flat[i + 1]) end
 end
 for _, one in ipairs(live) do one.replaced = replaced[one.id] end
 table.sort(live, function(one, other) return one.order < other.order end)
@@ -135,19 +140,38 @@ local function find(id)
   return nil
 end
 
+-- Writes what has changed in a key, and when it ends.
+local function write(key, fresh, dies, later)
+  local set, gone = {}, {}
+  for name, text in pairs(fresh) do
+    if kept[key][name] ~= text then
+      set[#set + 1] = name
+      set[#set + 1] = text
+    end
+  end
+  for name in pairs(kept[key]) do
+    if not fresh[name] then gone[#gone + 1] = name end
+  end
+  if #gone > 0 then redis.call('HDEL', key, unpack(gone)) end
+  if #set > 0 then redis.call('HSET', key, unpack(set)) end
+  if dies > 0 then lapse(key, dies, later) end
+  kept[key] = fresh
+end
+
 -- Writes what has changed, and forgets what is past.
 local function save()
-  local fresh, dies = {}, 0
-  local function keep(name, ending, ...)
+  local fresh, dies = { [KEYS[1]] = {}, [CODES] = {} }, { [KEYS[1]] = 0, [CODES] = 0 }
+  local function keep_in(key, name, ending, ...)
     if ending <= now then return end
-    fresh[name] = table.concat({ ... }, ' ')
-    dies = math.max(dies, ending)
+    fresh[key][name] = table.concat({ ... }, ' ')
+    dies[key] = math.max(dies[key], ending)
   end
+  local function keep(...) keep_in(KEYS[1], ...) end
   for _, one in ipairs(live) do
-    keep('challenge:' .. one.id, one.ending, whole(one.order), one.device, whole(one.attempts), whole(one.number),
+    keep_in(CODES, 'challenge:' .. one.id, one.ending, whole(one.order), one.device, whole(one.attempts), whole(one.number),
       whole(one.start), whole(one.ending), one.code .. one.sealed)
     if one.replaced and one.ending > now then
-      keep('replaced:' .. one.id, one.replaced.ending, whole(one.replaced.ending), one.replaced.code)
+      keep_in(CODES, 'replaced:' .. one.id, one.replaced.ending, whole(one.replaced.ending), one.replaced.code)
     end
   end
   local span, list, newest = longest(rules.phone[1], rules.phone[2], rules.device), {}, 0
@@ -173,20 +197,9 @@ local function save()
     keep('cooldown:' .. lane, cooldown.ending, whole(cooldown.ending), cooldown.began)
   end
   if noted then keep('noted', noted.ending, whole(noted.ending), noted.spent) end
-  local set, gone = {}, {}
-  for name, text in pairs(fresh) do
-    if kept[name] ~= text then
-      set[#set + 1] = name
-      set[#set + 1] = text
-    end
-  end
-  for name in pairs(kept) do
-    if not fresh[name] then gone[#gone + 1] = name end
-  end
-  if #gone > 0 then redis.call('HDEL', KEYS[1], unpack(gone)) end
-  if #set > 0 then redis.call('HSET', KEYS[1], unpack(set)) end
-  if dies > 0 then lapse(KEYS[1], dies) end
-  kept = fresh
+  write(KEYS[1], fresh[KEYS[1]], dies[KEYS[1]])
+  -- Not a code longer than it must be, whatever it is worth.
+  write(CODES, fresh[CODES], dies[CODES], 1000)
 end
 
 local function left(moment)

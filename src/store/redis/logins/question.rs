@@ -56,6 +56,7 @@ impl Question<'_> {
         if windows && !arrival.is_empty() {
             call.key(&names.client_window(client)).key(&names.fingerprint_window(fingerprint));
         }
+        call.key(&names.codes(self.phone));
         call.micros(now)
             .micros(arrival.len() as u64)
             .number(i64::from(may_be_struck))

@@ -1,6 +1,6 @@
 -- Moments of ours decide what is past; the rest only sweeps, and must never be first.
-local function lapse(key, ending)
-  redis.call('PEXPIRE', key, math.ceil((ending - now) / 1000) + 10000)
+local function lapse(key, ending, later)
+  redis.call('PEXPIRE', key, math.ceil((ending - now) / 1000) + (later or 10000))
 end
 
 -- How a window stands that counts moments, the oldest first. It is full if its `wait` is not zero.
