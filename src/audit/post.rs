@@ -3,11 +3,10 @@
 use crate::{
     clock::UnixTime,
     error::ConfigError,
-    otp::sender::{HookKeys, SIGNATURE},
+    otp::sender::HookKeys,
     outbound::{Caps, Outbound, Place},
 };
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Method, Request, header};
 use std::{fmt, time::Duration};
 
 /// A place that takes JSON, and what signs it.
@@ -30,23 +29,12 @@ impl Hook {
 
     /// Posts JSON as of a moment. Any answer of 200 to 299 is good.
     pub(super) async fn post(&self, body: Bytes, at: UnixTime) -> Result<(), String> {
-        let request = self.request(body, at).ok_or("it cannot be signed")?;
+        let request = self.keys.post(at, body).ok_or("it cannot be signed")?;
         let answer = self.outbound.send(&self.place, request, CAPS).await;
         match answer.map_err(|error| error.to_string())?.status() {
             status if status.is_success() => Ok(()),
             status => Err(format!("it was answered with {status}")),
         }
-    }
-
-    fn request(&self, body: Bytes, at: UnixTime) -> Option<Request<Bytes>> {
-        let signature = self.keys.sign(at, &body)?;
-        let mut request = Request::new(body);
-        *request.method_mut() = Method::POST;
-        let json = HeaderValue::from_static("application/json");
-        request.headers_mut().insert(header::CONTENT_TYPE, json);
-        let name = HeaderName::from_static(SIGNATURE);
-        request.headers_mut().insert(name, signature.parse().ok()?);
-        Some(request)
     }
 }
 

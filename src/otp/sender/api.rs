@@ -26,7 +26,7 @@ pub(super) type Known = &'static [(&'static str, SendError)];
 pub(super) type Read<T> = fn(&ErrorTable, StatusCode, &[u8]) -> Result<T, SendError>;
 
 pub(super) const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
-pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
+pub(in crate::otp) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 impl Api {
     /// What is asked at `base` and then below `path`, with a header that shows who asks.

@@ -56,6 +56,8 @@ mod twilio;
 mod twilio_verify;
 
 #[cfg(feature = "sms")]
+pub(super) use self::api::JSON;
+#[cfg(feature = "sms")]
 #[cfg_attr(docsrs, doc(cfg(feature = "sms")))]
 pub use self::{
     api_secret::ApiSecret,

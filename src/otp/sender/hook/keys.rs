@@ -2,8 +2,10 @@ use crate::{
     clock::UnixTime,
     error::ConfigError,
     jwt::{self, Algorithm},
-    otp::{constant_time_eq, secrets::MacKey},
+    otp::{constant_time_eq, secrets::MacKey, sender::JSON},
 };
+use bytes::Bytes;
+use http::{HeaderName, Method, Request, header};
 use std::{fmt::Write, time::Duration};
 
 /// The header with the signature of a hook.
@@ -90,8 +92,18 @@ impl HookKeys {
         is_close && is_good
     }
 
-    /// The header for `body`. `None` if the library fails.
-    pub(crate) fn sign(&self, now: UnixTime, body: &[u8]) -> Option<String> {
+    /// A request that posts JSON with its header. `None` if the library fails.
+    pub(crate) fn post(&self, now: UnixTime, body: Bytes) -> Option<Request<Bytes>> {
+        let signature = self.sign(now, &body)?;
+        let mut request = Request::new(body);
+        *request.method_mut() = Method::POST;
+        request.headers_mut().insert(header::CONTENT_TYPE, JSON);
+        let name = HeaderName::from_static(SIGNATURE);
+        request.headers_mut().insert(name, signature.parse().ok()?);
+        Some(request)
+    }
+
+    fn sign(&self, now: UnixTime, body: &[u8]) -> Option<String> {
         let time = now.as_secs().to_string();
         let mut header = format!("t={time}");
         for key in &self.0 {

@@ -4,12 +4,12 @@ pub use keys::{HookKeys, SIGNATURE};
 
 use super::{
     CodeSender, Message, SendError, Taken,
-    api::{JSON, patience},
+    api::patience,
     exchange::{Errand, Exchange, by_status},
 };
 use crate::{error::ConfigError, eventual::BoxFuture, otp::Code};
 use bytes::Bytes;
-use http::{HeaderName, Method, Request, StatusCode, header};
+use http::{Request, StatusCode};
 use serde::Serialize;
 use std::fmt;
 use zeroize::Zeroizing;
@@ -76,13 +76,7 @@ impl Hook {
         let room = 6 * message.text.len() + 512;
         let mut body = Zeroizing::new(Vec::with_capacity(room));
         serde_json::to_writer(&mut *body, &call).ok()?;
-        let signature = self.keys.sign(self.exchange.now(), &body)?;
-        let mut request = Request::new(Bytes::from_owner(body));
-        *request.method_mut() = Method::POST;
-        request.headers_mut().insert(header::CONTENT_TYPE, JSON);
-        let name = HeaderName::from_static(SIGNATURE);
-        request.headers_mut().insert(name, signature.parse().ok()?);
-        Some(request)
+        self.keys.post(self.exchange.now(), Bytes::from_owner(body))
     }
 }
 
