@@ -1,4 +1,4 @@
-//! What a gateway posts to servers of its operator: events.
+//! What a gateway posts to servers of its operator: events, and responses to challenges.
 #![cfg(all(feature = "gateway", feature = "test-util", unix))]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests may panic, too")]
 
@@ -14,8 +14,8 @@ use portcullis::{
     otp::sender::HookKeys,
 };
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
-use support::{Folder, Server, ask, poll};
+use std::{collections::BTreeMap, path::Path};
+use support::{Answer, Folder, Server, ask, poll};
 
 const SECRET: &str = "V0r9xTz3JmB2nKc5LdY8sHf1GaPuE4iO";
 
@@ -159,4 +159,133 @@ fn a_collector_is_one_that_can_be_trusted() {
         let error = error.unwrap_err().to_string();
         assert!(error.contains(told) && !error.contains("hunter2"), "{told}: {error}");
     }
+}
+
+// === Challenges ===
+
+const GOOD: &str = "a-response&that=is+good";
+
+fn challenge(url: &str, more: &str) -> String {
+    format!(
+        "[otp.fraud]\ncountries = \"challenge\"\nmost_countries = 1\n\
+         [otp.fraud.challenge]\nurl = \"{url}\"\nsecret = \"file:secret\"\n{more}"
+    )
+}
+
+fn request(server: &Server, phone: &str, response: Option<&str>) -> Answer {
+    let response = response.map(|response| ("x-challenge-response", response));
+    server.post("/v1/otp/request", response.as_slice(), &json!({ "phone": phone }))
+}
+
+/// A gateway in which the next request for a code to `FURTHER` is challenged.
+fn suspicious(url: &str, more: &str) -> (Folder, Server) {
+    let (folder, server) = serve(&challenge(url, more));
+    assert_eq!(request(&server, "+919876543210", None).status, 202);
+    (folder, server)
+}
+
+const FURTHER: &str = "+14155550100";
+
+#[test]
+fn a_captcha_is_verified_as_its_service_wants_to_be_asked() {
+    let good = "response=a-response%26that%3Dis%2Bgood";
+    let hook = Origin::start(|_| Reply::ok("", "{\"success\":false,\"error-codes\":[\"x\"]}"));
+    let (_folder, server) = suspicious(&hook.url("/siteverify"), "");
+    let refused = |response| {
+        let told = request(&server, FURTHER, response);
+        assert_eq!((told.status, &*told.slug()), (403, "challenge-required"));
+    };
+    refused(None);
+    assert!(hook.asked().is_empty(), "there is nothing to ask about");
+    refused(Some(GOOD));
+    let (head, body) = posts(&hook).remove(0);
+    assert!(head.starts_with("POST /siteverify HTTP/1.1\r\n"), "{head}");
+    assert!(head.contains("content-type: application/x-www-form-urlencoded\r\n"), "{head}");
+    assert_eq!(body, format!("secret={SECRET}&{good}&remoteip=127.0.0.1"));
+    hook.answer(|_| Reply::ok("", "{\"success\":true,\"challenge_ts\":\"2026-11-22T00:00:00Z\"}"));
+    assert_eq!(request(&server, FURTHER, Some(GOOD)).status, 202);
+}
+
+#[test]
+fn a_server_of_ones_own_is_asked_with_a_signature() {
+    let hook = Origin::start(|_| Reply::ok("", "{\"success\":true}"));
+    let (_folder, server) = suspicious(&hook.url("/"), "form = \"signed\"\n");
+    assert_eq!(request(&server, FURTHER, Some(GOOD)).status, 202);
+    let asked = posts(&hook).remove(0);
+    assert_signed(&asked);
+    let body: Value = serde_json::from_str(&asked.1).unwrap();
+    let told =
+        json!({ "response": GOOD, "client": "127.0.0.1", "country": "US", "rule": "countries" });
+    assert_eq!(body, told);
+}
+
+/// Each is answered to one who asks where an outage refuses, and then where it admits, which comes to the status.
+#[track_caller]
+fn assert_in_doubt(url: &str, on_outage: u16) {
+    for (more, status) in [("", 403), ("on_outage = \"admit\"\n", on_outage)] {
+        let (_folder, server) = suspicious(url, &format!("timeout = \"200ms\"\n{more}"));
+        assert_eq!(request(&server, FURTHER, Some(GOOD)).status, status, "{more}");
+    }
+}
+
+#[test]
+fn while_nobody_judges_nobody_passes_unless_the_operator_says_so() {
+    let good = "{\"success\":true}";
+    let slow = format!("HTTP/1.1 200 OK\r\ncontent-length: 999\r\n\r\n{good}");
+    // Its end never comes, but that of the connection.
+    let cut = format!("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n10\r\n{good}\r\n");
+    for reply in [
+        Reply::Silence,
+        Reply::Drip(slow.into()),
+        Reply::Raw(cut.into()),
+        Reply::status("500 No", "", good),
+        Reply::status("429 No", "", good),
+    ] {
+        let hook = Origin::start(move |_| reply.clone());
+        assert_in_doubt(&hook.url("/"), 202);
+    }
+    // Nobody listens.
+    assert_in_doubt("http://127.0.0.1:1/", 202);
+}
+
+#[test]
+fn an_answer_that_says_something_else_is_no_outage() {
+    let good = "{\"success\":true}";
+    for reply in [
+        Reply::ok("", "{\"success\":false}"),
+        Reply::status("400 No", "", good),
+        Reply::status("302 Found", "location: /\r\n", good),
+        Reply::status("201 Created", "", good),
+        Reply::ok("", "{}"),
+        Reply::ok("", "{\"success\":\"true\"}"),
+        Reply::ok("", format!("{{\"success\":true,\"pad\":\"{}\"}}", "x".repeat(17 << 10))),
+    ] {
+        let hook = Origin::start(move |_| reply.clone());
+        assert_in_doubt(&hook.url("/"), 403);
+    }
+}
+
+#[test]
+fn challenges_that_nobody_sets_or_judges_refuse_the_start() {
+    let good = challenge("https://captcha.example/", "");
+    let folder = Folder::new();
+    folder.write("secret", SECRET);
+    let parse = |section: &str| {
+        Config::parse(&format!("{LOGIN}{section}"), folder.path())
+            .map_err(|error| error.to_string())
+    };
+    assert!(parse(&good).is_ok());
+    for (section, told) in [
+        (good.split("[otp.fraud.challenge]").next().unwrap().to_owned(), "there is no challenger"),
+        (good.replace("\"challenge\"", "\"deny\""), "[otp.fraud.challenge]: nobody is challenged"),
+        (good.replace("https:", "http:"), "[otp.fraud.challenge]: the URL must begin with https"),
+        (format!("{good}timeout = \"11s\"\n"), "[otp.fraud.challenge]: timeout: 100ms to 10s"),
+        (format!("{good}retiring = [\"file:secret\"]\n"), "`retiring` is for form = \"signed\""),
+        (format!("{good}form = \"turnstile\"\n"), "unknown variant"),
+        (good.replace("file:secret", "file:none"), "none"),
+    ] {
+        let error = parse(&section).map(drop).unwrap_err();
+        assert!(error.contains(told), "{told}: {error}");
+    }
+    assert!(Config::parse(LOGIN, Path::new(".")).is_ok());
 }

@@ -9,7 +9,11 @@ use login::{Answer, Ask, Login, PHONE, device, phone, wrong};
 use portcullis::{
     Phone, Profile,
     clock::UnixTime,
-    otp::{Code, Settings, TestNumbers},
+    eventual::BoxFuture,
+    otp::{
+        Code, Settings, TestNumbers,
+        fraud::{Challenger, Destinations, Mode, Suspect},
+    },
     records::MemoryRecords,
 };
 
@@ -95,6 +99,38 @@ async fn only_numbers_that_are_known_or_not_withheld_get_a_message() {
     assert_eq!(known.sent.settled().await, 1);
     // To ask for a number is not to sign it up.
     assert!(format!("{records:?}").contains("subjects: 1"), "{records:?}");
+}
+
+/// Passes whoever says so.
+#[derive(Debug)]
+struct Captcha;
+
+impl Challenger for Captcha {
+    fn passes(&self, suspect: Suspect) -> BoxFuture<'static, bool> {
+        Box::pin(async move { &*suspect.response == "solved" })
+    }
+}
+
+#[tokio::test]
+async fn a_challenge_does_not_tell_whose_number_is_known() {
+    let abroad = Destinations::new(Profile::Dev).allow(["US"]).unwrap();
+    let settings = wide(Profile::Dev).destinations(abroad.region_mode(Mode::Challenge));
+    let mut told = Vec::new();
+    for (settings, sent) in [(settings.clone(), 1), (settings.known_only(), 0)] {
+        let login = Login::built(settings, |it| it.challenger(Captcha));
+        login.request().await.assert(403, "challenge-required");
+        let mut all = Vec::new();
+        for response in ["wrong", "solved"] {
+            let ask = Ask::code(PHONE).header("x-challenge-response", response);
+            let answer = login.ask(ask).await;
+            let id = if answer.status == 202 { answer.str("challenge_id") } else { String::new() };
+            all.push(seen(&answer, &id));
+        }
+        assert!(all[0].starts_with("403") && all[1].starts_with("202"), "{all:#?}");
+        assert_eq!(login.sent.settled().await, sent);
+        told.push(all);
+    }
+    assert_eq!(told[0], told[1]);
 }
 
 /// A fixed code for `PHONE` until 1000 s after the clock began.

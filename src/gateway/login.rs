@@ -48,6 +48,9 @@ pub(super) fn build(
     let mut builder = Otp::builder(settings, secrets, texts)
         .records(Arc::clone(&login.records))
         .test_numbers(login.test_numbers.clone());
+    if let Some(challenger) = &login.challenger {
+        builder = builder.challenger(challenger.clone());
+    }
     if let Some(rules) = config.dpop.as_ref().and_then(|dpop| dpop.login.clone()) {
         builder = builder.dpop(rules);
     }

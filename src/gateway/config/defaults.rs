@@ -179,6 +179,11 @@ fn fill_fraud(otp: &mut Table, profile: Profile) {
         or(near, name, count);
     }
     or(near, "within", "1h");
+    if let Some(challenge) = there(fraud, "challenge") {
+        or(challenge, "form", "siteverify");
+        or(challenge, "timeout", "3s");
+        or(challenge, "on_outage", "refuse");
+    }
 }
 
 fn fill_records(file: &mut Table) {

@@ -1,6 +1,8 @@
 //! The sections `[otp.fraud]` and `[otp.spending]`: what messages must look like, and what they may cost.
 
-use super::{destinations::DestinationsSection, sections::DurationText};
+use super::{
+    challenge::ChallengeSection, destinations::DestinationsSection, sections::DurationText,
+};
 use crate::{
     audit::FraudRule,
     error::ConfigError,
@@ -26,6 +28,7 @@ pub(super) struct FraudSection {
     client_most: Option<DayHour>,
     most_countries: Option<u8>,
     near: Option<NearText>,
+    pub(super) challenge: Option<ChallengeSection>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]

@@ -3,6 +3,7 @@
 mod alerts;
 mod audit;
 mod certificates;
+mod challenge;
 mod cors;
 mod defaults;
 mod deny;

@@ -1,6 +1,7 @@
 //! The section `[otp]`: login by a code sent to a phone.
 
 use super::{
+    challenge::{self, ChallengeSection},
     destinations::DestinationsSection,
     fraud::{self, FraudSection, SpendingSection},
     keys::{SecretRef, Sources},
@@ -17,7 +18,10 @@ use super::{
 };
 use crate::{
     error::ConfigError,
-    otp::{Notice, Origins, Purpose, Secrets, Settings, TestNumbers, Texts, sender::Route},
+    otp::{
+        Notice, Origins, Purpose, Secrets, Settings, TestNumbers, Texts, fraud::ChallengeHook,
+        sender::Route,
+    },
     profile::Profile,
     records::Records,
     token::Cookies,
@@ -83,6 +87,7 @@ pub(in crate::gateway) struct LoginConfig {
     pub(in crate::gateway) secrets: Secrets,
     pub(in crate::gateway) records: Arc<dyn Records>,
     pub(in crate::gateway) texts: Texts,
+    pub(in crate::gateway) challenger: Option<ChallengeHook>,
     pub(in crate::gateway) test_numbers: TestNumbers,
     pub(in crate::gateway) route: Route,
     pub(in crate::gateway) webhooks: Option<WebhooksConfig>,
@@ -119,6 +124,7 @@ impl OtpSection {
             test_numbers: test_numbers::build(&self.test_number, &settings, sources)?,
             route: sending::route(senders, &self.sender, &self.route, profile, sources)?,
             webhooks: webhooks.transpose().map_err(at("[otp.webhooks]"))?,
+            challenger: challenge::build(self.challenge(), &settings, sources)?,
             settings,
         };
         if let Some(msg91) = &self.msg91 {
@@ -126,12 +132,15 @@ impl OtpSection {
             msg91.check_texts(&login.texts, lifetime).map_err(at("[otp.msg91]"))?;
         }
         let checked = login.settings.check_fraud();
-        let checked = checked.and_then(|()| login.settings.check_challenger(false));
         let checked = checked.and_then(|()| match login.route.makes_codes() {
             true => login.settings.check_holders(),
             false => Ok(()),
         });
         checked.map_err(at("[otp]")).map(|()| login)
+    }
+
+    fn challenge(&self) -> Option<&ChallengeSection> {
+        self.fraud.as_ref()?.challenge.as_ref()
     }
 
     fn senders(&self) -> Senders<'_> {

@@ -49,6 +49,8 @@
 //! refuse in words would tell them apart.
 
 mod bill;
+#[cfg(feature = "sms")]
+mod challenge_hook;
 mod challenger;
 mod conversions;
 mod country;
@@ -62,6 +64,9 @@ mod spending;
 mod traffic;
 
 pub(super) use bill::Bill;
+#[cfg(feature = "sms")]
+#[cfg_attr(docsrs, doc(cfg(feature = "sms")))]
+pub use challenge_hook::ChallengeHook;
 pub use challenger::{Challenger, Suspect};
 pub use country::{Area, Country};
 pub use destinations::Destinations;

@@ -25,7 +25,8 @@ pub(super) type Known = &'static [(&'static str, SendError)];
 /// Reads an answer by status and body.
 pub(super) type Read<T> = fn(&ErrorTable, StatusCode, &[u8]) -> Result<T, SendError>;
 
-pub(super) const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
+pub(in crate::otp) const FORM: HeaderValue =
+    HeaderValue::from_static("application/x-www-form-urlencoded");
 pub(in crate::otp) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 impl Api {

@@ -56,7 +56,7 @@ mod twilio;
 mod twilio_verify;
 
 #[cfg(feature = "sms")]
-pub(super) use self::api::JSON;
+pub(super) use self::api::{FORM, JSON};
 #[cfg(feature = "sms")]
 #[cfg_attr(docsrs, doc(cfg(feature = "sms")))]
 pub use self::{
