@@ -92,7 +92,7 @@ fn requirement_98_a_configuration_is_shown_whole_and_without_secrets() {
         "attempts = 5",
         "auth = \"required\"",
         "limits = [\"per-ip\"]",
-        "url = \"https://sms.example/send?***\"",
+        "url = \"https://sms.example/***\"",
         // Where secrets are, and no more of them.
         "pepper = \"env:STORE_PEPPER\"  # masked: the environment of the process",
         "pepper = \"env:OTP_PEPPER\"  # masked: the environment file",
@@ -114,9 +114,9 @@ fn requirement_98_a_configuration_is_shown_whole_and_without_secrets() {
 fn requirement_98_what_is_shown_is_a_configuration_again() {
     let folder = whole();
     let first = check(&folder, true).stdout;
-    folder.write("gateway.toml", text(&first).replace("send?***", "send"));
+    folder.write("gateway.toml", text(&first));
     let second = check(&folder, true);
-    assert_eq!(text(&second.stdout), text(&first).replace("send?***", "send"));
+    assert_eq!(text(&second.stdout), text(&first));
 }
 
 #[test]

@@ -12,6 +12,9 @@ pub(super) fn list(table: &Table, folder: &Path, env: &EnvFile) -> String {
     listing.text
 }
 
+/// Where a URL as a whole can be what lets somebody post.
+const HOOKS: [&str; 4] = ["alerts", "events", "otp.http", "otp.fraud.challenge"];
+
 struct Listing<'a> {
     text: String,
     folder: &'a Path,
@@ -24,7 +27,7 @@ impl Listing<'_> {
         let (below, own): (Vec<_>, Vec<_>) =
             table.iter().partition(|(_, value)| value.is_table() || is_sections(value));
         for (name, value) in own {
-            let (value, places) = (self.shown(name, value), self.places(value).join(", "));
+            let (value, places) = (shown(path, name, value), self.places(value).join(", "));
             let comment = if places.is_empty() { "" } else { "  # masked: " };
             let _ = writeln!(self.text, "{} = {value}{comment}{places}", key(name));
         }
@@ -66,25 +69,36 @@ impl Listing<'_> {
             _ => Vec::new(),
         }
     }
+}
 
-    fn shown(&self, name: &str, value: &Value) -> String {
-        match value {
-            Value::Array(values) => {
-                let values: Vec<_> = values.iter().map(|value| self.shown(name, value)).collect();
-                format!("[{}]", values.join(", "))
-            }
-            Value::String(text) => match text.parse::<Phone>() {
-                Ok(phone) if name == "phone" => quoted(&phone.to_string()),
-                _ => quoted(&without_credentials(text)),
-            },
-            other => other.to_string(),
+fn shown(path: &str, name: &str, value: &Value) -> String {
+    match value {
+        Value::Array(values) => {
+            let values: Vec<_> = values.iter().map(|value| shown(path, name, value)).collect();
+            format!("[{}]", values.join(", "))
         }
+        Value::String(text) => match text.parse::<Phone>() {
+            Ok(phone) if name == "phone" => quoted(&phone.to_string()),
+            _ if name == "url" && HOOKS.contains(&path) => quoted(&origin(text)),
+            _ => quoted(&without_credentials(text)),
+        },
+        other => other.to_string(),
     }
 }
 
 fn is_sections(value: &Value) -> bool {
     let tables = value.as_array().filter(|values| !values.is_empty());
     tables.is_some_and(|values| values.iter().all(Value::is_table))
+}
+
+/// Who is asked, and no more.
+fn origin(text: &str) -> String {
+    let end = text.split_once("://").map_or(0, |(scheme, _)| scheme.len() + 3);
+    let path = text[end..].find('/').map_or(text.len(), |path| end + path);
+    match text[path..].len() {
+        0 | 1 => without_credentials(text),
+        _ => format!("{}/***", without_credentials(&text[..path])),
+    }
 }
 
 /// A URL without its password and its query, which may be one.
@@ -153,6 +167,9 @@ mod tests {
             ("a = \"https://h/#hunter2\"", "a = \"https://h/?***\""),
             ("a = \"https://h/b\"", "a = \"https://h/b\""),
             ("phone = \"+919876543210\"", "phone = \"+91******3210\""),
+            ("url = \"https://h/hunter2\"", "url = \"https://h/hunter2\""),
+            ("[alerts]\nurl = \"https://h/hunter2\"", "\n[alerts]\nurl = \"https://h/***\""),
+            ("[alerts]\nurl = \"https://h/\"", "\n[alerts]\nurl = \"https://h/\""),
             ("a = 1", "a = 1"),
             ("a = 2027-01-31", "a = 2027-01-31"),
         ] {
