@@ -30,7 +30,15 @@ pub use step::Step;
 #[cfg_attr(docsrs, doc(cfg(feature = "tracing")))]
 pub use trace::Tracing;
 
-use crate::{identity::Identity, key::Key, limit::Name, meter, rejection::Reason, store::Started};
+use crate::{
+    client::{Client, RequestId},
+    identity::Identity,
+    key::Key,
+    limit::Name,
+    meter,
+    rejection::Reason,
+    store::Started,
+};
 use std::{fmt::Debug, net::IpAddr, sync::Arc, time::Duration};
 
 /// Takes events.
@@ -65,6 +73,8 @@ pub struct Event {
     pub client: Option<IpAddr>,
     /// Whether the request came with a token, and a good one.
     pub caller: Caller,
+    /// What the request is called, where somebody [named](Client::request_id) it.
+    pub request_id: Option<RequestId>,
     /// The layer that a request met, by the name of its [`Door`](crate::gate::Door).
     pub layer: Option<&'static str>,
     /// Whose it was, where a step of a login is about a session.
@@ -74,7 +84,8 @@ pub struct Event {
 impl Event {
     /// An event without a client and a caller.
     pub fn new(act: Act) -> Self {
-        Self { act, client: None, caller: Caller::Anonymous, layer: None, subject: None }
+        let (client, request_id, caller) = (None, None, Caller::Anonymous);
+        Self { act, client, request_id, caller, layer: None, subject: None }
     }
 
     /// Names the client.
@@ -82,6 +93,13 @@ impl Event {
     pub fn client(mut self, client: Option<IpAddr>) -> Self {
         self.client = client;
         self
+    }
+
+    /// Names the client and its request.
+    #[must_use]
+    pub(crate) fn of(self, client: Option<&Client>) -> Self {
+        let request_id = client.and_then(Client::request_id);
+        Self { request_id, ..self.client(client.map(Client::address)) }
     }
 
     /// Names the subject.

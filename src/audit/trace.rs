@@ -15,6 +15,7 @@ impl Sink for Tracing {
         static PEER_UNKNOWN: AtomicBool = AtomicBool::new(false);
         let act = event.act.name();
         let client = event.client.map(tracing::field::display);
+        let request_id = event.request_id.map(tracing::field::display);
         let caller = event.caller.name();
         match event.act {
             // The same for every request, so it is said once.
@@ -25,31 +26,31 @@ impl Sink for Tracing {
                 );
             }
             Act::Refused(reason @ (Reason::RateLimited | Reason::Blocked | Reason::Denied)) => {
-                tracing::debug!(target: TARGET, act, client, caller, reason = reason.slug());
+                tracing::debug!(target: TARGET, act, client, request_id, caller, reason = reason.slug());
             }
             Act::Refused(reason) | Act::BadToken(reason) => tracing::info!(
-                target: TARGET, act, client, caller, reason = reason.slug(), cause = reason.cause(),
+                target: TARGET, act, client, request_id, caller, reason = reason.slug(), cause = reason.cause(),
                 setting = reason.setting()
             ),
             Act::WouldRefuse(limit) => {
-                tracing::info!(target: TARGET, act, client, caller, limit = limit.as_str());
+                tracing::info!(target: TARGET, act, client, request_id, caller, limit = limit.as_str());
             }
             Act::Blocked { key, lasting, cause } => tracing::warn!(
-                target: TARGET, act, client, caller, %key,
+                target: TARGET, act, client, request_id, caller, %key,
                 seconds = lasting.map(|time| time.as_secs()), cause = cause.map(Name::as_str)
             ),
             Act::Login { step, key, attempt } if step.is_alarming() => {
-                tracing::warn!(target: TARGET, act, client, caller, %key, attempt);
+                tracing::warn!(target: TARGET, act, client, request_id, caller, %key, attempt);
             }
             Act::Login { key, attempt, .. } => {
-                tracing::info!(target: TARGET, act, client, caller, %key, attempt);
+                tracing::info!(target: TARGET, act, client, request_id, caller, %key, attempt);
             }
             Act::Fraud { rule: FraudRule::Budget, verdict, .. } => tracing::warn!(
                 target: TARGET, act, rule = FraudRule::Budget.name(), verdict = verdict.name(),
                 "messages of this day have cost what they may, or nearly"
             ),
             Act::Fraud { rule, verdict, key } => tracing::info!(
-                target: TARGET, act, client, caller, %key, rule = rule.name(), verdict = verdict.name()
+                target: TARGET, act, client, request_id, caller, %key, rule = rule.name(), verdict = verdict.name()
             ),
             Act::Provider { provider, change: ProviderChange::Resumed } => {
                 tracing::info!(target: TARGET, act, provider = provider.as_str());
@@ -79,11 +80,11 @@ impl Sink for Tracing {
             Act::LogBack => tracing::warn!(target: TARGET, act, "the audit log is written again"),
             Act::Alarm(name) => tracing::error!(target: TARGET, act, alert = name.as_str()),
             Act::UntrustedProxy => tracing::warn!(
-                target: TARGET, act, client,
+                target: TARGET, act, client, request_id,
                 "forwarding headers from a private peer are ignored: name it with `Clients::behind`"
             ),
             Act::ProxySilent => tracing::warn!(
-                target: TARGET, act, client,
+                target: TARGET, act, client, request_id,
                 "a trusted proxy does not send the forwarding header: all its clients count as one"
             ),
         }

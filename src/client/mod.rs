@@ -18,7 +18,8 @@
 //! their /64.
 //!
 //! The same walk yields the scheme, for HSTS and cookies: from the `proto` of the chosen `Forwarded`
-//! element or from the last `X-Forwarded-Proto`, if a trusted proxy sent it, or from [`Encrypted`].
+//! element or from the last `X-Forwarded-Proto`, if a trusted proxy sent it, or from [`Encrypted`]. What a trusted proxy calls the
+//! request in `X-Request-Id` is its [id](RequestId) in whatever is told of it.
 //!
 //! # Where the peer comes from
 //!
@@ -37,10 +38,14 @@
 mod cidr;
 mod forwarded;
 mod proxies;
+mod request_id;
 mod resolve;
 mod source;
 
 pub use cidr::{Cidr, CidrSet};
+pub use request_id::RequestId;
+#[cfg(feature = "gateway")]
+pub(crate) use request_id::X_REQUEST_ID;
 pub use resolve::Clients;
 #[cfg(feature = "gateway")]
 pub(crate) use resolve::is_private;
@@ -57,6 +62,7 @@ pub struct Client {
     key: Key,
     encrypted: bool,
     trusted: bool,
+    request_id: Option<RequestId>,
 }
 
 impl Client {
@@ -78,6 +84,17 @@ impl Client {
     /// Whether the address lies in the trusted networks. Such a client is never struck or blocked.
     pub fn is_trusted(&self) -> bool {
         self.trusted
+    }
+
+    /// What its request is called: by the one header `X-Request-Id` of a trusted proxy, or by the gateway.
+    pub fn request_id(&self) -> Option<RequestId> {
+        self.request_id
+    }
+
+    /// Calls its request so.
+    #[cfg(feature = "gateway")]
+    pub(crate) fn name_request(&mut self, id: RequestId) {
+        self.request_id = Some(id);
     }
 }
 

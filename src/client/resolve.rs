@@ -1,5 +1,5 @@
 use super::{
-    Client, Forwarding,
+    Client, Forwarding, RequestId,
     cidr::{Cidr, CidrSet},
     forwarded,
     proxies::Proxies,
@@ -181,7 +181,8 @@ impl Clients {
             self.door.record(parts, Act::ProxySilent);
         }
         let (address, https) = proxies.walk(peer, parts);
-        Some(self.client(address, https.unwrap_or(own_tls)))
+        let request_id = RequestId::of(&parts.headers);
+        Some(Client { request_id, ..self.client(address, https.unwrap_or(own_tls)) })
     }
 
     /// The client that a layer outside resolved, or this one's own finding, kept for the next.
@@ -209,6 +210,7 @@ impl Clients {
             key: self.key(address),
             encrypted,
             trusted: trusted.is_some_and(|trusted| trusted.contains(address)),
+            request_id: None,
         }
     }
 

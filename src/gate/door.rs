@@ -1,6 +1,5 @@
 use crate::{
     audit::{self, Act, Event, Sink},
-    client::Client,
     clock::seconds_up,
     guarded::Guarded,
     meter::Count,
@@ -101,7 +100,7 @@ impl Door {
         let mut event = Event::new(act).layer(self.layer);
         let mut sink = self.sink.as_deref();
         if let Some(guarded) = request.extensions.get::<Guarded>() {
-            event = event.client(guarded.client().map(Client::address)).caller(guarded.identity());
+            event = event.of(guarded.client()).caller(guarded.identity());
             sink = sink.or(guarded.sink.as_deref());
         }
         audit::record(sink, event);

@@ -75,6 +75,7 @@ mod parts;
 mod path;
 mod places;
 mod readiness;
+mod request_ids;
 mod routes;
 mod server;
 mod service;

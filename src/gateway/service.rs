@@ -1,6 +1,6 @@
 //! What a gateway answers: everybody, and operators.
 
-use super::{Gateway, admin::Admin, path};
+use super::{Gateway, admin::Admin, path, request_ids};
 use crate::{
     gate::{GateLayer, Verdict, gate_fn},
     guarded::Guarded,
@@ -50,7 +50,8 @@ impl Gateway {
                 Guarded::of(&mut request).sink.clone_from(&sink);
             }
             let _ = clients.of(&mut request);
-            Verdict::admit(request, ())
+            let named = request_ids::name(&mut request);
+            Verdict::admit(request, named)
         });
         let (clients, rules) = (self.clients.clone(), self.denied.clone());
         let welcome = rules.map(|rules| {

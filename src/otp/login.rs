@@ -237,14 +237,14 @@ impl Inner {
     /// What happened to a session, and whose it is; of who asks there is no more than the address.
     pub(super) fn tell_session(&self, client: Option<&Client>, step: Step, session: &Session) {
         let act = Act::Login { step, key: self.session_key(session.id), attempt: None };
-        let event = Event::new(act).client(client.map(Client::address));
+        let event = Event::new(act).of(client);
         let subject = self.subject_key(&session.subject);
         audit::record(self.sink.as_deref(), event.subject(Some(subject)));
     }
 
     pub(super) fn record(&self, caller: Option<&Caller>, act: Act) {
-        let client = caller.map(|caller| caller.client.address());
-        audit::record(self.sink.as_deref(), Event::new(act).client(client));
+        let client = caller.map(|caller| &caller.client);
+        audit::record(self.sink.as_deref(), Event::new(act).of(client));
     }
 }
 

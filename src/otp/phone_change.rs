@@ -269,6 +269,6 @@ impl Inner {
         let key = phone_key(self.store.pepper(), phone);
         let event = Event::new(Act::Login { step, key, attempt: None });
         let subject = self.subject_key(owner.subject.as_str());
-        event.client(Some(caller.client.address())).subject(Some(subject))
+        event.of(Some(&caller.client)).subject(Some(subject))
     }
 }

@@ -74,6 +74,7 @@ pub(super) fn personal(event: &Event, truncates: bool) -> (Option<Owner>, Person
         key: key.map(|key| key.to_string()),
         subject: event.subject.map(|subject| subject.to_string()),
         client: client.map(|client| client.to_string()),
+        request_id: event.request_id.map(|id| id.to_string()),
     };
     (owner.map(Owner::from), personal)
 }

@@ -45,7 +45,7 @@
 //!
 //! # Persons
 //!
-//! What leads to a person, which is the address of a client and the tags of phones, sessions and subjects, is sealed (AES-256-GCM) with a
+//! What leads to a person, which is the address of a client, the tags of phones, sessions and subjects, and the ids of requests, is sealed (AES-256-GCM) with a
 //! key for that person in that file, or on that day in tables: the subject where it is known, else the phone, else the address. The row names the
 //! key by a random word. [`Archive::erase`] overwrites or deletes the keys of one tag; its rows stay, verify, and are about nobody.
 //!

@@ -16,6 +16,9 @@ pub(super) struct Personal {
     pub(super) subject: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) client: Option<String>,
+    /// Leads to the address by the logs of proxies.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) request_id: Option<String>,
 }
 
 const NONCE: usize = 12;

@@ -12,6 +12,7 @@
 //! | `id` | Of this event, and of no other: a random number of the process, and which of its events it is |
 //! | `time` | When it happened, in seconds since 1970 with microseconds |
 //! | `event` | The [name](super::Act::name) of what happened |
+//! | `request_id` | What the request is called in other logs, too |
 //! | `client`, `caller`, `layer` | The address; `anonymous`, `known` or `invalid`; which layer refused |
 //! | `status`, `reason`, `cause` | Of a refusal; the limit, the fault or the rule that led to it |
 //! | `key`, `subject` | Whom it is about, as a [keyed tag](crate::Key) |

@@ -16,6 +16,8 @@ pub(super) struct Row {
     #[serde(skip_serializing_if = "Option::is_none")]
     client: Option<IpAddr>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     caller: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     layer: Option<&'static str>,
@@ -42,6 +44,7 @@ impl Row {
         let mut row = Self {
             event: event.act.name(),
             client: event.client,
+            request_id: event.request_id.map(|id| id.to_string()),
             caller: event.layer.map(|_| event.caller.name()),
             layer: event.layer,
             subject: event.subject.map(|subject| subject.to_string()),

@@ -27,8 +27,15 @@ const METHODS: [Method; 6] =
 const REQUEST: [&str; 5] =
     ["authorization", "content-type", "dpop", "x-device-id", "x-challenge-response"];
 /// What it says besides what every page may read.
-const ANSWER: [&str; 6] =
-    ["ratelimit", "ratelimit-policy", "retry-after", "www-authenticate", "dpop-nonce", "location"];
+const ANSWER: [&str; 7] = [
+    "ratelimit",
+    "ratelimit-policy",
+    "retry-after",
+    "www-authenticate",
+    "dpop-nonce",
+    "location",
+    "x-request-id",
+];
 
 const MAX_AGE: Duration = Duration::from_secs(600);
 /// Browsers keep an answer no longer than a day, whatever it says.
