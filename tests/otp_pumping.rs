@@ -201,23 +201,41 @@ async fn requirement_47_at_the_cap_of_a_day_there_are_no_more_messages_and_one_a
 
 /// A provider that takes nothing.
 #[derive(Debug)]
-struct Fails;
+struct Fails(SendError);
 
 impl CodeSender for Fails {
     fn send(&self, _: Message) -> BoxFuture<'static, Result<Taken, SendError>> {
-        Box::pin(async { Err(SendError::NotSent) })
+        let error = self.0;
+        Box::pin(async move { Err(error) })
     }
+}
+
+/// How six requests are answered, with money for one message and a rule that finds the fourth of those that nobody answers.
+async fn asked_of(provider: Fails) -> Vec<u16> {
+    let settings = priced("0.05").traffic(only(FraudRule::Country, Mode::Deny));
+    let (login, courier) = Login::sending(settings, |builder| builder, provider);
+    login::spawn(courier);
+    let mut statuses = Vec::new();
+    for number in 0..6 {
+        statuses.push(login.ask(ask(number)).await.status.as_u16());
+        login.sent.settled().await;
+    }
+    statuses
 }
 
 #[tokio::test]
 async fn what_did_not_leave_costs_nothing_and_was_not_sent() {
-    let settings = priced("0.05").traffic(only(FraudRule::Country, Mode::Deny));
-    let (login, courier) = Login::sending(settings, |builder| builder, Fails);
-    login::spawn(courier);
-    for number in 0..6 {
-        assert_eq!(login.ask(ask(number)).await.status, 202, "{number}");
-        login.sent.settled().await;
+    for error in [SendError::NotSent, SendError::Refused, SendError::Misconfigured] {
+        assert_eq!(asked_of(Fails(error)).await, [202; 6], "{error:?}");
     }
+}
+
+#[tokio::test]
+async fn what_is_refused_for_its_number_costs_nothing_and_counts() {
+    for error in [SendError::Recipient, SendError::Blocked] {
+        assert_eq!(asked_of(Fails(error)).await, [202, 202, 202, 429, 429, 429], "{error:?}");
+    }
+    assert_eq!(asked_of(Fails(SendError::Unknown)).await, [202, 503, 503, 503, 503, 503]);
 }
 
 #[tokio::test]
@@ -310,7 +328,7 @@ fn rules_that_stop_need_a_store_that_counts_and_a_challenge_needs_a_challenger()
     let build = |settings: Settings, store: SharedLoginStore| {
         let issuer = Issuer::generate(login::ISSUER, login::AUDIENCE).unwrap();
         let builder = Otp::builder(settings, login::secrets(), login::texts());
-        let built = builder.build_shared(store, issuer, Arc::new(Fails));
+        let built = builder.build_shared(store, issuer, Arc::new(Fails(SendError::NotSent)));
         built.map(drop).map_err(|error| error.to_string())
     };
     let blind = || -> SharedLoginStore { Arc::new(Faulty::new(Memory::new())) };

@@ -67,8 +67,8 @@ impl Delivery {
             }
             None => Ok(Taken::new()),
         };
-        if outcome.as_ref().is_err_and(|error| error.is_given_back()) {
-            self.give_back(errand.sent, bill).await;
+        if let Err(error) = &outcome {
+            self.give_back(*error, errand.sent, bill).await;
         }
         (self.on_end)(Ended { message, errand, outcome }).await;
     }
@@ -84,11 +84,15 @@ impl Delivery {
         outcome
     }
 
-    async fn give_back(&self, sent: Sent, bill: Option<Bill>) {
-        // A store that does not answer now counts a send too many, which is the safe side.
-        let _ = self.challenges.give_back(sent).await;
-        if let Some(bill) = bill {
-            bill.void().await;
+    async fn give_back(&self, error: SendError, sent: Sent, bill: Option<Bill>) {
+        if error.is_given_back() {
+            // A store that does not answer now counts a send too many, which is the safe side.
+            let _ = self.challenges.give_back(sent).await;
+        }
+        match bill {
+            Some(bill) if error.is_given_back() => bill.void().await,
+            Some(bill) if error.costs_nothing() => bill.pay_back().await,
+            _ => {}
         }
     }
 }

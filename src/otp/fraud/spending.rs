@@ -4,7 +4,8 @@ use crate::{error::ConfigError, otp::number::Number};
 /// What messages may cost in a day of UTC, over all instances that share a store.
 ///
 /// A message that would cost more than is left is refused with 503 `sms-budget`, whoever asks. That and the threshold are each
-/// told once in a day, as an event `sms-fraud` with the rule `budget`. A message that certainly did not leave is paid back.
+/// told once in a day, as an event `sms-fraud` with the rule `budget`. A message that [costs
+/// nothing](crate::otp::sender::SendError::costs_nothing) is paid back.
 ///
 /// ```
 /// use portcullis::{Profile, otp::{Settings, fraud::Spending}};

@@ -35,7 +35,7 @@ use std::fmt;
 /// and no finding is among `stops`; its price is spent if it is paid. Of one that may not leave nothing is kept.
 ///
 /// [`settle`](Self::settle) takes messages from the open ones of the buckets of now; those that were answered are added to
-/// the answered ones. The refund is taken from what was spent in the
+/// the answered ones. The refund, which there may be of messages that stay open, too, is taken from what was spent in the
 /// day, if that is the day that it was spent on.
 ///
 /// What is past may be forgotten, nothing else. A store that has no room for another subject that is counted answers an error.
@@ -216,7 +216,7 @@ impl Findings {
 pub struct Settlement {
     /// Whose they were.
     pub route: Route,
-    /// How many; zero changes nothing.
+    /// How many; zero if what was sent stays open.
     pub messages: u8,
     /// Whether they were answered; else they did not leave.
     pub answered: bool,

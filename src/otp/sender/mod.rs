@@ -3,16 +3,16 @@
 //! With the feature `sms`: `Twilio`, `TwilioVerify`, `Msg91`, and `Hook`, which asks a server of yours. [`LogSender`] is for a developer's
 //! machine. One of your own is a [`CodeSender`]. A [`Route`] makes one of several: with an order, by country, with breakers and budgets.
 //!
-//! | What happened | [`SendError`] | Counts for the phone | Another provider |
-//! |---|---|---|---|
-//! | no connection | `NotSent` | no | yes |
-//! | refused without a reason that is known here | `Refused` | no | yes |
-//! | no such number, or none that takes messages | `Recipient` | yes | no |
-//! | unsubscribed, a region that is off, fraud | `Blocked` | yes | no |
-//! | 429 | `RateLimited` | no | yes |
-//! | credentials or settings are wrong | `Misconfigured`, told as the step `sender-refused` | no | yes |
-//! | our own budget is spent | `OverBudget` | no | yes |
-//! | no whole answer, 5xx, an answer that cannot be read | `Unknown` | yes | no, it could be a second message |
+//! | What happened | [`SendError`] | Counts for the phone | Costs money | Another provider |
+//! |---|---|---|---|---|
+//! | no connection | `NotSent` | no | no | yes |
+//! | refused without a reason that is known here | `Refused` | no | no | yes |
+//! | no such number, or none that takes messages | `Recipient` | yes | no | no |
+//! | unsubscribed, a region that is off, fraud | `Blocked` | yes | no | no |
+//! | 429 | `RateLimited` | no | no | yes |
+//! | credentials or settings are wrong | `Misconfigured`, told as the step `sender-refused` | no | no | yes |
+//! | our own budget is spent | `OverBudget` | no | no | yes |
+//! | no whole answer, 5xx, an answer that cannot be read | `Unknown` | yes | yes | no, it could be a second message |
 //!
 //! # Codes of a provider
 //!
@@ -181,6 +181,12 @@ pub enum SendError {
 }
 
 impl SendError {
+    /// Whether certainly nothing left, so that no provider charges for it: what was taken from budgets is paid back. Whether the send
+    /// counts for its phone is another question.
+    pub const fn costs_nothing(self) -> bool {
+        !matches!(self, Self::Unknown)
+    }
+
     /// Whether certainly nothing left and it was not for the number: such a send counts for no window, and another provider
     /// may try.
     pub const fn is_given_back(self) -> bool {

@@ -69,7 +69,7 @@ impl Lane {
         if let Some(change) = self.breaker.note(desk.clock.ticks(), &outcome) {
             desk.tell(self.provider.name, change.into());
         }
-        if outcome.as_ref().is_err_and(|error| error.is_given_back()) {
+        if outcome.as_ref().is_err_and(|error| error.costs_nothing()) {
             self.budget.give_back(desk, takes).await;
         }
         outcome.map(|taken| Taken { via: Some(self.name()), ..taken })

@@ -32,8 +32,8 @@ use crate::{error::ConfigError, phone::Phone, store::SharedStore};
 ///   minutes while it is not.
 /// * **Receipts.** After three messages in a row that did not arrive in a country, a provider is asked last there for ten minutes, or
 ///   until one arrives.
-/// * **Budget.** A message is counted before it is sent, over all instances that share the store, and given back where nothing was
-///   sent. While the store does not answer nothing is sent on a budget.
+/// * **Budget.** A message is counted before it is sent, over all instances that share the store, and given back where it
+///   [costs nothing](crate::otp::sender::SendError::costs_nothing). While the store does not answer nothing is sent on a budget.
 /// * **Answers.** Where no provider could take a message, and this instance knows it, a request for a code is refused before
 ///   anything is stored: `sms-budget` for want of money, else `sms-unavailable`.
 #[derive(Clone, Debug)]

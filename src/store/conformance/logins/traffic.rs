@@ -196,6 +196,16 @@ async fn a_budget_warns_once_and_refuses_and_takes_back(make: Make<'_>) {
     assert_eq!(scene.weigh(of(12)).await.budget, Standing::Over { first: true });
     answer(scene.traffic().settle(Settlement { day: day + 1, ..late })).await;
     assert!(scene.weigh(of(12)).await.is_counted);
+    // What cost nothing is paid back and stays open.
+    let open = async || {
+        let converted = answer(scene.traffic().conversions(vec![route.country])).await;
+        converted[0].open_in_day
+    };
+    let before = open().await;
+    scene.settle(route, 0, false, refund).await;
+    assert_eq!(open().await, before);
+    assert!(scene.weigh(of(12)).await.is_counted);
+    assert_eq!(scene.weigh(of(12)).await.budget, Standing::Over { first: false });
 }
 
 async fn what_is_stopped_counts_nowhere(make: Make<'_>) {

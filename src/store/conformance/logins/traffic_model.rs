@@ -138,12 +138,11 @@ impl Model {
 
     pub(super) fn settle(&mut self, settlement: &Settlement) {
         let Settlement { route, messages, answered, refund, day } = *settlement;
-        if messages == 0 {
-            return;
-        }
         let (at, open) = (self.now(), -i64::from(messages));
         let answered = if answered { messages.into() } else { 0 };
-        self.counted.push(Counted { at, route, open, answered, is_visit: false });
+        if messages > 0 {
+            self.counted.push(Counted { at, route, open, answered, is_visit: false });
+        }
         let today = at / DAYS.0;
         if day == today {
             let refund = refund.min(self.spent_on(today));

@@ -171,12 +171,12 @@ impl<'a> Books<'a> {
 
     fn settle(&mut self, settlement: &Settlement) -> Result<(), StoreError> {
         let (now, messages) = (self.now, settlement.messages);
-        if messages == 0 {
-            return Ok(());
-        }
         if settlement.refund > 0 && settlement.day == now / DAY {
             let mut spent = self.spent_today();
             spent.micros = spent.micros.saturating_sub(settlement.refund);
+        }
+        if messages == 0 {
+            return Ok(());
         }
         let answered = if settlement.answered { messages.into() } else { 0 };
         let open = -i64::from(messages);

@@ -7,10 +7,10 @@ if messages > 0 then
     count(book, -messages, answered and messages or 0, i < 3)
     save(book)
   end
-  if refund > 0 and tonumber(ARGV[5]) == SCALES.d.bucket then
-    local today = spent_today(KEYS[4])
-    today.spent = math.max(0, today.spent - refund)
-    write_spent(KEYS[4], today)
-  end
+end
+if refund > 0 and tonumber(ARGV[5]) == SCALES.d.bucket then
+  local today = spent_today(KEYS[4])
+  today.spent = math.max(0, today.spent - refund)
+  write_spent(KEYS[4], today)
 end
 return 1
