@@ -16,6 +16,7 @@
 
 mod codes;
 mod families;
+mod given_back;
 mod held;
 mod history;
 mod lockout;
@@ -43,6 +44,7 @@ pub type Make<'a> = &'a (dyn Fn(&ManualClock) -> SharedLoginStore + Sync);
 /// When the store breaks a contract, or does not answer.
 pub async fn check(make: Make<'_>, seeds: u64) {
     codes::check(make).await;
+    given_back::check(make).await;
     held::check(make).await;
     windows::check(make).await;
     lockout::check(make).await;
