@@ -1,6 +1,6 @@
 //! Files with private keys: nobody else reads them, and nobody sees half of one.
 
-use crate::error::ConfigError;
+use crate::{error::ConfigError, folder};
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Read, Write},
@@ -105,7 +105,7 @@ fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
         like(&file, path)?;
         file.sync_all()?;
         fs::rename(&new, path)?;
-        sync(folder)
+        folder::sync(folder)
     };
     let written = written();
     if written.is_err() {
@@ -156,17 +156,6 @@ fn like(file: &File, old: &Path) -> io::Result<()> {
 
 #[cfg(not(unix))]
 fn like(_: &File, _: &Path) -> io::Result<()> {
-    Ok(())
-}
-
-/// Makes a new name in a folder last.
-#[cfg(unix)]
-fn sync(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
-}
-
-#[cfg(not(unix))]
-fn sync(_: &Path) -> io::Result<()> {
     Ok(())
 }
 

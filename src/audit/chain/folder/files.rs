@@ -134,7 +134,7 @@ impl Segment {
         let rows = rows.create(true).append(true).open(folder.join(tail::rows_name(first)))?;
         let size = rows.metadata()?.len();
         let persons = Table::open(&folder.join(tail::persons_name(first)))?;
-        sync(folder)?;
+        crate::folder::sync(folder)?;
         Ok(Self { rows, size, is_torn: false, day, persons })
     }
 
@@ -155,15 +155,4 @@ fn make(path: &Path) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(path)
-}
-
-/// Makes a new name in a folder last.
-#[cfg(unix)]
-fn sync(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
-}
-
-#[cfg(not(unix))]
-fn sync(_: &Path) -> io::Result<()> {
-    Ok(())
 }
