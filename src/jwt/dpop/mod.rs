@@ -95,7 +95,7 @@ use http::request::Parts;
 use nonces::Nonces;
 use proof::Expected;
 use std::{sync::Arc, time::Duration};
-use url::PublicUrl;
+use url::ServiceUrl;
 
 /// When a sender must prove to have the key of a token, and how. See the [module docs](self).
 ///
@@ -106,7 +106,7 @@ pub struct Dpop(Arc<Rules>);
 
 #[derive(Clone, Debug)]
 struct Rules {
-    url: PublicUrl,
+    url: ServiceUrl,
     required: bool,
     back: Duration,
     ahead: Duration,
@@ -153,7 +153,7 @@ impl Dpop {
 
     fn new(url: &str, store: SharedStore, required: bool) -> Result<Self, ConfigError> {
         let (back, ahead) = (Duration::from_secs(60), Duration::from_secs(5));
-        let url = PublicUrl::parse(url)?;
+        let url = ServiceUrl::parse(url)?;
         Ok(Self(Arc::new(Rules { url, required, back, ahead, nonces: None, store })))
     }
 

@@ -1,6 +1,6 @@
 use super::{
     nonces::{NextNonce, Nonces, Standing},
-    url::PublicUrl,
+    url::ServiceUrl,
 };
 use crate::{
     clock::UnixTime,
@@ -35,7 +35,7 @@ pub(super) struct Proof {
 /// What a proof must say.
 pub(super) struct Expected<'a> {
     pub(super) method: &'a str,
-    pub(super) url: &'a PublicUrl,
+    pub(super) url: &'a ServiceUrl,
     /// The path of the request.
     pub(super) path: &'a str,
     /// The access token, if there is one.

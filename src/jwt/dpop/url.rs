@@ -3,12 +3,12 @@ use http::Uri;
 
 /// Where clients see a service: scheme, name, port, and the beginning of each path.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct PublicUrl {
+pub(super) struct ServiceUrl {
     origin: Origin,
     prefix: String,
 }
 
-impl PublicUrl {
+impl ServiceUrl {
     pub(super) fn parse(text: &str) -> Result<Self, ConfigError> {
         let bad = || {
             let text = text.escape_default();
@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn one_url_has_many_spellings() {
-        let url = PublicUrl::parse("https://API.example").unwrap();
+        let url = ServiceUrl::parse("https://API.example").unwrap();
         for htu in [
             "https://api.example/a/b",
             "HTTPS://Api.Example/a/b",
@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn a_prefix_stands_before_each_path() {
-        let url = PublicUrl::parse("http://localhost:8080/shop/").unwrap();
+        let url = ServiceUrl::parse("http://localhost:8080/shop/").unwrap();
         assert!(url.is("http://localhost:8080/shop/a", "/a"));
         assert!(!url.is("http://localhost:8080/a", "/a"));
         assert!(!url.is("http://localhost/shop/a", "/a"));
@@ -171,7 +171,7 @@ mod tests {
             "https://api.example/../a",
             "https://api.example/%2e/a",
         ] {
-            let error = PublicUrl::parse(bad).unwrap_err().to_string();
+            let error = ServiceUrl::parse(bad).unwrap_err().to_string();
             assert!(error.contains("https://api.example"), "{error}");
         }
     }
