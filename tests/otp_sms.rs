@@ -133,8 +133,18 @@ async fn requirement_45_verify_sends_the_code_of_the_login_which_checks_it_itsel
 
     let mut scene = Scene::new(verify().error("60203", SendError::NotSent));
     for (reply, means) in [
-        (FakeTwilio::error(400, 60200), SendError::Recipient),
+        (invalid("Invalid parameter: To"), SendError::Recipient),
+        (invalid("Invalid parameter `To`: +919876400000"), SendError::Recipient),
+        (invalid("Invalid parameter `CustomCode`: To be at least 4"), SendError::Refused),
+        (invalid("Invalid parameter: Channel"), SendError::Refused),
+        (invalid("To"), SendError::Refused),
+        (FakeTwilio::error(400, 60200), SendError::Refused),
         (FakeTwilio::error(429, 60203), SendError::NotSent),
+        // Of one number: the next message need not wait.
+        (FakeTwilio::error(429, 60212), SendError::Refused),
+        (FakeTwilio::error(400, 60223), SendError::Misconfigured),
+        (FakeTwilio::error(400, 60220), SendError::Refused),
+        (FakeTwilio::error(400, 60436), SendError::Recipient),
         (FakeTwilio::error(403, 60605), SendError::Blocked),
         (FakeTwilio::error(403, 60410), SendError::Blocked),
         (FakeTwilio::error(400, 60204), SendError::Misconfigured),
@@ -151,6 +161,9 @@ async fn requirement_45_verify_sends_the_code_of_the_login_which_checks_it_itsel
         assert_eq!(scene.send().await, Err(means), "{reply:?}");
     }
     assert_eq!(scene.send().await, Ok(()));
+    let mut scene = Scene::new(verify().error("60200 To", SendError::Blocked));
+    fake.reply(invalid("Invalid parameter: To"));
+    assert_eq!(scene.send().await, Err(SendError::Blocked));
     let bad = TwilioVerify::new(FakeTwilio::ACCOUNT, auth_token(), "hunter2").unwrap_err();
     assert_eq!(bad.to_string(), "Verify service SID: it is VA and 32 hexadecimal digits");
     assert!(!format!("{:?}", verify()).contains("fake-twilio"));
@@ -337,6 +350,11 @@ fn requirement_48_what_no_provider_would_take_is_no_sender() {
     told(msg91().base_url("ftp://hunter2").unwrap_err(), "not a URL");
     let keys = || HookKeys::new(HOOK_SECRET).unwrap();
     told(Hook::new("http://sms.example/", keys()).unwrap_err(), "begin with https");
+}
+
+/// What Verify says of a parameter.
+fn invalid(message: &str) -> Reply {
+    answer(400, &format!(r#"{{"code":60200,"message":"{message}"}}"#))
 }
 
 fn answer(status: u16, body: &str) -> Reply {

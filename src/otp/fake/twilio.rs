@@ -123,19 +123,22 @@ fn begun(request: &Received, codes: &Codes) -> (u16, String) {
         (4..=10).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_digit())
     };
     let to = request.field("To").filter(|to| to.starts_with('+'));
-    let is_sent = match (&to, request.field("CustomCode")) {
-        _ if request.field("Channel").as_deref() != Some("sms") => false,
-        (Some(_), Some(code)) => is_code(&code),
-        (Some(to), None) => codes.make(to, 6).is_some(),
-        (None, _) => false,
+    let wrong = match (&to, request.field("CustomCode")) {
+        _ if request.field("Channel").as_deref() != Some("sms") => Some("Channel"),
+        (None, _) => Some("To"),
+        (Some(_), Some(code)) => (!is_code(&code)).then_some("CustomCode"),
+        (Some(to), None) => codes.make(to, 6).is_none().then_some("To"),
     };
-    if is_sent { (201, verification(request, "pending", false)) } else { problem(400, 60200) }
+    match wrong {
+        Some(parameter) => invalid(parameter),
+        None => (201, verification(request, "pending", false)),
+    }
 }
 
 /// A code that is wrong is no error.
 fn checked(request: &Received, codes: &Codes) -> (u16, String) {
     let (Some(to), Some(code)) = (request.field("To"), request.field("Code")) else {
-        return problem(400, 60200);
+        return invalid("To");
     };
     match codes.check(&to, &code) {
         Check::Right => (200, verification(request, "approved", true)),
@@ -152,8 +155,16 @@ fn verification(request: &Received, status: &str, valid: bool) -> String {
     body.to_string()
 }
 
+fn invalid(parameter: &str) -> (u16, String) {
+    told(400, 60200, &format!("Invalid parameter: {parameter}"))
+}
+
 fn problem(status: u16, code: u32) -> (u16, String) {
+    told(status, code, "fake")
+}
+
+fn told(status: u16, code: u32, message: &str) -> (u16, String) {
     let more_info = format!("https://www.twilio.com/docs/errors/{code}");
-    let body = json!({ "code": code, "message": "fake", "more_info": more_info, "status": status });
+    let body = json!({ "code": code, "message": message, "more_info": more_info, "status": status });
     (status, body.to_string())
 }

@@ -20,6 +20,9 @@ use zeroize::Zeroizing;
 /// for the service (else error 60204). Twilio sends five of them to a number in ten minutes. It sends nothing else: notices are another
 /// sender's.
 ///
+/// Twilio has one error for all parameters that are invalid, `60200`. Where its text names the number it is `"60200 To"` for
+/// [`error`](Self::error).
+///
 /// With [`twilio_codes`](Self::twilio_codes) Twilio makes the codes and checks them, which needs nobody's leave.
 ///
 /// ```no_run
@@ -39,24 +42,34 @@ pub struct TwilioVerify {
 
 const BASE: &str = "https://verify.twilio.com";
 
-/// <https://www.twilio.com/docs/api/errors>.
+/// <https://www.twilio.com/docs/verify/api/error-codes>, and those of all of Twilio's APIs. Settings of the service that are wrong are so for
+/// all messages; what is about one number or country stops no others.
 const ERRORS: Known = &[
     ("20003", SendError::Misconfigured),
     ("20404", SendError::Misconfigured),
     ("20429", SendError::RateLimited { retry_after: None }),
     ("21211", SendError::Recipient),
     ("21608", SendError::Misconfigured),
-    ("60200", SendError::Recipient),
+    ("60200", SendError::Refused),
+    (INVALID_NUMBER, SendError::Recipient),
     ("60203", SendError::Blocked),
     ("60204", SendError::Misconfigured),
     ("60205", SendError::Recipient),
-    ("60212", SendError::RateLimited { retry_after: None }),
+    // The service wants amounts and payees (PSD2).
+    ("60206", SendError::Misconfigured),
+    // Of one number, though its status is 429: it must not keep messages to others waiting.
+    ("60212", SendError::Refused),
+    ("60217", SendError::Misconfigured),
+    ("60223", SendError::Misconfigured),
     ("60238", SendError::Blocked),
     ("60410", SendError::Blocked),
+    ("60436", SendError::Recipient),
     ("60605", SendError::Blocked),
     ("572005", SendError::Misconfigured),
 ];
 
+/// That a parameter is invalid is one error, whose text names the parameter: one of all others would be our mistake.
+const INVALID_NUMBER: &str = "60200 To";
 /// Errors of a check that are about its number: five checks of a code, and several at once.
 const OF_NUMBER: &[u32] = &[60202, 60212];
 
@@ -142,6 +155,24 @@ struct Answer {
     status: Option<Value>,
     valid: Option<bool>,
     code: Option<Value>,
+    message: Option<String>,
+}
+
+impl Answer {
+    fn refused(&self, errors: &ErrorTable, status: StatusCode) -> SendError {
+        let code = self.code.as_ref();
+        let is_of_number = code.is_some_and(|code| code == 60200) && self.names_number();
+        let known = errors.meaning(INVALID_NUMBER).filter(|_| is_of_number);
+        known.unwrap_or_else(|| errors.refused(code, status))
+    }
+
+    /// Whether the text is like "Invalid parameter: To", with or without quotes and what is wrong with it.
+    fn names_number(&self) -> bool {
+        let text = self.message.as_deref().unwrap_or_default();
+        let words = text.split(|c: char| !c.is_ascii_alphanumeric());
+        let mut words = words.filter(|word| !word.is_empty());
+        words.any(|word| word == "parameter") && words.next() == Some("To")
+    }
 }
 
 /// A verification that was not begun says something else than `pending`, whatever the status of HTTP.
@@ -153,9 +184,7 @@ fn read(errors: &ErrorTable, status: StatusCode, body: &[u8]) -> Result<Taken, S
         {
             Ok(Taken::new())
         }
-        (status, Some(Answer { code, .. })) if status.is_client_error() => {
-            Err(errors.refused(code.as_ref(), status))
-        }
+        (status, Some(answer)) if status.is_client_error() => Err(answer.refused(errors, status)),
         (status, _) => Err(by_status(status)),
     }
 }
