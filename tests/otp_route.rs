@@ -14,10 +14,12 @@ mod sms;
 use login::{Ask, Login, PHONE, address, device, phone, spawn};
 use portcullis::{
     CodeSender, Memory, Profile,
+    clock::{ManualClock, UnixTime},
+    eventual::BoxFuture,
     otp::{
         Settings,
         fake::{FakeMsg91, FakeServer, FakeTwilio, Reply},
-        sender::{Failover, Provider, Route, SendError},
+        sender::{Failover, Message, Provider, Route, SendError, Taken},
     },
 };
 use route::{DOWN, Scene, provider};
@@ -238,17 +240,29 @@ async fn a_message_that_died_with_its_process_is_neither_sent_later_nor_twice() 
 }
 
 #[tokio::test]
+async fn what_one_provider_takes_to_fail_the_next_one_has_less() {
+    #[derive(Debug)]
+    struct Slow(ManualClock);
+    impl CodeSender for Slow {
+        fn send(&self, _: Message) -> BoxFuture<'static, Result<Taken, SendError>> {
+            self.0.advance(Duration::from_secs(20));
+            Box::pin(async { Err(DOWN) })
+        }
+    }
+    let (clock, other) = (ManualClock::at(UnixTime::from_secs(1_800_000_000)), Scripted::default());
+    let slow = Provider::new("slow", Slow(clock.clone())).unwrap();
+    let route = Route::new([slow, provider("other", &other)]).unwrap();
+    let mut scene = sms::Scene::new(route.over(Memory::new()).clock(clock));
+    assert_eq!(scene.send().await, Ok(()));
+    assert_eq!(other.got()[0].good_for, Some(Duration::from_secs(280)));
+}
+
+#[tokio::test]
 async fn a_provider_with_a_bug_has_failed_and_takes_nobody_along() {
     #[derive(Debug)]
     struct Bug;
     impl CodeSender for Bug {
-        fn send(
-            &self,
-            _: portcullis::otp::sender::Message,
-        ) -> portcullis::eventual::BoxFuture<
-            'static,
-            Result<portcullis::otp::sender::Taken, SendError>,
-        > {
+        fn send(&self, _: Message) -> BoxFuture<'static, Result<Taken, SendError>> {
             panic!("a sender with a bug");
         }
     }

@@ -12,7 +12,7 @@ use portcullis::{
     clock::{Clock, SystemClock},
     otp::{
         Purpose,
-        fake::{FakeMsg91, FakeServer, FakeTwilio, Reply},
+        fake::{FakeMsg91, FakeServer, FakeTwilio, Received, Reply},
         sender::{
             ApiSecret, Hook, HookKeys, Msg91, SendError, Twilio, TwilioFrom, TwilioKey,
             TwilioVerify,
@@ -51,6 +51,23 @@ async fn a_code_that_twilio_sent_logs_in() {
     assert!(text.contains("is your Acme code") && text.contains("\n\n@acme.example #"), "{text}");
     let ask = Ask::verify(&challenge, &text[..6]).device(&device(0)).from(&address(0));
     assert_eq!(scene.login.ask(ask).await.status, 200);
+}
+
+#[tokio::test]
+async fn twilio_delivers_a_code_no_later_than_it_is_good() {
+    let fake = FakeTwilio::start().unwrap();
+    let mut scene = Scene::new(twilio(&fake));
+    let (challenge, _) = scene.challenge().await;
+    // What is sent again stretches the challenge to ten minutes at most.
+    for _ in 0..2 {
+        scene.login.pass(290);
+        let again = Ask::resend(&challenge).device(&device(0)).from(&address(0));
+        assert_eq!(scene.login.ask(again).await.status, 202);
+        assert_eq!(scene.outcome().await, Ok(()));
+    }
+    let validity = |it: &Received| it.field("ValidityPeriod").unwrap().parse().unwrap();
+    let validity: Vec<u64> = fake.received().iter().map(validity).collect();
+    assert_eq!(validity, [300, 300, 20]);
 }
 
 #[tokio::test]
@@ -285,6 +302,8 @@ async fn a_hook_is_signed_with_each_secret() {
     assert_eq!(received.text("/to").as_deref(), Some("+919876400000"));
     assert_eq!(received.text("/purpose").as_deref(), Some("login"));
     assert_eq!(received.text("/language").as_deref(), Some("en"));
+    let body: serde_json::Value = serde_json::from_slice(&received.body).unwrap();
+    assert_eq!(body["expires_in"], 300);
     let code = received.text("/code").unwrap();
     assert!(received.text("/text").unwrap().starts_with(&code));
     let ask = Ask::verify(&challenge, &code).device(&device(0)).from(&address(0));

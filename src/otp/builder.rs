@@ -189,8 +189,14 @@ impl OtpBuilder {
         let tracker = Arc::new(tracker);
         let note = precede(Arc::clone(&tracker));
         let tell = follow(Arc::clone(&tracker), Arc::clone(&sender), self.sink.clone());
-        let (desk, courier) =
-            courier::queue(self.waiting, Arc::clone(&sender), store.clone(), note, tell);
+        let (desk, courier) = courier::queue(
+            self.waiting,
+            Arc::clone(&sender),
+            store.clone(),
+            Arc::clone(&time),
+            note,
+            tell,
+        );
         let records = self.records.unwrap_or_else(|| Arc::new(MemoryRecords::new()));
         let ledger = Ledger::new(records, self.secrets.clone(), time);
         let subjects = self.subjects.unwrap_or_else(|| Arc::new(ledger.clone()));

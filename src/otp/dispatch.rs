@@ -203,7 +203,8 @@ impl Inner {
     fn write(&self, to: Phone, purpose: Purpose, language: Option<&str>, code: &Code) -> Message {
         let lifetime = self.settings.rules.lifetime;
         let (language, text) = self.texts.render(purpose, language, code, lifetime);
-        Message { to, text, content: Content::Code { code: code.clone(), purpose }, language }
+        let content = Content::Code { code: code.clone(), purpose };
+        Message { to, text, content, language, good_for: Some(lifetime) }
     }
 
     /// Puts a message on its way; `None` for decoys and test numbers.
@@ -216,6 +217,9 @@ impl Inner {
     ) {
         let posted_at = self.issuer.time().wall();
         let errand = Errand { sent: sent(handle, allowed), device, posted_at };
+        // A challenge that is stretched by another message may end before a new one would.
+        let good_for = Some(allowed.expires_in);
+        let message = message.map(|message| Message { good_for, ..message });
         hold.post(message, errand, calling_code);
     }
 

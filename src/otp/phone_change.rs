@@ -219,7 +219,8 @@ impl Inner {
         }
         let notice = Notice::PhoneChanged;
         let (language, text) = self.texts.render_notice(notice, caller.language.as_deref());
-        let message = Message { to: *to, text, content: Content::Notice(notice), language };
+        let content = Content::Notice(notice);
+        let message = Message { to: *to, text, content, language, good_for: None };
         Ok(Announcement::Post(self.place()?, message))
     }
 

@@ -3,6 +3,7 @@ use super::{
     outages::Outages,
 };
 use crate::{
+    clock::Clock,
     eventual::BoxFuture,
     meter::{Stopwatch, Times},
     otp::{
@@ -33,6 +34,8 @@ pub(crate) struct Ended {
 pub(super) struct Delivery {
     pub(super) sender: Arc<dyn CodeSender>,
     pub(super) challenges: Arc<dyn Challenges>,
+    /// By which messages are posted.
+    pub(super) clock: Arc<dyn Clock>,
     pub(super) on_start: OnStart,
     pub(super) on_end: OnEnd,
     pub(super) outages: Outages,
@@ -56,6 +59,8 @@ impl Delivery {
 
     async fn deliver(&self, Parcel { message, errand, calling_code, bill }: Parcel) {
         let feigned = (self.on_start)(errand).await;
+        let waited = self.clock.wall().since(errand.posted_at);
+        let message = message.map(|message| message.after(waited));
         let outcome = match &message {
             Some(message) => self.send(message, calling_code).await,
             // While messages fail, a number that gets none must not be the only one whose cooldown goes on, nor the first whose does not.
@@ -119,6 +124,7 @@ impl SendTimes {
 pub(super) mod tests {
     use super::{super::desk::tests::parcel, *};
     use crate::{
+        clock::{ManualClock, UnixTime},
         eventual::Eventual,
         key::Key,
         otp::{Arrival, Arrived, Attempt, Conclusion, Dispatch, Issue, Resend, Rules, Verified},
@@ -183,25 +189,61 @@ pub(super) mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn only_what_certainly_did_not_leave_is_given_back_and_all_is_told() {
-        let (returned, told) = (Arc::new(Returned::default()), Arc::new(Mutex::new(Vec::new())));
-        let tell = Arc::clone(&told);
+    /// Knows how long what it got is good for.
+    #[derive(Clone, Debug, Default)]
+    struct Watch(Arc<Mutex<Option<Duration>>>);
+
+    impl CodeSender for Watch {
+        fn send(&self, message: Message) -> BoxFuture<'static, Result<Taken, SendError>> {
+            *self.0.lock().unwrap() = message.good_for;
+            Box::pin(async { Ok(Taken::new()) })
+        }
+    }
+
+    fn delivery(
+        sender: impl CodeSender + 'static,
+        clock: &ManualClock,
+        on_end: OnEnd,
+    ) -> (Delivery, Arc<Returned>) {
+        let returned = Arc::new(Returned::default());
         let delivery = Delivery {
-            sender: Arc::new(Provider),
+            sender: Arc::new(sender),
             challenges: returned.clone(),
+            clock: Arc::new(clock.clone()),
             on_start: Box::new(|_| Box::pin(std::future::ready(Duration::ZERO))),
-            on_end: Box::new(move |ended| {
-                let Ended { message, errand, outcome } = ended;
-                if let Some(message) = message {
-                    assert_eq!(message.to.as_e164(), "+919876543210");
-                    tell.lock().unwrap().push((errand.sent.number, outcome.map(drop)));
-                }
-                Box::pin(std::future::ready(()))
-            }),
+            on_end,
             outages: Outages::default(),
             times: SendTimes::new(),
         };
+        (delivery, returned)
+    }
+
+    #[tokio::test]
+    async fn a_message_that_waited_is_good_for_less() {
+        let (watch, clock) = (Watch::default(), ManualClock::at(UnixTime::default()));
+        let end = Box::new(|_| -> BoxFuture<'static, ()> { Box::pin(std::future::ready(())) });
+        let (delivery, _) = delivery(watch.clone(), &clock, end);
+        for (waits, left) in [(0, 300), (20, 280), (400, 0)] {
+            clock.advance(Duration::from_secs(waits));
+            delivery.deliver(parcel(0)).await;
+            assert_eq!(*watch.0.lock().unwrap(), Some(Duration::from_secs(left)));
+        }
+    }
+
+    #[tokio::test]
+    async fn only_what_certainly_did_not_leave_is_given_back_and_all_is_told() {
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let tell = Arc::clone(&told);
+        let on_end = Box::new(move |ended| -> BoxFuture<'static, ()> {
+            let Ended { message, errand, outcome } = ended;
+            if let Some(message) = message {
+                assert_eq!(message.to.as_e164(), "+919876543210");
+                tell.lock().unwrap().push((errand.sent.number, outcome.map(drop)));
+            }
+            Box::pin(std::future::ready(()))
+        });
+        let clock = ManualClock::at(UnixTime::default());
+        let (delivery, returned) = delivery(Provider, &clock, on_end);
         let feigned = |number| Parcel { message: None, ..parcel(number) };
         for number in 0..=8 {
             delivery.deliver(parcel(number)).await;

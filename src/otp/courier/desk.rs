@@ -80,6 +80,7 @@ pub(super) mod tests {
         key::{Key, KeyKind},
         otp::{ChallengeId, Code, Purpose, Sent, sender::Content},
     };
+    use std::time::Duration;
     use zeroize::Zeroizing;
 
     /// A message whose text is its number.
@@ -92,6 +93,7 @@ pub(super) mod tests {
                 purpose: Purpose::Login,
             },
             language: "en".into(),
+            good_for: Some(Duration::from_secs(300)),
         };
         let phone = Key::tag(KeyKind::Phone, [7; 16]);
         let sent = Sent { phone, challenge: ChallengeId([9; 16]), number };

@@ -13,7 +13,7 @@ use self::{
     outages::Outages,
 };
 use super::{Challenges, CodeSender};
-use crate::error::ConfigError;
+use crate::{clock::Clock, error::ConfigError};
 use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 use std::{
     fmt,
@@ -51,12 +51,14 @@ pub(crate) fn queue(
     waiting: NonZeroU16,
     sender: Arc<dyn CodeSender>,
     challenges: Arc<dyn Challenges>,
+    clock: Arc<dyn Clock>,
     on_start: OnStart,
     on_end: OnEnd,
 ) -> (Desk, Courier) {
     let (into, desk) = Desk::new(waiting);
     let (outages, times) = (Outages::default(), SendTimes::new());
-    let delivery = Arc::new(Delivery { sender, challenges, on_start, on_end, outages, times });
+    let delivery =
+        Arc::new(Delivery { sender, challenges, clock, on_start, on_end, outages, times });
     (into, Courier { desk, delivery, in_flight: IN_FLIGHT })
 }
 
@@ -117,6 +119,7 @@ impl fmt::Debug for Courier {
 mod tests {
     use super::{delivery::tests::Returned, desk::tests::post, *};
     use crate::{
+        clock::SystemClock,
         eventual::BoxFuture,
         otp::sender::{Message, SendError, Taken},
     };
@@ -152,6 +155,7 @@ mod tests {
             NonZeroU16::new(waiting).unwrap(),
             Arc::new(Provider(provider)),
             Arc::new(Returned::default()),
+            Arc::new(SystemClock::new()),
             Box::new(|_| Box::pin(std::future::ready(Duration::ZERO))),
             Box::new(move |Ended { message, errand, outcome }| {
                 assert_eq!(format!("{message:?}").matches("123456").count(), 0);

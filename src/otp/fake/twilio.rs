@@ -165,6 +165,7 @@ fn problem(status: u16, code: u32) -> (u16, String) {
 
 fn told(status: u16, code: u32, message: &str) -> (u16, String) {
     let more_info = format!("https://www.twilio.com/docs/errors/{code}");
-    let body = json!({ "code": code, "message": message, "more_info": more_info, "status": status });
+    let body =
+        json!({ "code": code, "message": message, "more_info": more_info, "status": status });
     (status, body.to_string())
 }

@@ -128,6 +128,7 @@ mod tests {
             text: Zeroizing::new(text.into()),
             content: Content::Notice(Notice::PhoneChanged),
             language: "en".into(),
+            good_for: None,
         }
     }
 

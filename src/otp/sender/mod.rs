@@ -137,6 +137,8 @@ pub struct Message {
     pub content: Content,
     /// The language of the text, as a tag of BCP 47.
     pub language: Box<str>,
+    /// How much longer its code is good for, so that nobody delivers it after that; `None` without a code.
+    pub good_for: Option<Duration>,
 }
 
 impl Message {
@@ -146,6 +148,13 @@ impl Message {
             Content::Code { code, .. } => Some(code),
             Content::Held(_) | Content::Notice(_) => None,
         }
+    }
+
+    /// The same, after it has waited.
+    #[must_use]
+    pub(in crate::otp) fn after(self, waited: Duration) -> Self {
+        let good_for = self.good_for.map(|time| time.saturating_sub(waited));
+        Self { good_for, ..self }
     }
 }
 

@@ -15,6 +15,9 @@ use zeroize::Zeroizing;
 
 /// Sends by Twilio's Messages API, `POST /2010-04-01/Accounts/{sid}/Messages.json`.
 ///
+/// What could not be delivered while its code is good is not delivered later: that is its `ValidityPeriod`. Notices have Twilio's,
+/// ten hours.
+///
 /// ```no_run
 /// use portcullis::otp::sender::{ApiSecret, Twilio, TwilioFrom, TwilioKey};
 ///
@@ -46,6 +49,8 @@ pub struct TwilioFrom {
 }
 
 const BASE: &str = "https://api.twilio.com";
+/// In seconds.
+const LONGEST_VALIDITY: u64 = 36_000;
 
 /// <https://www.twilio.com/docs/api/errors>.
 const ERRORS: Known = &[
@@ -109,17 +114,20 @@ impl Twilio {
     }
 
     fn form(&self, message: &Message) -> Zeroizing<String> {
+        let validity = message.good_for.map(|time| time.as_secs().clamp(1, LONGEST_VALIDITY));
+        let validity = validity.map(|seconds| seconds.to_string());
         let fields = [
-            ("To", message.to.as_e164()),
-            (self.from.field, &self.from.value),
-            ("Body", &message.text),
+            ("To", Some(message.to.as_e164())),
+            (self.from.field, Some(&*self.from.value)),
+            ("Body", Some(message.text.as_str())),
+            ("ValidityPeriod", validity.as_deref()),
+            ("StatusCallback", self.status_callback.as_deref()),
         ];
-        let callback = self.status_callback.as_deref().map(|url| ("StatusCallback", url));
+        let fields = || fields.iter().filter_map(|(name, value)| Some((name, (*value)?)));
         // Room for all of it at once: growing would leave copies of the code behind.
-        let length: usize =
-            fields.into_iter().chain(callback).map(|(_, value)| 3 * value.len() + 32).sum();
+        let length: usize = fields().map(|(_, value)| 3 * value.len() + 32).sum();
         let mut form = Zeroizing::new(String::with_capacity(length));
-        for (name, value) in fields.into_iter().chain(callback) {
+        for (name, value) in fields() {
             if !form.is_empty() {
                 form.push('&');
             }
@@ -240,4 +248,34 @@ pub(super) fn sid<'a>(text: &'a str, prefix: &str) -> Result<&'a str, ConfigErro
         return Err(ConfigError::new(format!("it is {prefix} and 32 hexadecimal digits")));
     }
     Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::otp::{Notice, sender::Content};
+    use std::time::Duration;
+
+    #[test]
+    fn a_validity_is_one_second_to_ten_hours_and_a_notice_has_none() {
+        let key = TwilioKey::auth_token(ApiSecret::new("hunter2hunter2").unwrap());
+        let from = TwilioFrom::sender("Acme").unwrap();
+        let twilio = Twilio::new("AC00112233445566778899aabbccddeeff", key, from).unwrap();
+        for (seconds, validity) in [
+            (Some(0), "&ValidityPeriod=1"),
+            (Some(120), "&ValidityPeriod=120"),
+            (Some(99_999), "&ValidityPeriod=36000"),
+            (None, ""),
+        ] {
+            let message = Message {
+                to: "+919876543210".parse().unwrap(),
+                text: Zeroizing::new("a b".into()),
+                content: Content::Notice(Notice::PhoneChanged),
+                language: "en".into(),
+                good_for: seconds.map(Duration::from_secs),
+            };
+            let form = format!("To=%2B919876543210&From=Acme&Body=a+b{validity}");
+            assert_eq!(*twilio.form(&message), form);
+        }
+    }
 }

@@ -24,11 +24,13 @@ use zeroize::Zeroizing;
 ///   "text": "123456 is your Acme code. Do not share it.",
 ///   "code": "123456",
 ///   "purpose": "login",
-///   "language": "en"
+///   "language": "en",
+///   "expires_in": 300
 /// }
 /// ```
 ///
-/// A notice has no `code`, and what it is about as its `purpose`: `phone_changed`.
+/// `expires_in` says for how many more seconds the code is good. A notice has neither that nor a `code`, and what it is about as its
+/// `purpose`: `phone_changed`.
 ///
 /// | Answer | What it says |
 /// |---|---|
@@ -71,6 +73,7 @@ impl Hook {
             code: message.code().map(Code::as_digits),
             purpose: message.content.name(),
             language: &message.language,
+            expires_in: message.good_for.map(|time| time.as_secs().max(1)),
         };
         // Room for all of it at once: growing would leave copies of the code behind.
         let room = 6 * message.text.len() + 512;
@@ -105,6 +108,8 @@ struct Call<'a> {
     code: Option<&'a str>,
     purpose: &'a str,
     language: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_in: Option<u64>,
 }
 
 fn read(status: StatusCode, _: &[u8]) -> Result<Taken, SendError> {

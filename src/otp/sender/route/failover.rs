@@ -80,6 +80,7 @@ impl CodeSender for Failover {
         let (mut lanes, desk) = (self.lanes(&message.to), self.desk.clone());
         lanes.retain(|lane| lane.takes(&message.content));
         Box::pin(async move {
+            let since = desk.clock.ticks();
             let (mut asked, mut told) = (0, SendError::NotSent);
             for lane in lanes {
                 let takes = match lane.enter(&desk).await {
@@ -91,7 +92,8 @@ impl CodeSender for Failover {
                     }
                 };
                 asked += 1;
-                match lane.send(&desk, message.clone(), takes).await {
+                let waited = desk.clock.ticks().saturating_sub(since);
+                match lane.send(&desk, message.clone().after(waited), takes).await {
                     Err(error) if error.is_given_back() => told = error,
                     outcome => return outcome,
                 }
