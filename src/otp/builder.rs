@@ -7,7 +7,7 @@ use super::{
     ledger::Ledger,
     login::Inner,
     number,
-    receipts::Tracker,
+    receipts::{Answers, Tracker},
     sender::{Reported, SendError},
     windows::Windows,
 };
@@ -187,8 +187,11 @@ impl OtpBuilder {
         let time = Arc::clone(issuer.time());
         let tracker = Tracker::new(store.clone(), Arc::clone(&time), !settings.known_only);
         let tracker = Arc::new(tracker);
+        let answers = Answers::new(store.clone());
         let note = precede(Arc::clone(&tracker));
-        let tell = follow(Arc::clone(&tracker), Arc::clone(&sender), self.sink.clone());
+        let followed = (Arc::clone(&tracker), answers.clone());
+        let tell = follow(followed, Arc::clone(&sender), self.sink.clone());
+        let answers = sender.hears_answers().then_some(answers);
         let (desk, courier) = courier::queue(
             self.waiting,
             Arc::clone(&sender),
@@ -219,6 +222,7 @@ impl OtpBuilder {
             sink: self.sink,
             sender,
             tracker,
+            answers,
             desk,
             holders,
             windows,
@@ -239,17 +243,21 @@ fn precede(tracker: Arc<Tracker>) -> OnStart {
 
 /// Writes down and tells how messages ended.
 fn follow(
-    tracker: Arc<Tracker>,
+    (tracker, answers): (Arc<Tracker>, Answers),
     sender: Arc<dyn CodeSender>,
     sink: Option<Arc<dyn Sink>>,
 ) -> OnEnd {
     Box::new(move |Ended { message, errand, outcome }| {
         let (tracker, sender, sink) = (Arc::clone(&tracker), Arc::clone(&sender), sink.clone());
+        let answers = answers.clone();
         Box::pin(async move {
             let Some(message) = message else {
                 return tracker.feigned(&errand, outcome.is_err()).await;
             };
             let reported = tracker.ended(&errand, &outcome).await;
+            if let Ok(taken) = &outcome {
+                answers.await_for(&errand, taken).await;
+            }
             let tell = |step| {
                 let act = Act::Login { step, key: errand.sent.phone, attempt: None };
                 audit::record(sink.as_deref(), Event::new(act));

@@ -2,8 +2,10 @@
 
 use super::{
     Caller, Otp, Wish,
+    login::Inner,
     receipts::{MessageState, Report},
     refusal,
+    secrets::Handle,
     sender::Reported,
 };
 use crate::{
@@ -12,6 +14,7 @@ use crate::{
     phone::Phone,
     rejection::{Reason, Rejection},
 };
+use std::sync::Arc;
 
 impl Otp {
     /// What became of the last message of a challenge, for the device that asked for it, as far as
@@ -69,5 +72,20 @@ impl Otp {
             inner.tell(None, step, phone_key(inner.store.pepper(), phone), None);
         }
         Ok(())
+    }
+}
+
+impl Inner {
+    /// Has the courier tell the provider of a challenge's last message that its code was right, if that wants to hear it and there is a
+    /// place.
+    pub(super) fn pass_on(&self, handle: &Handle) {
+        let Some(answers) = self.answers.clone() else { return };
+        let Some(place) = self.desk.reserve() else { return };
+        let (sender, Handle { phone, challenge, .. }) = (Arc::clone(&self.sender), *handle);
+        place.finish(Box::pin(async move {
+            if let Some(answered) = answers.of(phone, challenge).await {
+                sender.answered(answered).await;
+            }
+        }));
     }
 }

@@ -6,7 +6,7 @@ use super::{
     fraud::{Challenger, Limits},
     holders::{Counted, Holders},
     ledger::Ledger,
-    receipts::Tracker,
+    receipts::{Answers, Tracker},
     record::Record,
     refusal,
     windows::Windows,
@@ -48,6 +48,8 @@ pub(super) struct Inner {
     pub(super) sink: Option<Arc<dyn Sink>>,
     pub(super) sender: Arc<dyn CodeSender>,
     pub(super) tracker: Arc<Tracker>,
+    /// `None` where no provider wants to hear of answers.
+    pub(super) answers: Option<Answers>,
     pub(super) desk: Desk,
     pub(super) holders: Holders,
     pub(super) windows: Windows,
@@ -199,6 +201,7 @@ impl Otp {
                 let record = Record::open(&inner.secrets, handle.challenge, &sealed)?;
                 let client = record.client.unwrap_or_else(|| caller.client.key());
                 inner.convert(&record.phone, client, messages).await;
+                inner.pass_on(&handle);
                 tell(Step::CodeRight, attempt);
                 if new_device {
                     tell(Step::DeviceNew, attempt);

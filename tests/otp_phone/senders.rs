@@ -24,16 +24,16 @@ const TEXT: &str =
 async fn notice(
     sender: impl CodeSender + 'static,
     fake: &FakeServer,
-    code: fn(&Received) -> String,
+    code: fn(&Received) -> Option<String>,
 ) -> &'static str {
     let (login, courier) = Login::sending(Settings::new(Profile::Dev), |builder| builder, sender);
     spawn(courier);
     let asked = login.request().await;
-    let first = code(&fake.wait_for(1).await[0]);
+    let first = nth(fake, 0, code).await;
     let tokens = login.ask(Ask::verify(&asked.str("challenge_id"), &first)).await;
     assert_eq!(tokens.status, 200, "{tokens:?}");
     let asked = login.ask(change(&tokens, NEW)).await;
-    let second = code(&fake.wait_for(2).await[1]);
+    let second = nth(fake, 1, code).await;
     login.told.acts();
     let changed = login.ask(verify(&tokens, &asked.str("challenge_id"), &second)).await;
     assert_eq!(changed.status, 200, "{changed:?}");
@@ -49,10 +49,22 @@ async fn notice(
     told[1]
 }
 
+/// The code with this number, of those that came: there may be requests without one between them.
+async fn nth(fake: &FakeServer, number: usize, code: fn(&Received) -> Option<String>) -> String {
+    let mut count = number + 1;
+    loop {
+        let received = fake.wait_for(count).await;
+        if let Some(code) = received.iter().filter_map(code).nth(number) {
+            return code;
+        }
+        count = received.len() + 1;
+    }
+}
+
 #[tokio::test]
 async fn twilio_sends_the_text_and_verify_nothing() {
     let fake = FakeTwilio::start().unwrap();
-    let body = |received: &Received| received.field("Body").unwrap()[..6].to_owned();
+    let body = |received: &Received| Some(received.field("Body")?[..6].to_owned());
     assert_eq!(notice(twilio(&fake), &fake, body).await, "notice-sent");
     let sent = fake.wait_for(3).await.remove(2);
     assert_eq!(
@@ -63,14 +75,15 @@ async fn twilio_sends_the_text_and_verify_nothing() {
     let fake = FakeTwilio::start().unwrap();
     let sender = TwilioVerify::new(FakeTwilio::ACCOUNT, auth_token(), FakeTwilio::VERIFY_SERVICE);
     let sender = sender.unwrap().base_url(&fake.url()).unwrap();
-    let code = |received: &Received| received.field("CustomCode").unwrap();
+    let code = |received: &Received| received.field("CustomCode");
     assert_eq!(notice(sender, &fake, code).await, "notice-not-sent");
-    assert_eq!(fake.received().len(), 2);
+    let begun = fake.received().into_iter().filter(|it| it.path.ends_with("/Verifications"));
+    assert_eq!(begun.count(), 2);
 }
 
 #[tokio::test]
 async fn msg91_sends_a_template_of_its_own_or_nothing() {
-    let code = |received: &Received| received.text("/recipients/0/otp").unwrap();
+    let code = |received: &Received| received.text("/recipients/0/otp");
     let fake = FakeMsg91::start().unwrap();
     let sender = msg91(&fake).notice_template(FakeMsg91::NOTICE_TEMPLATE).unwrap();
     assert!(sender.sends_notices());
@@ -93,7 +106,7 @@ async fn a_hook_is_told_that_there_is_no_code() {
     let fake = FakeServer::start(|_| (200, String::new())).unwrap();
     let keys = HookKeys::new(b"V0r9xTz3JmB2nKc5LdY8sHf1GaPuE4iO").unwrap();
     let hook = Hook::new(&format!("{}/send", fake.url()), keys).unwrap();
-    let code = |received: &Received| received.text("/code").unwrap();
+    let code = |received: &Received| received.text("/code");
     assert_eq!(notice(hook, &fake, code).await, "notice-sent");
     let sent = fake.wait_for(3).await.remove(2);
     assert_eq!(sent.text("/to").as_deref(), Some(PHONE));

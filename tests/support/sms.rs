@@ -10,7 +10,8 @@ use portcullis::{
         Settings,
         fake::{FakeMsg91, FakeTwilio},
         sender::{
-            ApiSecret, CodeChecker, Message, Msg91, SendError, Taken, Twilio, TwilioFrom, TwilioKey,
+            Answered, ApiSecret, CodeChecker, Message, Msg91, SendError, Taken, Twilio, TwilioFrom,
+            TwilioKey,
         },
     },
 };
@@ -73,6 +74,14 @@ impl<S: CodeSender + Clone + 'static> CodeSender for Watched<S> {
 
     fn ready(&self, to: &Phone) -> Result<(), SendError> {
         self.0.ready(to)
+    }
+
+    fn hears_answers(&self) -> bool {
+        self.0.hears_answers()
+    }
+
+    fn answered(&self, answered: Answered) -> BoxFuture<'static, ()> {
+        self.0.answered(answered)
     }
 
     fn holder(&self, to: &Phone) -> Option<Name> {

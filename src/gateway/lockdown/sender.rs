@@ -4,7 +4,7 @@ use crate::{
     limit::Name,
     otp::{
         CodeSender,
-        sender::{CodeChecker, Message, Reported, SendError, Taken},
+        sender::{Answered, CodeChecker, Message, Reported, SendError, Taken},
     },
     phone::Phone,
 };
@@ -49,6 +49,14 @@ impl CodeSender for Withheld {
 
     fn reported(&self, report: &Reported) {
         self.sender.reported(report);
+    }
+
+    fn hears_answers(&self) -> bool {
+        self.sender.hears_answers()
+    }
+
+    fn answered(&self, answered: Answered) -> BoxFuture<'static, ()> {
+        self.sender.answered(answered)
     }
 
     fn reveals_codes(&self) -> bool {

@@ -144,8 +144,9 @@ impl Shared {
             return Ok(());
         };
         let (status, body) = (self.usual)(&received);
-        self.received.send_modify(|all| all.push(received));
+        // Before it is seen that this one came: the next one gets the next reply.
         let mut reply = lock(&self.script).pop_front().unwrap_or(Reply::Usual);
+        self.received.send_modify(|all| all.push(received));
         while let Reply::After(time, next) = reply {
             self.wait(time);
             reply = *next;

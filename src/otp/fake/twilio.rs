@@ -94,13 +94,19 @@ fn usual(request: &Received, codes: &Codes) -> (u16, String) {
     let [verify, check] =
         ["Verifications", "VerificationCheck"].map(|it| format!("{service}/{it}"));
     let has = |name| request.field(name).is_some_and(|value| !value.is_empty());
+    let ended = request.path.strip_prefix(&verify).and_then(|path| path.strip_prefix("/VE"));
+    let is_known_path = [&path, &verify, &check].contains(&&request.path) || ended.is_some();
     match request {
-        _ if request.method != "POST" || ![&path, &verify, &check].contains(&&request.path) => {
-            problem(404, 20404)
-        }
+        _ if request.method != "POST" || !is_known_path => problem(404, 20404),
         _ if !is_known => problem(401, 20003),
         _ if request.path == verify => begun(request, codes),
         _ if request.path == check => checked(request, codes),
+        _ if ended.is_some() => match request.field("Status").as_deref() {
+            Some(status @ ("approved" | "canceled")) => {
+                (200, verification(request, status, status == "approved"))
+            }
+            _ => invalid("Status"),
+        },
         _ if !has("To") => problem(400, 21604),
         _ if !has("From") && !has("MessagingServiceSid") => problem(400, 21603),
         _ if !has("Body") => problem(400, 21602),

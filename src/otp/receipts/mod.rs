@@ -11,9 +11,11 @@
 //! those were. With [`known_only`](super::Settings::known_only) what a number does would tell that it is known: states end
 //! at `sent` then, for all alike.
 
+mod answers;
 mod notes;
 mod tracker;
 
+pub(super) use answers::Answers;
 pub use notes::{Note, Noted, Notes};
 pub(super) use tracker::{Errand, Tracker};
 

@@ -104,7 +104,7 @@ impl Tracker {
             Err(_) => What::Lost,
         };
         let _ = self.write(errand, what, now, UnixTime::default()).await;
-        let Ok(Taken { id: Some(id), via }) = outcome else { return None };
+        let Ok(Taken { id: Some(id), via, .. }) = outcome else { return None };
         let named = Named { errand: Errand { posted_at: now, ..*errand }, via: *via };
         let note = Note { rank: KNOWN, text: named.text() };
         let noted = self.store.note(self.of_message(id.provider, &id.id), note).await.ok()?;

@@ -22,8 +22,8 @@ pub(super) struct Exchange {
     place: Place,
     time: Duration,
     clock: Arc<dyn Clock>,
-    /// In microseconds of the clock's ticks: a provider that wants no messages may check codes all the same.
-    quiet_until: [Arc<AtomicU64>; 2],
+    /// In microseconds of the clock's ticks: a provider that wants no messages may check codes all the same, and hear of them.
+    quiet_until: [Arc<AtomicU64>; 3],
 }
 
 /// What a request is for.
@@ -31,12 +31,14 @@ pub(super) struct Exchange {
 pub(super) enum Errand {
     Send,
     Check,
+    /// That a code was right.
+    Tell,
 }
 
 /// No answer of a provider is this large.
 const MAX_ANSWER: usize = 64 << 10;
 const TIME: Duration = Duration::from_secs(10);
-/// Somebody waits for the answer, other than to a message.
+/// Somebody waits for the answer, or nobody does, other than to a message.
 const LONGEST_CHECK: Duration = Duration::from_secs(4);
 /// Of a pause for which the provider names no time, or no number of seconds.
 const SHORT_PAUSE: Duration = Duration::from_secs(1);
@@ -83,6 +85,7 @@ impl Exchange {
         let (quiet_until, time) = match errand {
             Errand::Send => (&self.quiet_until[0], self.time),
             Errand::Check => (&self.quiet_until[1], self.time.min(LONGEST_CHECK)),
+            Errand::Tell => (&self.quiet_until[2], self.time.min(LONGEST_CHECK)),
         };
         let until = Duration::from_micros(quiet_until.load(Ordering::Relaxed));
         let left = until.checked_sub(self.clock.ticks()).filter(|left| !left.is_zero());
@@ -177,16 +180,27 @@ mod tests {
             assert_eq!(post(&exchange).await, limited(seconds), "{line}");
             origin.reply(Reply::ok("", "{}"));
             assert_eq!(post(&exchange).await, limited(seconds), "{line}");
-            assert_eq!(
-                ask(&exchange, Errand::Check).await,
-                Ok(()),
-                "checks have a pause of their own"
-            );
             clock.advance(Duration::from_secs(seconds) - Duration::from_millis(1));
             assert!(post(&exchange).await.is_err(), "{line}");
-            assert_eq!(origin.asked().len(), 2, "{line}");
+            assert_eq!(origin.asked().len(), 1, "{line}");
             clock.advance(Duration::from_millis(1));
             assert_eq!(post(&exchange).await, Ok(()), "{line}");
+        }
+    }
+
+    #[tokio::test]
+    async fn each_errand_has_a_pause_of_its_own() {
+        let clock = ManualClock::at(UnixTime::from_secs(1_800_000_000));
+        for errand in 0..3 {
+            let origin = Origin::start(|_| Reply::status("429 Too Many Requests", "", ""));
+            let exchange = exchange(&origin, &clock);
+            let errands = [Errand::Send, Errand::Check, Errand::Tell];
+            assert!(ask(&exchange, errands[errand]).await.is_err());
+            origin.reply(Reply::ok("", "{}"));
+            for (other, asked) in errands.into_iter().enumerate() {
+                assert_eq!(ask(&exchange, asked).await.is_ok(), other != errand, "{asked:?}");
+            }
+            assert_eq!(origin.asked().len(), 3);
         }
     }
 

@@ -71,7 +71,7 @@ pub use content::Content;
 pub use log::LogSender;
 #[doc(inline)]
 pub use route::{Failover, Provider, Route};
-pub use taken::{MessageId, Reported, Taken};
+pub use taken::{Answered, MessageId, Reported, Taken};
 
 use super::Code;
 use crate::{eventual::BoxFuture, limit::Name, phone::Phone};
@@ -104,6 +104,18 @@ pub trait CodeSender: fmt::Debug + Send + Sync {
     /// Takes note of what became of a message, for who chooses among providers. It must not block.
     fn reported(&self, report: &Reported) {
         let _ = report;
+    }
+
+    /// Whether any of its messages [awaits](Taken::awaiting) an answer. Asked once, when the login is made.
+    fn hears_answers(&self) -> bool {
+        false
+    }
+
+    /// Tells the provider that a message's code was right, once at most. The login has answered by then, and neither waits for this nor
+    /// repeats it; it ends by itself within five seconds.
+    fn answered(&self, answered: Answered) -> BoxFuture<'static, ()> {
+        let _ = answered;
+        Box::pin(std::future::ready(()))
     }
 
     /// Who makes the code of a challenge for this number that begins now; `None` if the login does. One of those that

@@ -8,6 +8,8 @@ pub struct Taken {
     pub id: Option<MessageId>,
     /// Which provider of a [`Route`](super::Route) took it.
     pub via: Option<Name>,
+    /// By which name the provider wants to hear of it when the code is answered.
+    pub awaits: Option<Box<str>>,
 }
 
 /// What a provider calls a message.
@@ -31,6 +33,16 @@ pub struct Reported {
     pub arrived: bool,
 }
 
+/// That the code of a message was right, for a provider that does not check it itself.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Answered {
+    /// Which provider of a [`Route`](super::Route) took the message.
+    pub via: Option<Name>,
+    /// What that wanted to [hear](Taken::awaiting) of.
+    pub id: Box<str>,
+}
+
 impl Taken {
     /// A message of which nothing more will be heard.
     pub fn new() -> Self {
@@ -40,10 +52,21 @@ impl Taken {
     /// A message that `provider` calls `id`. An id of none or more than 128 bytes is none.
     #[must_use]
     pub fn named(mut self, provider: &'static str, id: &str) -> Self {
-        let is_id = (1..=LONGEST_ID).contains(&id.len());
-        self.id = is_id.then(|| MessageId { provider, id: id.into() });
+        self.id = is_id(id).then(|| MessageId { provider, id: id.into() });
+        self
+    }
+
+    /// A message whose provider wants to [hear](super::CodeSender::answered) by this name that its code was answered. One of none or more
+    /// than 128 bytes, or not in ASCII, is none.
+    #[must_use]
+    pub fn awaiting(mut self, id: &str) -> Self {
+        self.awaits = (is_id(id) && id.is_ascii()).then(|| id.into());
         self
     }
 }
 
 const LONGEST_ID: usize = 128;
+
+fn is_id(text: &str) -> bool {
+    (1..=LONGEST_ID).contains(&text.len())
+}

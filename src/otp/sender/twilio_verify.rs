@@ -1,5 +1,5 @@
 use super::{
-    Checked, CodeChecker, CodeSender, Content, Message, SendError, Taken, TwilioKey,
+    Answered, Checked, CodeChecker, CodeSender, Content, Message, SendError, Taken, TwilioKey,
     api::{Api, FORM, Known, api_settings},
     error_table::ErrorTable,
     exchange::{Errand, by_status},
@@ -7,18 +7,22 @@ use super::{
 };
 use crate::{error::ConfigError, eventual::BoxFuture, limit::Name, otp::Code, phone::Phone};
 use form_urlencoded::byte_serialize;
+use futures_util::FutureExt;
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::Value;
-use std::sync::Arc;
+use std::{future::ready, sync::Arc};
 use zeroize::Zeroizing;
 
 /// Sends by Twilio's Verify API, `POST /v2/Services/{sid}/Verifications`.
 ///
 /// The text is Twilio's, in the language of the number's country, from a sender that Twilio chooses. The code is ours, as `CustomCode`: how
-/// long it is good for, how often it may be guessed and on which device stays the login's to say. Twilio's support has to allow custom codes
-/// for the service (else error 60204). Twilio sends five of them to a number in ten minutes. It sends nothing else: notices are another
-/// sender's.
+/// long it is good for, how often it may be guessed and on which device stays the login's to say. Custom codes have to be enabled for
+/// the service (else error 60204). It sends nothing else: notices are another sender's.
+///
+/// Twilio goes by which codes are answered: for its routes, for its Fraud Guard, and as it sends five to a number in ten minutes that are
+/// not. So each that was right is told, `Status=approved`, after the login has answered: once, by the courier, and not at all where
+/// that has no place, the provider is left alone, or Twilio asked for a pause. What was never answered expires there by itself.
 ///
 /// Twilio has one error for all parameters that are invalid, `60200`. Where its text names the number it is `"60200 To"` for
 /// [`error`](Self::error).
@@ -106,15 +110,27 @@ api_settings!(TwilioVerify, "https://verify.twilio.com", "60203");
 impl CodeSender for TwilioVerify {
     fn send(&self, message: Message) -> BoxFuture<'static, Result<Taken, SendError>> {
         let mut form = form("Channel=sms&To=", &message.to);
-        match (&message.content, self.makes_codes) {
-            (Content::Held(_), true) => {}
+        let read = match (&message.content, self.makes_codes) {
+            (Content::Held(_), true) => read_held,
             (Content::Code { code, .. }, false) => {
                 form.push_str("&CustomCode=");
                 form.push_str(code.as_digits());
+                read
             }
             _ => return Box::pin(async { Err(SendError::Refused) }),
-        }
+        };
         self.api.post(Errand::Send, "/Verifications", (FORM, form), read)
+    }
+
+    fn hears_answers(&self) -> bool {
+        !self.makes_codes
+    }
+
+    fn answered(&self, answered: Answered) -> BoxFuture<'static, ()> {
+        let Ok(id) = sid(&answered.id, "VE") else { return Box::pin(ready(())) };
+        let path = format!("/Verifications/{id}");
+        let telling = self.api.post(Errand::Tell, path, (FORM, "Status=approved"), heard);
+        Box::pin(telling.map(drop))
     }
 
     fn sends_notices(&self) -> bool {
@@ -175,14 +191,24 @@ impl Answer {
     }
 }
 
+/// One whose code Twilio checks, so that nobody need tell.
+fn read_held(errors: &ErrorTable, status: StatusCode, body: &[u8]) -> Result<Taken, SendError> {
+    read(errors, status, body).map(|_| Taken::new())
+}
+
+/// What was used since or is too old Twilio does not know any more.
+fn heard(_: &ErrorTable, status: StatusCode, _: &[u8]) -> Result<(), SendError> {
+    if status.is_success() { Ok(()) } else { Err(by_status(status)) }
+}
+
 /// A verification that was not begun says something else than `pending`, whatever the status of HTTP.
 fn read(errors: &ErrorTable, status: StatusCode, body: &[u8]) -> Result<Taken, SendError> {
     let answer: Option<Answer> = serde_json::from_slice(body).ok();
     match (status, answer) {
-        (status, Some(Answer { sid: Some(_), status: Some(Value::String(begun)), .. }))
+        (status, Some(Answer { sid: Some(id), status: Some(Value::String(begun)), .. }))
             if status.is_success() && begun == "pending" =>
         {
-            Ok(Taken::new())
+            Ok(sid(&id, "VE").map_or_else(|_| Taken::new(), |id| Taken::new().awaiting(id)))
         }
         (status, Some(answer)) if status.is_client_error() => Err(answer.refused(errors, status)),
         (status, _) => Err(by_status(status)),

@@ -6,12 +6,12 @@ use crate::{
     limit::Name,
     otp::{
         CodeSender,
-        sender::{CodeChecker, Message, Reported, SendError, Taken},
+        sender::{Answered, CodeChecker, Message, Reported, SendError, Taken},
     },
     phone::Phone,
     store::SharedStore,
 };
-use std::{fmt, sync::Arc};
+use std::{fmt, future::ready, sync::Arc};
 
 /// The providers of a [`Route`] as one sender.
 ///
@@ -139,6 +139,17 @@ impl CodeSender for Failover {
             self.desk.tell(report.via, ProviderChange::Demoted);
         }
         self.lanes[at].reported(report);
+    }
+
+    fn hears_answers(&self) -> bool {
+        self.lanes.iter().any(|lane| lane.hears_answers())
+    }
+
+    fn answered(&self, answered: Answered) -> BoxFuture<'static, ()> {
+        match self.lanes.iter().find(|lane| Some(lane.name()) == answered.via) {
+            Some(lane) => lane.answered(&self.desk, answered),
+            None => Box::pin(ready(())),
+        }
     }
 
     fn sends_notices(&self) -> bool {

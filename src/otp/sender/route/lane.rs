@@ -10,13 +10,13 @@ use crate::{
     limit::Name,
     otp::{
         Code,
-        sender::{Checked, CodeChecker, Content, Message, Reported, SendError, Taken},
+        sender::{Answered, Checked, CodeChecker, Content, Message, Reported, SendError, Taken},
     },
     phone::Phone,
     store::Take,
 };
 use futures_util::FutureExt;
-use std::{fmt, panic::AssertUnwindSafe, sync::Arc};
+use std::{fmt, future::ready, panic::AssertUnwindSafe, sync::Arc};
 
 /// A provider at work: how it does, and what may still be spent on it.
 #[derive(Debug)]
@@ -73,6 +73,18 @@ impl Lane {
             self.budget.give_back(desk, takes).await;
         }
         outcome.map(|taken| Taken { via: Some(self.name()), ..taken })
+    }
+
+    /// Tells the provider that a code was right, unless it is left alone.
+    pub(super) fn answered(&self, desk: &Desk, answered: Answered) -> BoxFuture<'static, ()> {
+        match self.breaker.pause(desk.clock.ticks()) {
+            Some(_) => Box::pin(ready(())),
+            None => self.provider.sender.answered(answered),
+        }
+    }
+
+    pub(super) fn hears_answers(&self) -> bool {
+        self.provider.sender.hears_answers()
     }
 
     /// Whether a message is for this provider: one whose code it makes, or one with a code that nobody makes but we.
