@@ -96,7 +96,8 @@ impl Inner {
             sealed: record.seal(&self.secrets, challenge)?,
             rules: self.settings.rules,
         };
-        let allowed = self.allowed(caller, self.store.issue(issue).await?)?;
+        let dispatch = hold.count((tag, challenge), self.store.issue(issue)).await?;
+        let allowed = self.allowed(caller, dispatch)?;
         self.tell(Some(caller), Step::CodeRequested, handle.phone, None);
         let message = (!is_decoy && !is_fixed).then_some(message);
         self.post(hold, (&handle, device), &allowed, (message, number.calling_code));
@@ -136,8 +137,9 @@ impl Inner {
             code: mac.ok_or(Reason::StoreUnavailable)?,
             rules: self.settings.rules,
         };
-        let allowed = self.allowed(caller, self.store.resend(resend).await?)?;
-        hold.counted(sent(&handle, &allowed));
+        let of = (handle.phone, handle.challenge);
+        let dispatch = hold.count(of, self.store.resend(resend)).await?;
+        let allowed = self.allowed(caller, dispatch)?;
         let record = Record::open(&self.secrets, handle.challenge, &allowed.sealed)?;
         let language = caller.language.as_deref().unwrap_or(&record.language);
         let message = self.write(record.phone, handle.purpose, Some(language), &code);

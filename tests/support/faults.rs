@@ -26,6 +26,7 @@ pub(crate) struct Faulty {
 struct State {
     failing: Vec<&'static str>,
     slow: bool,
+    late: bool,
     calls: Vec<&'static str>,
 }
 
@@ -73,6 +74,11 @@ impl Faulty {
         self.state.lock().unwrap().slow = true;
     }
 
+    /// From now on what is asked is done at once, and its answer comes later.
+    pub(crate) fn answer_late(&self) {
+        self.state.lock().unwrap().late = true;
+    }
+
     /// The calls since the last time.
     pub(crate) fn calls(&self) -> Vec<&'static str> {
         std::mem::take(&mut self.state.lock().unwrap().calls)
@@ -87,6 +93,13 @@ impl Faulty {
         state.calls.push(name);
         if state.failing.contains(&name) {
             return Eventual::Ready(Err(StoreError::new("connection refused")));
+        }
+        if state.late {
+            let told = call(&self.memory);
+            return Eventual::later(async move {
+                tokio::task::yield_now().await;
+                told.await
+            });
         }
         if !state.slow {
             return call(&self.memory);

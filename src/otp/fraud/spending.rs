@@ -5,7 +5,8 @@ use crate::{error::ConfigError, otp::number::Number};
 ///
 /// A message that would cost more than is left is refused with 503 `sms-budget`, whoever asks. That and the threshold are each
 /// told once in a day, as an event `sms-fraud` with the rule `budget`. A message that [costs
-/// nothing](crate::otp::sender::SendError::costs_nothing) is paid back.
+/// nothing](crate::otp::sender::SendError::costs_nothing) is paid back. One whose weighing the store answered with an error stays counted,
+/// though it does not leave: whether it was counted nobody knows, and what was never spent must not be paid back.
 ///
 /// ```
 /// use portcullis::{Profile, otp::{Settings, fraud::Spending}};
