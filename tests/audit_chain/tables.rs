@@ -2,18 +2,22 @@
 
 use crate::{
     form::{Form, Server},
-    stage::{CLIENT, Stage, client, events, record, refused, step, tag},
+    stage::{CLIENT, NOW, Stage, client, events, record, refused, step, tag},
 };
 use portcullis::{
     Reason,
     audit::{
         Act, Event, Step,
-        chain::{Chain, Fault, Filter, Ledger, Place, Row, Tables, VerifyError},
+        chain::{
+            Chain, Fault, Filter, Ledger, LedgerError, Owner, Person, Place, Row, Tables,
+            VerifyError,
+        },
     },
+    clock::UnixTime,
     key::KeyKind,
     records::{Postgres, Unopened},
 };
-use std::{fs, time::Duration};
+use std::{fs, sync::Arc, time::Duration};
 
 fn each() -> Vec<Stage> {
     Stage::each().into_iter().filter(|stage| !stage.is_files()).collect()
@@ -154,6 +158,26 @@ async fn who_may_delete_old_rows_leaves_a_chain_that_a_checkpoint_speaks_for() {
         assert_eq!(rows.len(), 3, "of the last day");
         let rows = stage.form.tables().read(9, 3).await.unwrap();
         assert_eq!(rows.iter().map(Row::seq).collect::<Vec<_>>(), [10, 11, 12]);
+    }
+}
+
+#[tokio::test]
+async fn what_is_asked_again_as_after_an_answer_that_was_lost_is_done_once() {
+    for stage in each() {
+        stage.record([step(Step::TokenIssued, tag(KeyKind::Subject, "ada"))]).await;
+        let written = (stage.form.lines().await, stage.form.checkpoints().await);
+        let tables = stage.form.tables();
+        let rows: Arc<[Row]> = tables.read(0, 100).await.unwrap().into();
+        assert_eq!(tables.append(Arc::clone(&rows)).await, Ok(()));
+        assert_eq!(tables.append(rows[1..].into()).await, Ok(()));
+        assert_eq!(tables.append(rows[..2].into()).await, Err(LedgerError::moved()));
+        assert_eq!(tables.checkpoint(written.1[0].clone().into()).await, Ok(()));
+        assert_eq!((stage.form.lines().await, stage.form.checkpoints().await), written);
+        let owners = || vec![Owner([1; 16]), Owner([2; 16])];
+        let now = UnixTime::from_secs(NOW);
+        let [one, two] = [tables.persons(owners(), now).await, tables.persons(owners(), now).await];
+        let ids = |persons: Vec<Person>| persons.into_iter().map(|it| it.id).collect::<Vec<_>>();
+        assert_eq!(ids(one.unwrap()), ids(two.unwrap()));
     }
 }
 
