@@ -199,10 +199,17 @@ fn requirement_61_verify_names_the_line_and_says_by_its_status_what_it_found() {
     fs::write(&rows, good.lines().next().unwrap().to_owned() + "\n").unwrap();
     fs::remove_file(folder.path().join("audit/checkpoints.jws")).unwrap();
     let keys = folder.file("audit.jwks");
-    assert_eq!(audit(&folder, &["verify", "--keys", &keys]).status.code(), Some(0), "unseen here");
+    let is_unsigned = |told: &str| {
+        let bare = audit(&folder, &["verify", "--keys", &keys]);
+        let said = String::from_utf8(bare.stderr).unwrap();
+        assert!(bare.status.code() == Some(2) && said.contains(told), "{said}");
+    };
+    is_unsigned("no checkpoint yet: its one row is unsigned");
     let broken = verify(&folder);
     assert_eq!(broken.status.code(), Some(1));
     assert!(String::from_utf8(broken.stderr).unwrap().contains("cut off"));
+    fs::write(&rows, good).unwrap();
+    is_unsigned("unsigned: there is no checkpoint");
     for args in [&["verify", "--keys", "/nowhere"][..], &["verify", "--checkpoints", "/nowhere"]] {
         assert_eq!(audit(&folder, args).status.code(), Some(2));
     }

@@ -24,7 +24,7 @@ async fn a_chain_goes_on_over_processes_files_and_days() {
     let report = stage.verify().await.unwrap();
     assert_eq!(
         (report.first, report.last, report.checkpoints),
-        (1, 15, 6),
+        (1, 15, 12),
         "each here and in the copy"
     );
     // The oldest file may go: a checkpoint speaks for what it held.
@@ -40,7 +40,8 @@ async fn a_chain_goes_on_over_processes_files_and_days() {
 async fn a_full_file_is_followed_by_another() {
     let stage = Stage::files();
     let folder = Folder::open(stage.place.path("audit")).unwrap().full_at(64 << 10).unwrap();
-    let (chain, writer) = Chain::to(folder).clock(stage.clock.clone()).build();
+    let chain = Chain::to(folder).sign(&stage.keys).unwrap().clock(stage.clock.clone());
+    let (chain, writer) = chain.build();
     (0..2_000).for_each(|_| chain.record(refused(Reason::RateLimited)));
     drop(chain);
     writer.run().await;
@@ -83,7 +84,7 @@ async fn a_row_that_was_torn_is_set_aside_and_told() {
     fs::write(&own, [&*fs::read(&own).unwrap(), b"eyJ0eXAi"].concat()).unwrap();
     assert_eq!(stage.verify().await.unwrap().checkpoints, checkpoints);
     stage.record([]).await;
-    assert_eq!(stage.verify().await.unwrap().checkpoints, checkpoints + 2);
+    assert_eq!(stage.verify().await.unwrap().checkpoints, checkpoints + 4);
 }
 
 #[tokio::test]

@@ -17,6 +17,7 @@ mod persons;
 mod queue;
 mod stage;
 mod tables;
+mod unsigned;
 
 use portcullis::{
     Reason, TokenFault,

@@ -119,7 +119,8 @@ async fn a_ledger_that_fails_is_told_once_and_loses_nothing() {
         folder: Folder::open(stage.place.path("audit")).unwrap(),
         fails: Arc::new(Mutex::new(5)),
     };
-    let (chain, writer) = Chain::to(ledger).clock(stage.clock.clone()).alarm(told.clone()).build();
+    let chain = Chain::to(ledger).sign(&stage.keys).unwrap().clock(stage.clock.clone());
+    let (chain, writer) = chain.alarm(told.clone()).build();
     (0..3).for_each(|_| chain.record(refused(Reason::Blocked)));
     drop(chain);
     writer.run().await;
@@ -138,14 +139,14 @@ async fn checkpoints_are_signed_each_minute_and_each_thousand_rows() {
     };
     chain.record(refused(Reason::Blocked));
     tokio::time::sleep(Duration::from_secs(61)).await;
-    assert_eq!(signed(), 1);
+    assert_eq!(signed(), 2, "when it was opened, and since");
     tokio::time::sleep(Duration::from_secs(600)).await;
-    assert_eq!(signed(), 1, "nothing new to speak for");
+    assert_eq!(signed(), 2, "nothing new to speak for");
     (0..1_100).for_each(|_| chain.record(refused(Reason::Blocked)));
     tokio::time::sleep(Duration::from_secs(1)).await;
-    assert_eq!(signed(), 2);
+    assert_eq!(signed(), 3);
     drop(chain);
     running.await.unwrap();
-    assert_eq!(signed(), 3, "and at the end");
+    assert_eq!(signed(), 4, "and at the end");
     assert_eq!(stage.verify().await.unwrap().signed, stage.verify().await.unwrap().last);
 }

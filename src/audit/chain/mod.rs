@@ -30,10 +30,12 @@
 //! # What it proves
 //!
 //! [`Archive::verify`] finds a changed byte, a missing, moved or added row, and names the first line that is wrong. Whoever can write the files,
-//! or owns the tables, could make a whole new chain; so every 1,000 rows or 60 seconds, and at the end, a [`Checkpoint`] is signed. Rows for
-//! which one speaks cannot be changed without the key, nor cut off as long as one checkpoint after the cut is left: have them written to a
-//! second place that the service cannot change afterwards.
+//! or owns the tables, could make a whole new chain; so at the beginning, every 1,000 rows or 60 seconds, and at the end, a [`Checkpoint`] is
+//! signed. Rows for which one speaks cannot be changed without the key, nor cut off as long as one checkpoint after the cut is left: have them
+//! written to a second place that the service cannot change afterwards.
 //!
+//! * A log without checkpoints is [`Unsigned`], and so is its end from 2,000 rows or two minutes on: whoever verifies with keys is told. Only
+//!   a log of one row is as good as new; one that was cut down to its first row looks the same, but for the copy of the checkpoints.
 //! * Rows since the last checkpoint, a minute's at most, can be cut off unseen by who can write the files or owns the tables. So can a whole
 //!   log of tables that several instances share, but for the copies of its checkpoints.
 //! * Who has the signing key and the files can make anything. Who has the service itself can make it say anything from then on.
@@ -71,6 +73,7 @@ mod seal;
 mod sink;
 #[cfg(feature = "records")]
 mod tables;
+mod unsigned;
 mod verify;
 mod when;
 mod words;
@@ -90,6 +93,7 @@ pub use sink::{Chain, ChainBuilder};
 #[cfg(feature = "records")]
 #[cfg_attr(docsrs, doc(cfg(feature = "records")))]
 pub use tables::Tables;
+pub use unsigned::Unsigned;
 pub use verify::{Report, VerifyError};
 pub use when::parse_time;
 pub use writer::Writer;

@@ -1,7 +1,9 @@
 use super::{
-    Archive, Broken, Fault, Hash, Row, RowFault,
+    Archive, Broken, Fault, Hash, Row, RowFault, Unsigned,
     archive::{Rows, statements_of},
     folder::Line,
+    parse_time,
+    unsigned::Tail,
     words::Words,
 };
 use crate::jwt::Keys;
@@ -22,6 +24,8 @@ pub struct Report {
     pub checkpoints: u64,
     /// The last row that one of them speaks for. What follows could have been cut off or made up.
     pub signed: u64,
+    /// Why that is too few, if it is.
+    pub unsigned: Option<Unsigned>,
     /// Whether the last line has no end: it is being written, or a process died while it was.
     pub unfinished: bool,
 }
@@ -31,6 +35,9 @@ pub struct Report {
 pub enum VerifyError {
     /// It is broken.
     Broken(Broken),
+    /// Nothing is broken, but a log has no checkpoints, or none for its last rows, where keys were given to look at them: what there is
+    /// of each log.
+    Unsigned(Vec<Report>),
     /// It cannot be read.
     Unreadable(io::Error),
 }
@@ -42,7 +49,8 @@ impl Archive {
     ///
     /// # Errors
     ///
-    /// The first line that is wrong.
+    /// The first line that is wrong. With `keys`, rows that are [`Unsigned`], too: they can be the whole work of who took the checkpoints
+    /// away.
     pub async fn verify(&self, keys: Option<&Keys>) -> Result<Vec<Report>, VerifyError> {
         let mut copied = Words::default();
         for copy in self.copies() {
@@ -57,13 +65,38 @@ impl Archive {
                 1 if !copied.know(chain.as_deref()) => mem::take(&mut copied),
                 _ => copied.of_chain(chain.as_deref()),
             };
-            words.read(self.statements(log.as_deref()).await?, keys);
+            let statements = self.statements(log.as_deref()).await?;
+            let read = statements.len();
+            words.read(statements, keys);
             let report = self.verify_log(log.as_deref(), words).await;
-            reports.push(report.map_err(|error| error.of(log.clone()))?);
+            let mut report = report.map_err(|error| error.of(log.clone()))?;
+            if report.unsigned == Some(Unsigned::Overdue)
+                && self.has_more(log.as_deref(), read, keys).await?
+            {
+                report.unsigned = None;
+            }
+            reports.push(report);
         }
         // Of a log of which nothing is left.
         copied.first_fault(0)?;
-        Ok(reports)
+        match keys {
+            Some(_) if reports.iter().any(|report| report.unsigned.is_some()) => {
+                Err(VerifyError::Unsigned(reports))
+            }
+            _ => Ok(reports),
+        }
+    }
+
+    /// Whether a log was signed since its checkpoints were read: somebody writes it, and the rows that came meanwhile are not late.
+    async fn has_more(
+        &self,
+        log: Option<&str>,
+        read: usize,
+        keys: Option<&Keys>,
+    ) -> io::Result<bool> {
+        let mut more = Words::default();
+        more.read(self.statements(log).await?.into_iter().skip(read).collect(), keys);
+        Ok(more.know(self.chain(log).await?.as_deref()))
     }
 
     /// The name that the rows of a log have for their chain.
@@ -77,6 +110,7 @@ impl Archive {
         let mut rows = self.rows(log).await?;
         let mut report = Report { log: log.map(str::to_owned), ..Report::default() };
         let mut before: Option<(String, u64, Hash)> = None;
+        let (mut speaks, mut tail) = (false, Tail::default());
         while let Some(line) = rows.next().await? {
             let Line { text, place, is_whole } = line;
             let broken = |fault| Broken { log: None, place: Some(place.clone()), fault };
@@ -90,11 +124,13 @@ impl Archive {
                 Err(RowFault::Hash) => return Err(broken(Fault::Changed).into()),
                 Err(RowFault::Form) => return Err(broken(Fault::NoRow).into()),
             };
-            let chain = row.members().map(|members| members.chain.into_owned()).unwrap_or_default();
+            let members = row.members().unwrap_or_default();
+            tail.add(parse_time(&members.time).unwrap_or_default());
+            let chain = members.chain.into_owned();
             match &before {
                 None => {
                     report.first = row.seq();
-                    let speaks = words.of(row.seq() - 1).any(|word| word.hash == row.prev());
+                    speaks = words.of(row.seq() - 1).any(|word| word.hash == row.prev());
                     if row.seq() != 1 && !speaks || row.seq() == 1 && row.prev() != Hash::default()
                     {
                         return Err(broken(Fault::Headless { first: row.seq() }).into());
@@ -124,11 +160,17 @@ impl Archive {
                 }
                 report.checkpoints += 1;
                 report.signed = row.seq();
+                (speaks, tail) = (true, Tail::default());
             }
             report.last = row.seq();
             before = Some((chain, row.seq(), row.hash()));
         }
         words.first_fault(report.last)?;
+        report.unsigned = match speaks {
+            true => tail.is_overdue().then_some(Unsigned::Overdue),
+            false if report.last > 1 => Some(Unsigned::Never),
+            false => Some(Unsigned::NotYet),
+        };
         Ok(report)
     }
 }
@@ -147,7 +189,7 @@ impl VerifyError {
     fn of(self, log: Option<String>) -> Self {
         match self {
             Self::Broken(broken) => Self::Broken(Broken { log, ..broken }),
-            Self::Unreadable(error) => Self::Unreadable(error),
+            error => error,
         }
     }
 }
@@ -156,6 +198,10 @@ impl fmt::Display for VerifyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Broken(broken) => broken.fmt(f),
+            Self::Unsigned(reports) => {
+                let first = reports.iter().find(|report| report.unsigned.is_some());
+                first.map_or(Ok(()), |report| report.tell_unsigned(f))
+            }
             Self::Unreadable(error) => write!(f, "cannot be read: {error}"),
         }
     }

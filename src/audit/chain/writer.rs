@@ -43,8 +43,8 @@ struct Head {
 /// As many rows are made to last together.
 const BATCH: usize = 512;
 /// A checkpoint is signed after so many rows, or so long after the last one.
-const ROWS: u64 = 1_000;
-const TIME: Duration = Duration::from_secs(60);
+pub(super) const ROWS: u64 = 1_000;
+pub(super) const TIME: Duration = Duration::from_secs(60);
 /// Between two attempts to write.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -58,6 +58,8 @@ impl Writer {
         let mut head = Head::after(opened.last.as_ref());
         let torn = (opened.torn > 0).then_some(opened.torn);
         self.note(&mut head, "log-opened", torn).await;
+        // At once, so that no log has a second row without a checkpoint, however often its process dies.
+        self.sign(&mut head).await;
         let mut due = interval(TIME);
         due.reset();
         due.set_missed_tick_behavior(MissedTickBehavior::Delay);

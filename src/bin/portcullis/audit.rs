@@ -27,7 +27,7 @@ pub(crate) struct Audit {
 #[derive(Subcommand)]
 enum Command {
     /// Looks whether somebody changed a log: exits with 0 if nobody did, with 1 and the first line that is wrong if somebody
-    /// did, and with 2 if it could not be looked at.
+    /// did, and with 2 if that cannot be told: it cannot be read, or with keys, no checkpoint speaks for it.
     Verify(Verify),
     /// Prints rows as lines of JSON, with what was sealed.
     Export(Export),
@@ -139,7 +139,12 @@ impl Verify {
                 ExitCode::SUCCESS
             }
             Err(error @ VerifyError::Broken(_)) => fail(&error, ExitCode::FAILURE),
-            Err(error) => fail(&error, ExitCode::from(2)),
+            Err(error) => {
+                if let VerifyError::Unsigned(reports) = &error {
+                    reports.iter().for_each(|report| say(&tell(report, true)));
+                }
+                fail(&error, ExitCode::from(2))
+            }
         }
     }
 
