@@ -145,12 +145,24 @@ fn the_log_is_signed_with_the_keys_that_are_in_the_file() {
     let mut command = program();
     command.args(["--config", &folder.file("gateway.toml"), "--listen", "127.0.0.1:0"]);
     let server = Server::start(command.stderr(File::create(folder.file("stderr")).unwrap()));
-    let rotated = run(&["keys", "rotate", "--file", &folder.file("audit.jwks"), "--compromised"]);
+    let (keys, old) = (folder.file("audit.jwks"), folder.file("old.jwks"));
+    fs::copy(&keys, &old).unwrap();
+    let rotated = run(&["keys", "rotate", "--file", &keys, "--compromised"]);
     assert!(rotated.status.success(), "{rotated:?}");
     poll("the new key", || {
         let log = fs::read_to_string(folder.file("stderr")).unwrap();
         log.contains("a signing key of [audit]").then_some(())
     });
     stop(server);
-    assert!(verify(&folder));
+    // The first checkpoint is by the key that somebody else has, and the last one is not.
+    let with = |keys: &[&str]| {
+        run(&[&["audit", "verify", &folder.file("audit"), "--keys"], keys].concat())
+    };
+    for known in [&keys, &old] {
+        let told = with(&[known]);
+        assert_eq!(told.status.code(), Some(1), "{told:?}");
+        let said = String::from_utf8(told.stderr).unwrap();
+        assert!(said.contains("signed by a key that was not given: "), "{said}");
+    }
+    assert!(with(&[&keys, "--keys", &old]).status.success());
 }

@@ -57,8 +57,13 @@ fn a_key_stands_by_signs_retires_and_is_gone() {
     // It is in the file until the file is written again.
     assert!(folder.text().contains(&old));
     one.file.rotate(HOUR).unwrap();
-    assert!(!folder.text().contains(&old) && folder.text().contains(&new));
     assert_eq!(states(), [KeyState::Active, KeyState::Standby]);
+    assert_eq!((kids(&one.issuer).len(), kids(&one.issuer).contains(&old)), (2, false));
+    // What is left of it is for what it signed to stay, and cannot sign.
+    let set: Value = serde_json::from_str(&folder.text()).unwrap();
+    assert_eq!((&set["retired"][0]["kid"], &set["retired"][0]["d"]), (&old.into(), &Value::Null));
+    assert_eq!(set["retired"].as_array().unwrap().len(), 1);
+    assert_eq!((&set["keys"][0]["kid"], set["keys"][0]["d"].is_string()), (&new.into(), true));
 }
 
 #[test]
@@ -76,6 +81,9 @@ fn whoever_keeps_a_key_that_is_gone_signs_nothing_that_counts() {
     assert_eq!(one.verify(&forged), Err("unknown-key".into()), "with its key it is forgotten");
     let forged = thief.mint(&Grant::new("u")).unwrap();
     assert_eq!(one.verify(&forged), Err("unknown-key".into()));
+    one.file.rotate(HOUR).unwrap();
+    assert!(folder.text().contains("\"retired\""));
+    assert_eq!(one.verify(&forged), Err("unknown-key".into()), "its public half is in the file");
 }
 
 #[test]

@@ -111,6 +111,19 @@ impl Keys {
         Ok(Self::fixed(read.keys))
     }
 
+    /// All keys that ever signed, of a JWK set or one JWK: like [`jwks`](Self::jwks), and with those that are `retired` in the file of a
+    /// [`KeyFile`](crate::token::KeyFile). For what is signed to stay, such as the checkpoints of an audit log, and not for tokens.
+    ///
+    /// # Errors
+    ///
+    /// As [`jwks`](Self::jwks).
+    pub fn ever(json: &str) -> Result<Self, ConfigError> {
+        match set::ever(json) {
+            Ok(read) => Ok(Self::fixed(read.keys)),
+            Err(error) => Self::jwk(json).map_err(|_| error.within("JWKS")),
+        }
+    }
+
     /// A JWK set that its issuer publishes, which a program of yours has fetched. Like [`jwks`](Self::jwks), but a key with
     /// private members is passed over, as whoever reads the set could sign with it; and 100 keys are the most.
     ///

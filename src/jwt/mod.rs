@@ -209,5 +209,6 @@ pub(crate) use resource::own_challenges;
 pub(crate) use ring::{Ring, Rings, Timed};
 #[cfg(feature = "otp")]
 pub(crate) use secret::check as check_secret;
+pub(crate) use set::RETIRED;
 pub(crate) use signing::SigningKey;
 pub(crate) use trusted::MAX_LEEWAY;

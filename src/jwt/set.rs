@@ -15,6 +15,8 @@ pub(super) struct KeySet {
     pub(super) skipped: Vec<ConfigError>,
 }
 
+/// The member of a set of ours with the public halves of keys that sign nothing any more.
+pub(crate) const RETIRED: &str = "retired";
 /// A look-up compares names one by one.
 const MOST_PUBLISHED: usize = 100;
 
@@ -30,6 +32,20 @@ pub(super) fn published(json: &str) -> Result<KeySet, ConfigError> {
         return Err(ConfigError::new(format!("more than {MOST_PUBLISHED} keys")));
     }
     read(&members, |jwk| jwk.publishable().and_then(|()| VerifyingKey::of_jwk(jwk)))
+}
+
+/// What a set has and had: the keys that are [retired](RETIRED), too.
+pub(super) fn ever(json: &str) -> Result<KeySet, ConfigError> {
+    #[derive(Deserialize)]
+    struct Old<'a> {
+        #[serde(borrow, default)]
+        retired: Vec<&'a RawValue>,
+    }
+    let mut all = members(json)?;
+    let old: Old<'_> = serde_json::from_str(json)
+        .map_err(|_| ConfigError::new(format!("`{RETIRED}` of the JWK set is no list of keys")))?;
+    all.extend(old.retired);
+    read(&all, VerifyingKey::of_jwk)
 }
 
 /// The text of each member, so that a second member of a name is seen when it is read.

@@ -1,7 +1,7 @@
 //! Statements of ours that are signed and are no tokens (RFC 7515), told from them by their `typ`.
 
 use super::{Keys, SigningKey, compact::Compact, header::Header};
-use crate::eventual::Eventual;
+use crate::{eventual::Eventual, identity::TokenFault};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Map, Value};
 
@@ -41,6 +41,17 @@ pub(crate) fn is_signed(keys: &Keys, text: &str) -> bool {
         Some(found.iter().any(|key| key.verify(compact.signed.as_bytes(), &signature)))
     };
     signed().unwrap_or(false)
+}
+
+/// The name of the key that signed a statement, if none of `keys` has it.
+pub(crate) fn stranger(keys: &[Keys], text: &str) -> Option<String> {
+    let header = Compact::split(text).ok()?.header().ok()?;
+    let header = Header::parse(&header).ok()?;
+    let is_unknown = |keys: &Keys| {
+        let found = keys.find(header.kid(), header.algorithm);
+        matches!(found, Eventual::Ready(Err(TokenFault::UnknownKey)))
+    };
+    header.kid().filter(|_| keys.iter().all(is_unknown)).map(str::to_owned)
 }
 
 #[cfg(test)]

@@ -22,6 +22,9 @@ use zeroize::Zeroizing;
 /// trusted until the last token that it can have signed has ended. So nothing has to be told to anybody: all who
 /// have the file agree by their clocks.
 ///
+/// A key of which no token is good any more is dropped by the next [`rotate`](Self::rotate). Its public half stays in the file, in the member
+/// `retired`, as the last 256 do: no token is trusted by it, but [`Keys::ever`](crate::jwt::Keys::ever) knows what it signed to stay.
+///
 /// ```no_run
 /// use portcullis::{jwt::Algorithm, token::{Issuer, KeyFile, NewKey}};
 /// use std::time::Duration;
@@ -186,15 +189,17 @@ impl KeyFile {
     }
 
     /// Puts one new key into the place of all: for when somebody else has them. All tokens that they signed are refused
-    /// as soon as an instance has [read](Self::reload) the file; tokens of the new key are, until then, by other instances.
+    /// as soon as an instance has [read](Self::reload) the file; tokens of the new key are, until then, by other instances. Their public
+    /// halves do not stay: who has to verify what they signed before it happened names these himself.
     ///
     /// # Errors
     ///
     /// When the file cannot be changed.
     pub fn revoke(&self) -> Result<(), ConfigError> {
-        self.change(|set, now| {
+        self.change(|mut set, now| {
             let key = NewKey::generate(self.next_algorithm(&set.ring()?))?;
-            PrivateSet::of(key.fresh(), now).map(Some)
+            set.only(key.fresh(), now)?;
+            Ok(Some(set))
         })
         .map(drop)
     }

@@ -4,7 +4,7 @@ use super::Issuer;
 use crate::{
     clock::UnixTime,
     error::ConfigError,
-    jwt::{FreshKey, Ring, SigningKey},
+    jwt::{FreshKey, RETIRED, Ring, SigningKey},
 };
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
@@ -20,6 +20,8 @@ pub(super) struct PrivateSet(Map<String, Value>);
 /// When a key begins to sign, in seconds since 1970-01-01 UTC, as tokens say it (RFC 7519 section 4.1.5). A key that does not
 /// say it has begun long ago.
 const BEGINS: &str = "nbf";
+/// So that the file does not grow for ever; the oldest go first.
+const MOST_RETIRED: usize = 256;
 
 impl PrivateSet {
     /// A set of one key, which has begun.
@@ -35,7 +37,8 @@ impl PrivateSet {
         let wrong = || ConfigError::new("the text is not a JWK set");
         let set: Map<String, Value> = serde_json::from_str(json).map_err(|_| wrong())?;
         let is_array = set.get("keys").is_some_and(Value::is_array);
-        if is_array { Ok(Self(set)) } else { Err(wrong()) }
+        let is_whole = is_array && set.get(RETIRED).is_none_or(Value::is_array);
+        if is_whole { Ok(Self(set)) } else { Err(wrong()) }
     }
 
     /// The keys. None is passed over: one that cannot sign would be missed when its turn comes.
@@ -59,9 +62,17 @@ impl PrivateSet {
         Ok(())
     }
 
-    /// Drops the keys that nobody needs any more.
+    /// Puts one key into the place of all that may sign.
+    pub(super) fn only(&mut self, key: &FreshKey, begins: UnixTime) -> Result<(), ConfigError> {
+        self.0.insert("keys".to_owned(), Value::Array(Vec::new()));
+        self.push(key, begins)
+    }
+
+    /// Drops the keys by which nothing is trusted any more, but for their public halves: what they signed to stay is still there.
     pub(super) fn forget_gone(&mut self, now: UnixTime) -> Result<(), ConfigError> {
         let ring = self.ring()?;
+        let gone = ring.keys()[..ring.gone(now)].iter();
+        self.retire(gone.filter_map(|timed| timed.key.published()).map(Value::Object).collect());
         let first = ring.keys().get(ring.gone(now)).map(|timed| timed.begins).unwrap_or_default();
         if let Some(Value::Array(keys)) = self.0.get_mut("keys") {
             let is_needed = |key: &Value| {
@@ -70,6 +81,17 @@ impl PrivateSet {
             keys.retain(is_needed);
         }
         Ok(())
+    }
+
+    fn retire(&mut self, public: Vec<Value>) {
+        if public.is_empty() {
+            return;
+        }
+        let retired = self.0.entry(RETIRED).or_insert_with(|| Value::Array(Vec::new()));
+        if let Value::Array(retired) = retired {
+            retired.extend(public);
+            retired.drain(..retired.len().saturating_sub(MOST_RETIRED));
+        }
     }
 
     /// The text, with a line for each member.

@@ -77,7 +77,8 @@ async fn who_makes_a_chain_anew_lacks_the_signature() {
         stage.form.rewrite(&other.form.lines().await).await;
         stage.form.rewrite_checkpoints(&other.form.checkpoints().await).await;
         fs::remove_file(stage.place.path("copy.jws")).unwrap();
-        assert_eq!(stage.fault().await, (Some(1), Fault::Signature));
+        let kid = other.keys.standings()[0].kid.clone().unwrap();
+        assert_eq!(stage.fault().await, (Some(1), Fault::UnknownKey { kid }));
         assert!(stage.verify_with(&other.public()).await.is_ok(), "under its own key it is good");
         // The copy elsewhere tells of what was there, even without the checkpoints beside the rows.
         stage.form.rewrite_checkpoints(&[]).await;

@@ -15,6 +15,7 @@ mod form;
 mod outage;
 mod persons;
 mod queue;
+mod rotation;
 mod stage;
 mod tables;
 mod unsigned;

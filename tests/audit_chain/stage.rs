@@ -16,7 +16,7 @@ use portcullis::{
     token::{KeyFile, NewKey},
 };
 use serde_json::Value;
-use std::{fs, net::IpAddr, sync::Arc};
+use std::{fs, net::IpAddr, slice, sync::Arc};
 
 pub(crate) const NOW: u64 = 1_800_000_000;
 pub(crate) const CLIENT: &str = "203.0.113.7";
@@ -89,7 +89,8 @@ impl Stage {
         let file = place.path("audit.jwks");
         NewKey::generate(Algorithm::ES256).unwrap().write_set(&file).unwrap();
         let clock = ManualClock::at(UnixTime::from_secs(NOW));
-        Self { keys: KeyFile::open(file).unwrap(), form: form(&place), place, clock }
+        let keys = KeyFile::open(file).unwrap().clock(clock.clone());
+        Self { keys, form: form(&place), place, clock }
     }
 
     pub(crate) fn builder(&self) -> ChainBuilder {
@@ -115,7 +116,7 @@ impl Stage {
     }
 
     pub(crate) async fn verify_with(&self, keys: &Keys) -> Result<Report, Broken> {
-        match self.archive().verify(Some(keys)).await {
+        match self.archive().verify(slice::from_ref(keys)).await {
             Ok(mut reports) => {
                 assert_eq!(reports.len(), 1);
                 Ok(reports.remove(0))
@@ -126,7 +127,12 @@ impl Stage {
     }
 
     pub(crate) fn public(&self) -> Keys {
-        Keys::jwks(&fs::read_to_string(self.place.path("audit.jwks")).unwrap()).unwrap()
+        Keys::ever(&self.key_text()).unwrap()
+    }
+
+    /// What is in the file of the keys.
+    pub(crate) fn key_text(&self) -> String {
+        fs::read_to_string(self.place.path("audit.jwks")).unwrap()
     }
 
     /// Where it is broken, as number of the line and fault.

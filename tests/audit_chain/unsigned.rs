@@ -9,7 +9,7 @@ use std::{fs, time::Duration};
 
 /// What there is of a log that is not signed.
 async fn unsigned(stage: &Stage) -> Report {
-    let error = stage.archive().verify(Some(&stage.public())).await.unwrap_err();
+    let error = stage.archive().verify(&[stage.public()]).await.unwrap_err();
     let told = error.to_string();
     let VerifyError::Unsigned(mut reports) = error else { panic!("{told}") };
     assert!(told.contains("unsigned") || reports[0].last == 0, "{told}");
@@ -28,7 +28,7 @@ async fn who_takes_all_checkpoints_away_leaves_a_log_that_is_unsigned() {
         let report = unsigned(&stage).await;
         assert_eq!((report.last, report.unsigned), (10, Some(Unsigned::Never)));
         // Who asks for no signature is not told that there is none.
-        assert_eq!(stage.archive().verify(None).await.unwrap()[0], report);
+        assert_eq!(stage.archive().verify(&[]).await.unwrap()[0], report);
         // Cut down to what a log has before its first checkpoint: as good as new, and no better.
         stage.form.rewrite(&lines[..1]).await;
         assert_eq!(unsigned(&stage).await.unsigned, Some(Unsigned::NotYet));
@@ -48,7 +48,7 @@ async fn an_end_that_should_be_signed_by_now_is_unsigned() {
     let kept = async |stage: &Stage, checkpoints: &[String]| {
         let _ = fs::remove_file(stage.place.path("copy.jws"));
         stage.form.rewrite_checkpoints(checkpoints).await;
-        stage.archive().verify(Some(&stage.public())).await.map(|reports| reports[0].unsigned)
+        stage.archive().verify(&[stage.public()]).await.map(|reports| reports[0].unsigned)
     };
     for stage in Stage::each() {
         stage.record([]).await;

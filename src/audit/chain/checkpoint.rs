@@ -56,4 +56,9 @@ impl Checkpoint {
     pub fn is_signed(text: &str, keys: &Keys) -> bool {
         statement::is_signed(keys, text)
     }
+
+    /// The name of the key that signed this text, if it is none of `keys`.
+    pub(super) fn stranger(text: &str, keys: &[Keys]) -> Option<String> {
+        statement::stranger(keys, text)
+    }
 }

@@ -50,8 +50,13 @@ pub enum Fault {
     },
     /// The line is no checkpoint.
     NoCheckpoint,
-    /// None of the keys signed the checkpoint.
+    /// The signature of the checkpoint is wrong.
     Signature,
+    /// A key that was not given signed the checkpoint, or somebody who made one up.
+    UnknownKey {
+        /// The name of that key.
+        kid: String,
+    },
 }
 
 impl fmt::Display for Broken {
@@ -92,7 +97,10 @@ impl fmt::Display for Broken {
                 )
             }
             Fault::NoCheckpoint => f.write_str("this is no checkpoint"),
-            Fault::Signature => f.write_str("none of the keys signed this checkpoint"),
+            Fault::Signature => f.write_str("the signature of this checkpoint is wrong"),
+            Fault::UnknownKey { kid } => {
+                write!(f, "this checkpoint is signed by a key that was not given: {kid}")
+            }
         }
     }
 }

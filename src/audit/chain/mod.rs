@@ -41,7 +41,8 @@
 //! * Who has the signing key and the files can make anything. Who has the service itself can make it say anything from then on.
 //! * Old files can be taken away whole, the oldest first, with their keys. The chain then begins with the first one that is left, for
 //!   which a checkpoint must speak; [`Report::first`] tells.
-//! * The file of the keys that sign is read once, when the log begins: a key that was added to it since signs after the next start.
+//! * Keys that sign may change: what a [`KeyFile`](crate::token::KeyFile) read last counts. To verify takes all that ever signed, of which the
+//!   file keeps the public halves; where one is not given, its checkpoints are no forgeries, but [a fault](Fault::UnknownKey) that names it.
 //! * A process that is killed loses the events of its queue, and at most one row in the middle, which is set aside and told; tables
 //!   have a batch whole or not at all.
 //!

@@ -44,14 +44,14 @@ pub enum VerifyError {
 
 impl Archive {
     /// Looks at all of it: rows, their order and their hashes, and the checkpoints there and in the [copies](Self::checkpoints), for each log.
-    /// Needs no key but the public ones; without `keys` the signatures of checkpoints are not looked at, and whoever can write
-    /// the files or tables can have made them all.
+    /// Needs no key but the public ones; of these, all that ever signed: see [`Keys::ever`]. Without any, the signatures of checkpoints are not looked
+    /// at, and whoever can write the files or tables can have made them all.
     ///
     /// # Errors
     ///
     /// The first line that is wrong. With `keys`, rows that are [`Unsigned`], too: they can be the whole work of who took the checkpoints
     /// away.
-    pub async fn verify(&self, keys: Option<&Keys>) -> Result<Vec<Report>, VerifyError> {
+    pub async fn verify(&self, keys: &[Keys]) -> Result<Vec<Report>, VerifyError> {
         let mut copied = Words::default();
         for copy in self.copies() {
             copied.read(statements_of(copy)?, keys);
@@ -79,21 +79,15 @@ impl Archive {
         }
         // Of a log of which nothing is left.
         copied.first_fault(0)?;
-        match keys {
-            Some(_) if reports.iter().any(|report| report.unsigned.is_some()) => {
-                Err(VerifyError::Unsigned(reports))
-            }
-            _ => Ok(reports),
+        let is_unsigned = reports.iter().any(|report| report.unsigned.is_some());
+        if is_unsigned && !keys.is_empty() {
+            return Err(VerifyError::Unsigned(reports));
         }
+        Ok(reports)
     }
 
     /// Whether a log was signed since its checkpoints were read: somebody writes it, and the rows that came meanwhile are not late.
-    async fn has_more(
-        &self,
-        log: Option<&str>,
-        read: usize,
-        keys: Option<&Keys>,
-    ) -> io::Result<bool> {
+    async fn has_more(&self, log: Option<&str>, read: usize, keys: &[Keys]) -> io::Result<bool> {
         let mut more = Words::default();
         more.read(self.statements(log).await?.into_iter().skip(read).collect(), keys);
         Ok(more.know(self.chain(log).await?.as_deref()))

@@ -11,17 +11,19 @@ pub(super) struct Words {
 }
 
 impl Words {
-    pub(super) fn read(&mut self, statements: Vec<(Place, String)>, keys: Option<&Keys>) {
+    pub(super) fn read(&mut self, statements: Vec<(Place, String)>, keys: &[Keys]) {
+        let is_signed = |text: &str| keys.iter().any(|keys| Checkpoint::is_signed(text, keys));
         for (place, text) in statements {
             let fault = match Checkpoint::parse(&text) {
                 None => Fault::NoCheckpoint,
-                Some(_) if keys.is_some_and(|keys| !Checkpoint::is_signed(&text, keys)) => {
-                    Fault::Signature
-                }
-                Some(word) => {
+                Some(word) if keys.is_empty() || is_signed(&text) => {
                     self.all.push(word);
                     continue;
                 }
+                Some(_) => match Checkpoint::stranger(&text, keys) {
+                    Some(kid) => Fault::UnknownKey { kid },
+                    None => Fault::Signature,
+                },
             };
             self.broken.get_or_insert(Broken { log: None, place: Some(place), fault });
         }

@@ -54,10 +54,10 @@ struct Log {
 struct Verify {
     #[command(flatten)]
     log: Log,
-    /// The keys that sign checkpoints, as a JWK set or one JWK: all that ever did. Public halves will do. Those of the configuration if
-    /// they are not named.
+    /// The keys that sign checkpoints, as a JWK set or one JWK: all that ever did, those that a rotation retired included; may be repeated.
+    /// Public halves will do. Those of the configuration if none are named.
     #[arg(long, value_name = "FILE")]
-    keys: Option<PathBuf>,
+    keys: Vec<PathBuf>,
     /// The copy of the checkpoints, which tells what was cut off here; may be repeated, as each instance has one.
     #[arg(long, value_name = "FILE")]
     checkpoints: Vec<PathBuf>,
@@ -133,9 +133,9 @@ impl Verify {
             Ok(opened) => opened,
             Err(error) => return fail(&error, ExitCode::from(2)),
         };
-        match archive.verify(keys.as_ref()).await {
+        match archive.verify(&keys).await {
             Ok(reports) => {
-                reports.iter().for_each(|report| say(&tell(report, keys.is_some())));
+                reports.iter().for_each(|report| say(&tell(report, !keys.is_empty())));
                 ExitCode::SUCCESS
             }
             Err(error @ VerifyError::Broken(_)) => fail(&error, ExitCode::FAILURE),
@@ -148,13 +148,14 @@ impl Verify {
         }
     }
 
-    fn opened(self) -> Result<(Archive, Option<Keys>), ConfigError> {
+    fn opened(self) -> Result<(Archive, Vec<Keys>), ConfigError> {
         let config = self.log.load()?;
         let archive = self.log.archive(config.as_ref())?;
         let archive = self.checkpoints.into_iter().fold(archive, Archive::checkpoints);
         let of_config = config.as_ref().and_then(Config::audit_keys);
-        let keys = self.keys.as_deref().or(of_config).map(public).transpose()?;
-        Ok((archive, keys))
+        let named = self.keys.iter().map(PathBuf::as_path);
+        let keys = named.chain(of_config.filter(|_| self.keys.is_empty())).map(public);
+        Ok((archive, keys.collect::<Result<_, _>>()?))
     }
 }
 
@@ -247,7 +248,7 @@ fn public(path: &Path) -> Result<Keys, ConfigError> {
     let read = || {
         let text = fs::read_to_string(path)
             .map_err(|error| ConfigError::new(format!("cannot be read: {error}")))?;
-        Keys::jwks(&text).or_else(|error| Keys::jwk(&text).map_err(|_| error))
+        Keys::ever(&text)
     };
     read().map_err(|error| error.within(path.display()))
 }
