@@ -21,7 +21,7 @@ mod tables;
 mod unsigned;
 
 use portcullis::{
-    Reason, TokenFault,
+    Key, Reason, TokenFault,
     audit::{Act, Event, Sink, Step, chain::Filter},
     clock::UnixTime,
     key::KeyKind,
@@ -137,13 +137,29 @@ async fn addresses_can_be_kept_as_networks() {
         for address in [CLIENT, "2001:db8:1:2::7"] {
             chain.record(Event::new(Act::Refused(Reason::Blocked)).client(client(address)));
         }
+        for address in [CLIENT, "2001:db8:1:2::7"] {
+            // By hand, and for what this client did.
+            let key = Key::ip(address.parse().unwrap());
+            chain.record(Event::new(Act::Unblocked(key)));
+            let blocked = Act::Blocked { key, lasting: None, cause: None };
+            chain.record(Event::new(blocked).client(client(address)));
+        }
+        let phone = tag(KeyKind::Phone, "p");
+        chain.record(Event::new(Act::Unblocked(phone)));
         drop(chain);
         writer.run().await;
         let rows = stage.export(&Filter::default()).await;
+        let keys: Vec<_> = rows[3..8].iter().map(|row| row["key"].as_str().unwrap()).collect();
+        let networks = ["203.0.113.0", "2001:db8:1::/48"].map(|network| [network; 2]).concat();
+        assert_eq!(keys, [&networks[..], &[&*phone.to_string()]].concat());
         assert_eq!(
             (&rows[1]["client"], &rows[2]["client"]),
             (&"203.0.113.0".into(), &"2001:db8:1::".into())
         );
+        let erased = async |tag: &str| stage.archive().erase(tag).await.unwrap();
+        assert_eq!((erased("203.0.113.0").await, erased("2001:db8:1::/64").await), (1, 1));
+        let rows = stage.export(&Filter::default()).await;
+        assert_eq!(rows.iter().filter(|row| row["erased"] == true).count(), 6, "{rows:?}");
     }
 }
 

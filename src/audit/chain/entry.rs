@@ -69,7 +69,13 @@ pub(super) fn personal(event: &Event, truncates: bool) -> (Option<Owner>, Person
         Act::Fraud { key, .. } if *key != Key::EVERYONE => Some(*key),
         _ => None,
     };
-    let owner = event.subject.or(key).or(client.map(Key::ip));
+    let key = key.map(|key| if truncates { coarse(key) } else { key });
+    // As it is erased by its address.
+    let of_key = key.map(|key| match key.address() {
+        Some((address, _)) if truncates => Key::ip(address),
+        _ => key,
+    });
+    let owner = event.subject.or(of_key).or(client.map(Key::ip));
     let personal = Personal {
         key: key.map(|key| key.to_string()),
         subject: event.subject.map(|subject| subject.to_string()),
@@ -116,6 +122,11 @@ fn describe(event: &Event, members: &mut Members<'_>) {
         members.caller = Some(event.caller.name().into());
         members.layer = event.layer.map(Into::into);
     }
+}
+
+/// The network of a key that is an address.
+fn coarse(key: Key) -> Key {
+    key.address().map_or(key, |(address, prefix)| Key::ip_prefix(network(address), prefix.min(48)))
 }
 
 /// The first 24 bits of an address, or 48 of IPv6.

@@ -93,7 +93,7 @@ impl ChainBuilder {
         Ok(self)
     }
 
-    /// Keeps addresses of clients as networks alone, `/24` and `/48`.
+    /// Keeps addresses of clients, and those that are blocked, as networks alone, `/24` and `/48`.
     pub fn truncate_addresses(mut self) -> Self {
         self.truncates = true;
         self
