@@ -22,7 +22,7 @@ mod unsigned;
 
 use portcullis::{
     Key, Reason, TokenFault,
-    audit::{Act, Event, Sink, Step, chain::Filter},
+    audit::{Act, Event, ProviderChange, Sink, Step, chain::Filter},
     clock::UnixTime,
     key::KeyKind,
 };
@@ -53,6 +53,10 @@ async fn requirements_57_and_59_each_event_is_one_row_that_says_what_it_was_and_
                 refused(Reason::RateLimited),
                 refused(Reason::TokenInvalid(TokenFault::Expired)),
                 Event::new(Act::StoreLost),
+                Event::new(Act::Provider {
+                    provider: "msg91".into(),
+                    change: ProviderChange::Paused,
+                }),
             ])
             .await;
         let rows = stage.export(&Filter::default()).await;
@@ -70,6 +74,7 @@ async fn requirements_57_and_59_each_event_is_one_row_that_says_what_it_was_and_
                 "refused",
                 "refused",
                 "store-lost",
+                "provider-paused",
                 "log-closed"
             ]
         );
@@ -85,6 +90,7 @@ async fn requirements_57_and_59_each_event_is_one_row_that_says_what_it_was_and_
         assert_eq!((of(8, "status"), of(9, "status")), (429.into(), 401.into()));
         assert_eq!(of(9, "cause"), "expired");
         assert_eq!(of(10, "client"), Value::Null);
+        assert_eq!((of(11, "provider"), of(10, "provider")), ("msg91".into(), Value::Null));
         for (row, seq) in rows.iter().zip(1..) {
             assert_eq!(
                 (row["seq"].as_u64(), row["time"].as_str()),
@@ -92,7 +98,7 @@ async fn requirements_57_and_59_each_event_is_one_row_that_says_what_it_was_and_
             );
         }
         let report = stage.verify().await.unwrap();
-        assert_eq!((report.first, report.last, report.signed), (1, 12, 12));
+        assert_eq!((report.first, report.last, report.signed), (1, 13, 13));
         // What leads to a person is in no row as it lies there.
         let lying = stage.form.lines().await.concat();
         for secret in

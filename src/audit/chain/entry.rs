@@ -115,6 +115,7 @@ fn describe(event: &Event, members: &mut Members<'_>) {
             members.reason = Some(verdict.name().into());
             members.cause = Some(rule.name().into());
         }
+        Act::Provider { provider, .. } => members.provider = Some(provider.as_str().into()),
         Act::LogCaughtUp { lost } => members.lost = Some(*lost),
         _ => {}
     }

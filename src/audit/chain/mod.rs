@@ -21,7 +21,7 @@
 //! # Rows
 //!
 //! A row is one line of JSON: `chain`, `seq`, `time` (UTC, RFC 3339 with microseconds), `event`; where it has them `status`,
-//! `reason`, `cause`, `attempt`, `seconds`, `lost`, `caller`, `layer`; then `person` and `sealed`, see below; `prev` and `hash`. The hash is
+//! `reason`, `cause`, `attempt`, `seconds`, `lost`, `caller`, `layer`, `provider`; then `person` and `sealed`, see below; `prev` and `hash`. The hash is
 //! SHA-256 over the hash before, as 32 bytes, and the line without `,"hash":".."`, byte by byte.
 //!
 //! The log speaks of itself in rows, too: `log-opened` (with the bytes of a torn row as `lost`), `log-closed`,

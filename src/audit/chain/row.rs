@@ -136,6 +136,9 @@ pub(super) struct Members<'a> {
     pub(super) caller: Option<Cow<'a, str>>,
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     pub(super) layer: Option<Cow<'a, str>>,
+    /// Of messages, by its name in the configuration.
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub(super) provider: Option<Cow<'a, str>>,
     /// Whose key seals the rest.
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     pub(super) person: Option<Cow<'a, str>>,
