@@ -1,12 +1,13 @@
 //! A log in the files of a folder: one for each day, mended after a death, written by one process.
 
-use crate::stage::{CLIENT, Stage, events, refused};
+use crate::stage::{CLIENT, NOW, Stage, events, record, refused};
 use portcullis::{
     Reason,
     audit::{
         Sink,
         chain::{Chain, Fault, Filter, Folder, Ledger, Row},
     },
+    clock::UnixTime,
     jwt::Algorithm,
     token::{KeyFile, NewKey},
 };
@@ -34,6 +35,34 @@ async fn a_chain_goes_on_over_processes_files_and_days() {
     stage.record([]).await;
     fs::remove_file(&stage.form.files("rows-")[1]).unwrap();
     assert_eq!(stage.fault().await, (Some(1), Fault::Missing { from: 11, to: 15 }));
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_around_midnight_mixes_no_files() {
+    const MIDNIGHT: u64 = NOW - NOW % 86_400 + 86_400;
+    let stage = Stage::files();
+    let set = |secs| stage.clock.set_wall(UnixTime::from_secs(secs));
+    set(MIDNIGHT - 10);
+    stage.record([refused(Reason::Blocked)]).await;
+    // What happened after midnight is written before it, and the other way round.
+    for (happens, written) in [(1, -1), (2, -2), (-3, 3), (4, -4), (5, 6)] {
+        let at = |seconds: i64| set(MIDNIGHT.saturating_add_signed(seconds));
+        at(written);
+        let (chain, writer) = stage.builder().build();
+        at(happens);
+        record(chain, [refused(Reason::Denied)]);
+        at(written);
+        writer.run().await;
+    }
+    let about = Filter::default().client(CLIENT.parse().unwrap());
+    assert_eq!(stage.export(&about).await.len(), 6, "each row is beside its key");
+    assert_eq!(stage.verify().await.unwrap().last, 18);
+    let times = stage.export(&Filter::default()).await;
+    assert_eq!(
+        times.iter().map(|row| row["seq"].as_u64()).collect::<Vec<_>>(),
+        (1..=18).map(Some).collect::<Vec<_>>()
+    );
+    assert!(stage.form.files("rows-").len() > 1, "a file for each day all the same");
 }
 
 #[tokio::test]

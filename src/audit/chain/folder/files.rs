@@ -27,6 +27,8 @@ pub(super) struct Files {
     /// The number of the last row.
     last: u64,
     current: Option<Segment>,
+    /// Whether the keys of the rows that come next are in the current file: then the rows belong there.
+    has_keys: bool,
     /// Nobody else writes until it is closed.
     _lock: File,
 }
@@ -62,6 +64,7 @@ impl Files {
             last: last.as_ref().map_or(0, Row::seq),
             opened: Opened { last, torn },
             current,
+            has_keys: false,
             _lock: lock,
         })
     }
@@ -74,7 +77,9 @@ impl Files {
         let persons = &mut self.segment(now)?.persons;
         owners.iter().try_for_each(|owner| persons.make(*owner))?;
         persons.sync().map_err(LedgerError::new)?;
-        Ok(owners.iter().filter_map(|owner| persons.of(*owner)).collect())
+        let found = owners.iter().filter_map(|owner| persons.of(*owner)).collect();
+        self.has_keys = true;
+        Ok(found)
     }
 
     /// All rows, or none: what was written of them is taken back if the rest cannot be.
@@ -85,7 +90,7 @@ impl Files {
         let time = last.members().and_then(|it| when::parse_time(&it.time).ok());
         let segment = self.segment(time.unwrap_or_default())?;
         segment.write(text.as_bytes()).map_err(LedgerError::new)?;
-        self.last = seq;
+        (self.last, self.has_keys) = (seq, false);
         Ok(())
     }
 
@@ -101,9 +106,12 @@ impl Files {
     /// The file for what happens now: another one where the last is full, or of another day.
     fn segment(&mut self, now: UnixTime) -> Result<&mut Segment, LedgerError> {
         let day = when::day(now);
-        // Clocks that are set back do not begin a file.
-        let goes_on = |segment: &Segment| segment.size < self.full && segment.day >= day;
+        // Clocks that are set back do not begin a file. One that is set back between an event and its row may make the row's day the later
+        // one: it stays with its keys.
+        let goes_on =
+            |segment: &Segment| self.has_keys || segment.size < self.full && segment.day >= day;
         if !self.current.as_ref().is_some_and(goes_on) {
+            self.current.as_mut().map_or(Ok(()), Segment::mend).map_err(LedgerError::new)?;
             let begun = Segment::begin(&self.path, self.last + 1, day);
             self.current = Some(begun.map_err(LedgerError::new)?);
         }
@@ -114,9 +122,7 @@ impl Files {
 impl Segment {
     /// All of it, or nothing.
     fn write(&mut self, text: &[u8]) -> io::Result<()> {
-        if self.is_torn {
-            self.rows.set_len(self.size)?;
-        }
+        self.mend()?;
         self.is_torn = true;
         let written = self.rows.write_all(text).and_then(|()| self.rows.sync_data());
         if let Err(error) = written {
@@ -125,6 +131,15 @@ impl Segment {
         }
         self.is_torn = false;
         self.size += text.len() as u64;
+        Ok(())
+    }
+
+    /// Takes back what was written of rows that could not be.
+    fn mend(&mut self) -> io::Result<()> {
+        if self.is_torn {
+            self.rows.set_len(self.size)?;
+            self.is_torn = false;
+        }
         Ok(())
     }
 
