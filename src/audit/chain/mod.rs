@@ -67,6 +67,7 @@ mod export;
 mod fault;
 mod folder;
 mod ledger;
+mod overflow;
 mod owned;
 mod place;
 mod row;

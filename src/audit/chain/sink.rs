@@ -1,19 +1,11 @@
-use super::{Ledger, Writer, entry::Draft};
+use super::{Ledger, Writer, entry::Draft, overflow::Overflow};
 use crate::{
     audit::{self, Act, Event, Sink},
     clock::{Clock, SystemClock, UnixTime},
     error::ConfigError,
-    meter::Count,
     token::KeyFile,
 };
-use std::{
-    fmt,
-    num::NonZeroU16,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-};
+use std::{fmt, num::NonZeroU16, sync::Arc};
 use tokio::sync::mpsc;
 
 /// The end of the log at which events go in. Cheap to clone; see the [module docs](super).
@@ -138,43 +130,5 @@ impl ChainBuilder {
 impl fmt::Debug for ChainBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ChainBuilder").field("ledger", &self.ledger).finish_non_exhaustive()
-    }
-}
-
-/// Events for which there was no room, since the log said so last.
-#[derive(Debug)]
-pub(super) struct Overflow {
-    lost: AtomicU64,
-    /// In microseconds; 0 while nothing is lost.
-    since: AtomicU64,
-    counted: Count,
-}
-
-impl Overflow {
-    /// One more; whether it is the first.
-    fn add(&self, at: UnixTime) -> bool {
-        self.counted.one();
-        let is_first = self.lost.fetch_add(1, Ordering::AcqRel) == 0;
-        if is_first {
-            self.since.store(at.as_micros(), Ordering::Release);
-        }
-        is_first
-    }
-
-    /// Since when events are lost, if any was.
-    pub(super) fn since(&self) -> Option<UnixTime> {
-        let lost = self.lost.load(Ordering::Acquire);
-        (lost > 0).then(|| UnixTime::from_micros(self.since.load(Ordering::Acquire)))
-    }
-
-    /// How many were lost. From now on it is counted anew.
-    pub(super) fn take(&self) -> u64 {
-        self.lost.swap(0, Ordering::AcqRel)
-    }
-}
-
-impl Default for Overflow {
-    fn default() -> Self {
-        Self { lost: AtomicU64::new(0), since: AtomicU64::new(0), counted: Count::unlogged() }
     }
 }

@@ -1,7 +1,7 @@
 use super::{
     Checkpoint, Hash, Ledger, LedgerError, Owner, Person, Row,
     entry::{Draft, Entry, personal},
-    sink::Overflow,
+    overflow::Overflow,
 };
 use crate::{
     audit::{self, Act, Event, Sink},
