@@ -99,8 +99,12 @@ mod tests {
             events.recv().await;
             let _ = closed.send(());
         });
-        Chores { courier: Some(courier), ears: vec![writer] }.after(connections).await;
+        let ended = Chores { courier: Some(courier), ears: vec![writer] }.after(connections);
+        // Who waits for ever fails here, and does not hang.
+        let bound = DRAIN + CUT + COURIER + EARS;
+        timeout(bound, ended).await.expect("each has its own time");
         assert!(stalled.is_finished());
-        assert_eq!(is_closed.await, Ok(()), "the log is closed");
+        let is_closed = timeout(bound, is_closed).await.expect("the log is closed by then");
+        assert_eq!(is_closed, Ok(()), "the log is closed");
     }
 }

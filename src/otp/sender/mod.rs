@@ -88,7 +88,7 @@ pub trait CodeSender: fmt::Debug + Send + Sync {
 
     /// Whether a message to this number could leave now, as far as it is known without asking anybody.
     ///
-    /// Asked before a code is stored: [`OverBudget`](SendError::OverBudget) refuses its request as `sms-budget`, and any other error as
+    /// Asked before a code is stored, and again before one is sent again: [`OverBudget`](SendError::OverBudget) refuses its request as `sms-budget`, and any other error as
     /// `sms-unavailable`. It must not block, and must go by the country of the number alone: the answer tells who asks.
     fn ready(&self, to: &Phone) -> Result<(), SendError> {
         let _ = to;
