@@ -217,6 +217,10 @@ pub enum Act {
     LogLost,
     /// The log of events can be written again.
     LogBack,
+    /// The copy of the checkpoints of the log cannot be written, or takes too long; the log itself goes on.
+    CopyLost,
+    /// The copy of the checkpoints of the log is written again.
+    CopyBack,
     /// So much of something happened that somebody should know: the name of the alert.
     Alarm(Name),
     /// A peer from a private network sent forwarding headers, but no proxy is trusted.
@@ -246,6 +250,8 @@ impl Act {
             Self::LogCaughtUp { .. } => "log-caught-up",
             Self::LogLost => "log-lost",
             Self::LogBack => "log-back",
+            Self::CopyLost => "log-copy-lost",
+            Self::CopyBack => "log-copy-back",
             Self::Alarm(_) => "alarm",
             Self::UntrustedProxy => "untrusted-proxy",
             Self::ProxySilent => "proxy-silent",

@@ -78,6 +78,12 @@ impl Sink for Tracing {
             }
             Act::LogLost => tracing::error!(target: TARGET, act, "the audit log cannot be written"),
             Act::LogBack => tracing::warn!(target: TARGET, act, "the audit log is written again"),
+            Act::CopyLost => {
+                tracing::error!(target: TARGET, act, "the copy of the audit log's checkpoints cannot be written");
+            }
+            Act::CopyBack => {
+                tracing::warn!(target: TARGET, act, "the copy of the audit log's checkpoints is written again");
+            }
             Act::Alarm(name) => tracing::error!(target: TARGET, act, alert = name.as_str()),
             Act::UntrustedProxy => tracing::warn!(
                 target: TARGET, act, client, request_id,

@@ -30,6 +30,8 @@ pub(crate) fn event(event: &Event) {
         Act::LogCaughtUp { .. } => one(table::LOG_CHANGES, &["caught-up"]),
         Act::LogLost => one(table::LOG_CHANGES, &["lost"]),
         Act::LogBack => one(table::LOG_CHANGES, &["returned"]),
+        Act::CopyLost => one(table::LOG_CHANGES, &["copy-lost"]),
+        Act::CopyBack => one(table::LOG_CHANGES, &["copy-returned"]),
         Act::Alarm(name) => one(table::ALERTS, &[name.as_str()]),
         Act::UntrustedProxy | Act::ProxySilent => one(table::PROXY_FAULTS, &[event.act.name()]),
     }
@@ -40,7 +42,7 @@ pub(super) fn begin() {
     for change in ["lost", "returned", "emptied"] {
         drop(table::STORE_CHANGES.counter(&[change]));
     }
-    for change in ["overflowed", "caught-up", "lost", "returned"] {
+    for change in ["overflowed", "caught-up", "lost", "returned", "copy-lost", "copy-returned"] {
         drop(table::LOG_CHANGES.counter(&[change]));
     }
     for change in ["on", "off"] {

@@ -46,7 +46,7 @@
 //! | `portcullis_memory_lost_total` | counter | none | Strikes and blocks for which the memory store had no room. | any |
 //! | `portcullis_proxy_faults_total` | counter | `fault` | `untrusted-proxy` or `proxy-silent`: all clients may count as one. Told once for each `Clients`. | any |
 //! | `portcullis_audit_lost_total` | counter | none | Events for which the audit log had no room. | any |
-//! | `portcullis_audit_changes_total` | counter | `change` | The audit log `overflowed` and has `caught-up`, was `lost` as it could not be written, and has `returned`. | any `overflowed` or `lost` |
+//! | `portcullis_audit_changes_total` | counter | `change` | The audit log `overflowed` and has `caught-up`, was `lost` as it could not be written, and has `returned`; of the copy of its checkpoints `copy-lost` and `copy-returned`. | any `overflowed`, `lost` or `copy-lost` |
 //! | `portcullis_secret_age_seconds` | gauge | `secret` | How long ago a secret that is in a file changed, by its place in the configuration, such as `token.keys`: the key that signs now, else the file. | `> 90 * 86400` |
 //! | `portcullis_events_lost_total` | counter | none | Events for which there was no room to wait until they are posted. | any |
 //! | `portcullis_lockdown_changes_total` | counter | `change` | A lockdown began for this instance, `on`, or ended, `off`. | any |

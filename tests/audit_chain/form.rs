@@ -68,9 +68,10 @@ impl Form {
 
     pub(crate) fn chain(&self, copy: &Path) -> ChainBuilder {
         match self {
-            Self::Files(path) => Chain::to(Folder::open(path).unwrap().copy_checkpoints(copy)),
-            _ => Chain::to(self.tables().copy_checkpoints(copy)),
+            Self::Files(path) => Chain::to(Folder::open(path).unwrap()),
+            _ => Chain::to(self.tables()),
         }
+        .copy_checkpoints(copy)
     }
 
     pub(crate) fn archive(&self) -> Archive {

@@ -10,6 +10,7 @@ mod postgres;
 mod told;
 
 mod changes;
+mod copies;
 mod files;
 mod form;
 mod outage;

@@ -261,9 +261,9 @@ async fn instances_have_a_log_each_and_are_looked_at_together() {
     let stage = Stage::postgres(&server);
     let write = async |instance: &str, address: &str| {
         let tables = stage.form.tables_of(instance);
-        let tables = tables.copy_checkpoints(stage.place.path(&format!("{instance}.jws")));
         let builder = Chain::to(tables).sign(&stage.keys).unwrap().clock(stage.clock.clone());
-        let (chain, writer) = builder.build();
+        let copy = stage.place.path(&format!("{instance}.jws"));
+        let (chain, writer) = builder.copy_checkpoints(copy).build();
         record(chain, [Event::new(Act::Refused(Reason::Blocked)).client(client(address))]);
         writer
     };

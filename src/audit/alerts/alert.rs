@@ -56,7 +56,7 @@ pub enum Condition {
     ManyCountries,
     /// The store stopped answering, or lost what it kept.
     StoreLost,
-    /// The audit log loses events, or cannot be written.
+    /// The audit log loses events, or it or the copy of its checkpoints cannot be written.
     LogLost,
 }
 
@@ -249,7 +249,7 @@ impl Condition {
                 matches!(act, Act::Fraud { rule: FraudRule::Countries, .. })
             }
             Self::StoreLost => matches!(act, Act::StoreLost | Act::StoreEmptied),
-            Self::LogLost => matches!(act, Act::LogOverflowed | Act::LogLost),
+            Self::LogLost => matches!(act, Act::LogOverflowed | Act::LogLost | Act::CopyLost),
         }
     }
 }

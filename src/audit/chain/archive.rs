@@ -1,5 +1,6 @@
 use super::{
     Owner, Person, Place,
+    copy::TORN,
     folder::{CHECKPOINTS, Line, Lines, Table, erase as erase_owner},
 };
 #[cfg(feature = "records")]
@@ -139,7 +140,8 @@ pub(super) fn statements_of(path: &Path) -> io::Result<Vec<(Place, String)>> {
     let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
     let file = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
     let place = |line| Place::Line { file: file.clone().into_owned(), line };
-    Ok((1..).zip(whole.lines()).map(|(number, line)| (place(number), line.to_owned())).collect())
+    let lines = (1..).zip(whole.lines()).filter(|(_, line)| !line.ends_with(TORN));
+    Ok(lines.map(|(number, line)| (place(number), line.to_owned())).collect())
 }
 
 /// The rows of one log, in their order, wherever they are.

@@ -8,8 +8,8 @@
 //!
 //! # fn run(builder: portcullis::otp::OtpBuilder) -> Result<(), portcullis::ConfigError> {
 //! let keys = KeyFile::open("audit.jwks")?; // portcullis keys generate --out audit.jwks
-//! let folder = Folder::open("audit")?.copy_checkpoints("/mnt/elsewhere/checkpoints.jws");
-//! let (chain, writer) = Chain::to(folder).sign(&keys)?.build();
+//! let chain = Chain::to(Folder::open("audit")?).sign(&keys)?;
+//! let (chain, writer) = chain.copy_checkpoints("/mnt/elsewhere/checkpoints.jws").build();
 //! tokio::spawn(writer.run());
 //! let builder = builder.audit(chain);
 //! # Ok(()) }
@@ -62,6 +62,7 @@
 
 mod archive;
 mod checkpoint;
+mod copy;
 mod entry;
 mod export;
 mod fault;

@@ -5,7 +5,7 @@ use crate::{
     error::ConfigError,
     token::KeyFile,
 };
-use std::{fmt, num::NonZeroU16, sync::Arc};
+use std::{fmt, num::NonZeroU16, path::PathBuf, sync::Arc};
 use tokio::sync::mpsc;
 
 /// The end of the log at which events go in. Cheap to clone; see the [module docs](super).
@@ -22,6 +22,7 @@ pub struct Chain {
 pub struct ChainBuilder {
     ledger: Arc<dyn Ledger>,
     signing: Option<KeyFile>,
+    copy: Option<PathBuf>,
     truncates: bool,
     waiting: NonZeroU16,
     clock: Arc<dyn Clock>,
@@ -36,6 +37,7 @@ impl Chain {
         ChainBuilder {
             ledger: Arc::new(ledger),
             signing: None,
+            copy: None,
             truncates: false,
             waiting: WAITING,
             clock: Arc::new(SystemClock::new()),
@@ -85,6 +87,17 @@ impl ChainBuilder {
         Ok(self)
     }
 
+    /// Writes each checkpoint to a file as well: on another machine, or where nothing can be changed. It is only added to; a line that was
+    /// left torn there is ended with `~`.
+    ///
+    /// The log waits for it no more than four seconds, when it ends. A place that fails is told, counted and tried again each second; one that
+    /// hangs keeps a thread of the runtime, which outlives the log: end the runtime with a
+    /// [bound](tokio::runtime::Runtime::shutdown_timeout).
+    pub fn copy_checkpoints(mut self, path: impl Into<PathBuf>) -> Self {
+        self.copy = Some(path.into());
+        self
+    }
+
     /// Keeps addresses of clients, and those that are blocked, as networks alone, `/24` and `/48`.
     pub fn truncate_addresses(mut self) -> Self {
         self.truncates = true;
@@ -111,7 +124,7 @@ impl ChainBuilder {
 
     /// The log, and what writes it: spawn its [`run`](Writer::run).
     pub fn build(self) -> (Chain, Writer) {
-        let Self { ledger, signing, truncates, waiting, clock, alarm } = self;
+        let Self { ledger, signing, copy, truncates, waiting, clock, alarm } = self;
         let (queue, inbox) = mpsc::channel(waiting.get().into());
         let overflow = Arc::new(Overflow::default());
         let writer = Writer {
@@ -119,6 +132,7 @@ impl ChainBuilder {
             overflow: Arc::clone(&overflow),
             ledger,
             signing,
+            copy: copy.map(Into::into),
             truncates,
             clock: Arc::clone(&clock),
             alarm: alarm.clone(),

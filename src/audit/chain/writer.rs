@@ -1,5 +1,6 @@
 use super::{
     Checkpoint, Hash, Ledger, LedgerError, Owner, Person, Row,
+    copy::Copies,
     entry::{Draft, Entry, personal},
     overflow::Overflow,
 };
@@ -10,7 +11,7 @@ use crate::{
     token::KeyFile,
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
+use std::{collections::HashMap, fmt, path::Path, sync::Arc, time::Duration};
 use tokio::{
     select,
     sync::mpsc,
@@ -24,6 +25,7 @@ pub struct Writer {
     pub(super) overflow: Arc<Overflow>,
     pub(super) ledger: Arc<dyn Ledger>,
     pub(super) signing: Option<KeyFile>,
+    pub(super) copy: Option<Arc<Path>>,
     pub(super) truncates: bool,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) alarm: Option<Arc<dyn Sink>>,
@@ -38,6 +40,7 @@ struct Head {
     signed: u64,
     /// Whether the log has said that it loses events.
     overflows: bool,
+    copies: Option<Copies>,
 }
 
 /// As many rows are made to last together.
@@ -56,6 +59,8 @@ impl Writer {
     pub async fn run(mut self) {
         let opened = self.insist(|ledger| ledger.open()).await;
         let mut head = Head::after(opened.last.as_ref());
+        let copy = self.copy.clone();
+        head.copies = copy.map(|path| Copies::start(path, self.alarm.clone()));
         let torn = (opened.torn > 0).then_some(opened.torn);
         self.note(&mut head, "log-opened", torn).await;
         // At once, so that no log has a second row without a checkpoint, however often its process dies.
@@ -80,6 +85,9 @@ impl Writer {
         self.tell_overflow(&mut head).await;
         self.note(&mut head, "log-closed", None).await;
         self.sign(&mut head).await;
+        if let Some(copies) = head.copies {
+            copies.end().await;
+        }
     }
 
     /// Says in the log itself that events are lost, and once it has caught up, how many were.
@@ -139,13 +147,15 @@ impl Writer {
             }
             audit::record(self.alarm.as_deref(), Event::new(Act::LogLost));
             let opened = self.insist(|ledger| ledger.open()).await;
-            *head = Head { overflows: head.overflows, ..Head::after(opened.last.as_ref()) };
+            let (overflows, copies) = (head.overflows, head.copies.take());
+            *head = Head { overflows, copies, ..Head::after(opened.last.as_ref()) };
             anew = Some(Entry::Note { at: self.clock.wall(), event: "log-opened", lost: None });
         }
     }
 
     /// Signs where the chain stands, if there are rows that no checkpoint is about. What fails is tried again at the next time.
     async fn sign(&self, head: &mut Head) {
+        head.copies.iter_mut().for_each(Copies::put_left);
         let Some(keys) = self.signing.as_ref().filter(|_| head.seq > head.signed) else { return };
         let checkpoint = Checkpoint {
             chain: head.chain.clone(),
@@ -153,8 +163,11 @@ impl Writer {
             hash: head.hash,
             time: self.clock.wall(),
         };
-        let kept = match checkpoint.sign(keys) {
-            Some(statement) => self.ledger.checkpoint(statement.into()).await.is_ok(),
+        let kept = match checkpoint.sign(keys).map(Arc::<str>::from) {
+            Some(statement) => {
+                head.copies.iter_mut().for_each(|copies| copies.put(Arc::clone(&statement)));
+                self.ledger.checkpoint(statement).await.is_ok()
+            }
             None => false,
         };
         if kept {
@@ -206,6 +219,7 @@ impl Head {
             hash: last.map(Row::hash).unwrap_or_default(),
             signed: last.map_or(0, Row::seq),
             overflows: false,
+            copies: None,
         }
     }
 }

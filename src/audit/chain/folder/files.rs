@@ -22,7 +22,6 @@ use std::{
 pub(super) struct Files {
     pub(super) path: PathBuf,
     pub(super) full: u64,
-    pub(super) copy: Option<PathBuf>,
     pub(super) opened: Opened,
     /// The number of the last row.
     last: u64,
@@ -60,7 +59,6 @@ impl Files {
         Ok(Self {
             path: path.to_owned(),
             full: Folder::FULL,
-            copy: None,
             last: last.as_ref().map_or(0, Row::seq),
             opened: Opened { last, torn },
             current,
@@ -95,12 +93,7 @@ impl Files {
     }
 
     pub(super) fn checkpoint(&self, statement: &str) -> Result<(), LedgerError> {
-        let own = self.path.join(CHECKPOINTS);
-        let places = [Some(&own), self.copy.as_ref()];
-        let added = places.into_iter().flatten().map(|path| add_line(path, statement));
-        // To the second one also where the first fails.
-        let added: Vec<io::Result<()>> = added.collect();
-        added.into_iter().collect::<io::Result<()>>().map_err(LedgerError::new)
+        add_line(&self.path.join(CHECKPOINTS), statement).map_err(LedgerError::new)
     }
 
     /// The file for what happens now: another one where the last is full, or of another day.

@@ -14,7 +14,7 @@ use super::{Ledger, LedgerError, Opened, Owner, Person, Row};
 use crate::{clock::UnixTime, error::ConfigError, eventual::BoxFuture};
 use std::{
     fmt,
-    path::{Path, PathBuf},
+    path::Path,
     sync::{Arc, Mutex, PoisonError},
 };
 use tokio::task::spawn_blocking;
@@ -60,13 +60,6 @@ impl Folder {
         }
         self.files(|files| files.full = bytes);
         Ok(self)
-    }
-
-    /// Writes each checkpoint to a second file as well: on another machine, or where nothing can be changed.
-    pub fn copy_checkpoints(self, path: impl Into<PathBuf>) -> Self {
-        let path = path.into();
-        self.files(|files| files.copy = Some(path));
-        self
     }
 
     fn files<T>(&self, work: impl FnOnce(&mut Files) -> T) -> T {

@@ -9,7 +9,7 @@ use self::{
     link::{Link, Server, told},
     statements::{Answer, damaged},
 };
-use super::{Checkpoint, Ledger, LedgerError, Opened, Owner, Person, Row, owned::add_line, when};
+use super::{Checkpoint, Ledger, LedgerError, Opened, Owner, Person, Row, when};
 use crate::{
     clock::UnixTime,
     error::ConfigError,
@@ -18,14 +18,8 @@ use crate::{
     store::StoreError,
 };
 use sqlx::Error;
-use std::{
-    fmt,
-    fs::File,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
-use tokio::{sync::Mutex, task::spawn_blocking, time::timeout};
+use std::{fmt, fs::File, path::Path, sync::Arc, time::Duration};
+use tokio::{sync::Mutex, time::timeout};
 
 /// A chain in tables of SQLite or PostgreSQL, which refuse to change and to delete what is in them.
 ///
@@ -65,7 +59,6 @@ pub struct Tables(Arc<Inner>);
 struct Inner {
     server: Server,
     log: Box<str>,
-    copy: Option<PathBuf>,
     held: Mutex<Held>,
 }
 
@@ -105,14 +98,6 @@ impl Tables {
             ));
         }
         Ok(Self::of(Server::Postgres(server), instance))
-    }
-
-    /// Writes each checkpoint to a file as well: on another machine, or where nothing can be changed.
-    #[must_use]
-    pub fn copy_checkpoints(self, path: impl Into<PathBuf>) -> Self {
-        let Inner { server, log, .. } = &*self.0;
-        let (server, log, copy) = (server.clone(), log.clone(), Some(path.into()));
-        Self(Arc::new(Inner { server, log, copy, held: Mutex::default() }))
     }
 
     /// Makes the tables if they are not there, and takes hold of the log, so that nobody else writes it. The writer does it by itself; who
@@ -162,7 +147,7 @@ impl Tables {
 
     fn of(server: Server, log: &str) -> Self {
         let held = Mutex::default();
-        Self(Arc::new(Inner { server, log: log.into(), copy: None, held }))
+        Self(Arc::new(Inner { server, log: log.into(), held }))
     }
 
     async fn take_hold(&self, held: &mut Held) -> Result<(), Unopened> {
@@ -240,21 +225,11 @@ impl Ledger for Tables {
     }
 
     fn checkpoint(&self, statement: Arc<str>) -> BoxFuture<'_, Result<(), LedgerError>> {
-        Box::pin(async move {
-            let seq = Checkpoint::parse(&statement).map_or(0, |it| it.seq as i64);
-            let text = Arc::clone(&statement);
-            let own = self.ask(move |this, link| {
-                let text = Arc::clone(&text);
-                Box::pin(async move { link.checkpoint(&this.log, seq, &text).await })
-            });
-            let own = own.await;
-            // To the second one also where the first fails.
-            if let Some(copy) = self.0.copy.clone() {
-                let copied = spawn_blocking(move || add_line(&copy, &statement)).await;
-                copied.map_err(LedgerError::new)?.map_err(LedgerError::new)?;
-            }
-            own
-        })
+        let seq = Checkpoint::parse(&statement).map_or(0, |it| it.seq as i64);
+        Box::pin(self.ask(move |this, link| {
+            let statement = Arc::clone(&statement);
+            Box::pin(async move { link.checkpoint(&this.log, seq, &statement).await })
+        }))
     }
 
     fn read(&self, after: u64, most: usize) -> BoxFuture<'_, Result<Vec<Row>, LedgerError>> {

@@ -47,23 +47,20 @@ impl AuditConfig {
     ) -> Result<(Chain, Writer, Option<Tables>), ConfigError> {
         let (chain, tables) = match &self.place {
             Place::Files { folder, file_mib } => {
-                let mut folder = Folder::open(folder)?.full_at(u64::from(*file_mib) << 20)?;
-                if let Some(path) = &self.checkpoints {
-                    folder = folder.copy_checkpoints(path);
-                }
+                let folder = Folder::open(folder)?.full_at(u64::from(*file_mib) << 20)?;
                 (Chain::to(folder), None)
             }
             place => {
-                let mut tables = place.tables()?;
-                if let Some(path) = &self.checkpoints {
-                    tables = tables.copy_checkpoints(path);
-                }
+                let tables = place.tables()?;
                 (Chain::to(tables.clone()), Some(tables))
             }
         };
         let mut chain = chain.alarm(alarm);
         if let Some((_, keys)) = &self.keys {
             chain = chain.sign(keys)?;
+        }
+        if let Some(path) = &self.checkpoints {
+            chain = chain.copy_checkpoints(path);
         }
         if self.addresses == Addresses::Truncated {
             chain = chain.truncate_addresses();
