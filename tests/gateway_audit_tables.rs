@@ -94,6 +94,13 @@ fn log_in_and_look(folder: &Folder, log: &str) {
     assert!(said(&erased).contains("1 keys erased"), "{erased:?}");
     assert!(export(folder, &["--subject", tag]).is_empty());
     assert!(audit(folder, &["verify"]).status.success());
+    // Who took the copy away, too, may have cut off whatever it spoke for.
+    let (copy, away) = (folder.file("copy.jws"), folder.file("away.jws"));
+    std::fs::rename(&copy, &away).unwrap();
+    let blind = audit(folder, &["verify"]);
+    assert_eq!(blind.status.code(), Some(2), "{blind:?}");
+    assert!(said(&blind).contains("copy.jws: "), "{blind:?}");
+    std::fs::rename(&away, &copy).unwrap();
 }
 
 #[test]

@@ -135,7 +135,9 @@ impl Archive {
 
 /// The checkpoints of a file, as texts.
 pub(super) fn statements_of(path: &Path) -> io::Result<Vec<(Place, String)>> {
-    let text = std::fs::read_to_string(path)?;
+    let named =
+        |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+    let text = std::fs::read_to_string(path).map_err(named)?;
     // A line without an end was being written.
     let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
     let file = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();

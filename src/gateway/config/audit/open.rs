@@ -32,8 +32,8 @@ impl AuditConfig {
             place => Archive::tables(place.tables()?),
         };
         Ok(match &self.checkpoints {
-            Some(copy) if copy.exists() => archive.checkpoints(copy),
-            _ => archive,
+            Some(copy) => archive.checkpoints(copy),
+            None => archive,
         })
     }
 
@@ -71,7 +71,7 @@ impl AuditConfig {
 }
 
 impl Config {
-    /// Where the audit log is, with the copy of its checkpoints if there is one by now.
+    /// Where the audit log is, with the copy of its checkpoints, which has to be there to verify.
     ///
     /// # Errors
     ///
