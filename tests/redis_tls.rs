@@ -15,7 +15,7 @@ mod redis_tls;
 
 use portcullis::{
     Key, Limit, Pepper, Store,
-    store::{Asks, Outcome, Redis},
+    store::{Asks, Outcome, Redis, Resilient},
 };
 use redis_groups::{Cluster, Sentinels};
 use redis_tls::{Authority, TlsServer};
@@ -66,6 +66,8 @@ async fn a_server_is_trusted_by_the_authority_that_is_named_and_no_other() {
                      the URL?";
     assert_eq!(fault(&open(&server.url("")).ca(&other.pem()).unwrap()).await, untrusted);
     assert_eq!(fault(&open(&server.url(""))).await, untrusted, "the system does not know it");
+    let started = Resilient::new(open(&server.url(""))).check().await;
+    assert!(started.unwrap_err().to_string().contains("is not trusted"), "nothing that time mends");
     let elsewhere = ours.server(&["127.0.0.2", "redis.example"]);
     assert_eq!(fault(&open(&elsewhere.url("")).ca(&ours.pem()).unwrap()).await, untrusted);
 }

@@ -10,7 +10,12 @@ pub(super) fn told(error: &RedisError) -> StoreError {
         (ErrorKind::InvalidClientConfig, _) if error.to_string().contains(FAR) => FAR,
         // The second is what a broken handshake of TLS is.
         (ErrorKind::Io | ErrorKind::Client, _) => {
-            return StoreError::new(broken(&error.to_string()));
+            let text = error.to_string();
+            if !text.contains("certificate") {
+                // Errors of connections name neither what was sent nor to whom.
+                return StoreError::new(format!("no connection: {text}"));
+            }
+            "the certificate of the server is not trusted; is its CA named, and its host the one in the URL?"
         }
         (ErrorKind::AuthenticationFailed, _) | (_, Some("WRONGPASS" | "NOAUTH")) => {
             "the server refuses the user or the password"
@@ -30,12 +35,3 @@ pub(super) fn told(error: &RedisError) -> StoreError {
 
 pub(in crate::store::redis) const LACKS_RIGHTS: &str =
     "the user lacks rights to the commands or keys of the store";
-
-/// Errors of connections name neither what was sent nor to whom.
-fn broken(text: &str) -> String {
-    if text.contains("certificate") {
-        return "the certificate of the server is not trusted; is its CA named, and its host the one in the URL?"
-            .to_owned();
-    }
-    format!("no connection: {text}")
-}
