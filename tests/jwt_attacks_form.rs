@@ -142,6 +142,24 @@ fn members_that_are_there_twice() {
         // Members that nobody knows count, too: another reader may know them.
         let unknown = header.replacen('{', r#"{"x":1,"\u0078":2,"#, 1);
         refused(&party, &party.sign(unknown, &payload), HeaderInvalid, "unknown");
+        // And those within others: whose roles are read at any depth.
+        for (own, is_good) in [
+            (r#"{"roles":["a"],"Roles":["b"],"in":{"roles":["c"]}}"#, true),
+            (r#"{"roles":["a"],"roles":["admin"]}"#, false),
+            (r#"{"roles":["a"],"r\u006fles":["admin"]}"#, false),
+            (r#"{"in":[1,{"deeper":{"x":1,"y":2,"x":3}}]}"#, false),
+        ] {
+            let within = payload.replacen(r#""own":{}"#, &format!("\"own\":{own}"), 1);
+            assert_ne!(within, payload);
+            let fault = party.fault(&party.sign(&header, &within));
+            assert_eq!(fault, (!is_good).then_some(ClaimsInvalid), "{own}");
+        }
+        let many = |count: usize| {
+            let members: Vec<_> = (0..count).map(|at| format!("\"{at}\":0")).collect();
+            let own = format!("\"own\":{{{}}}", members.join(","));
+            party.fault(&party.sign(&header, &payload.replacen(r#""own":{}"#, &own, 1)))
+        };
+        assert_eq!((many(256), many(257)), (None, Some(ClaimsInvalid)));
     }
 }
 

@@ -45,6 +45,9 @@ pub(super) fn object<'de, T: Object<'de>>(json: &'de [u8]) -> Option<T> {
     serde_json::from_str::<Strict<T>>(json).ok().map(|Strict(object)| object)
 }
 
+/// Members of an object within a claim, such as the clients of which a user has roles. Each is compared with those before it.
+const MOST_PASSED: usize = 256;
+
 /// Deeper than any claim needs, and far less than at which readers of the claims give up.
 const MOST_DEPTH: usize = 32;
 
@@ -64,8 +67,9 @@ fn is_shallow(json: &[u8]) -> bool {
     })
 }
 
-/// A value that is passed over, but could be read: texts are texts, and numbers fit a number. serde's own passes over
-/// half of a surrogate pair, at which a later reader of all claims would give up.
+/// A value that is passed over, but could be read: texts are texts, numbers fit a number, and no object has a name twice, of which
+/// another reader may take the other one. serde's own passes over half of a surrogate pair, at which a later reader of all
+/// claims would give up.
 pub(super) struct Passed;
 
 impl<'de> Deserialize<'de> for Passed {
@@ -113,7 +117,13 @@ impl<'de> Visitor<'de> for Anything {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Passed, A::Error> {
-        while map.next_entry::<Passed, Passed>()?.is_some() {}
+        let mut names = Names::new();
+        while let Some((name, Passed)) = map.next_entry::<Text<'de>, Passed>()? {
+            if names.len() == MOST_PASSED || names.contains(&name) {
+                return Err(A::Error::custom("too many members, or two of one name"));
+            }
+            names.push(name);
+        }
         Ok(Passed)
     }
 }
