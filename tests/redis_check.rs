@@ -40,6 +40,11 @@ async fn a_strict_store_takes_no_server_that_may_forget() {
     server.command(&["ACL", "SETUSER", "default", "-info"]);
     let error = strict.check().await.unwrap_err().to_string();
     assert!(error.starts_with("the server does not tell its `maxmemory-policy`"), "{error}");
+    // Of one that lets it be seen, but not that it was restarted.
+    server.command(&["ACL", "SETUSER", "default", "+config"]);
+    let error = strict.check().await.unwrap_err().to_string();
+    assert!(error.starts_with("the server does not tell its `run_id`"), "{error}");
+    assert_eq!(lax.check().await, Ok(Some(error)));
 }
 
 #[tokio::test]

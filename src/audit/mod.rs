@@ -177,6 +177,9 @@ pub enum Act {
     StoreBack,
     /// A store lost everything it kept, such as blocks and revocations; those known here are put back.
     StoreEmptied,
+    /// A server of a store was restarted, or another took its place, and may have lost what was written last; blocks and
+    /// revocations that are known here are put back.
+    StoreRestarted,
     /// A login went a step on, or failed to.
     Login {
         /// Which step.
@@ -241,6 +244,7 @@ impl Act {
             Self::StoreLost => "store-lost",
             Self::StoreBack => "store-back",
             Self::StoreEmptied => "store-emptied",
+            Self::StoreRestarted => "store-restarted",
             Self::Login { step, .. } => step.name(),
             Self::Fraud { .. } => "sms-fraud",
             Self::Provider { change, .. } => change.name(),

@@ -65,6 +65,11 @@ impl Sink for Tracing {
                 "the store lost what it kept: blocks and revocations that are known here are put back, codes and \
                  sessions are gone"
             ),
+            Act::StoreRestarted => tracing::error!(
+                target: TARGET, act,
+                "a server of the store was restarted or replaced and may have lost what was written last: blocks and \
+                 revocations that are known here are put back"
+            ),
             Act::Unblocked(key) => tracing::info!(target: TARGET, act, %key),
             Act::LockdownBegan => tracing::warn!(
                 target: TARGET, act, "locked down: no code leaves, tokens from before are refused, limits are tighter"

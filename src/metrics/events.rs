@@ -19,6 +19,7 @@ pub(crate) fn event(event: &Event) {
         Act::StoreLost => one(table::STORE_CHANGES, &["lost"]),
         Act::StoreBack => one(table::STORE_CHANGES, &["returned"]),
         Act::StoreEmptied => one(table::STORE_CHANGES, &["emptied"]),
+        Act::StoreRestarted => one(table::STORE_CHANGES, &["restarted"]),
         Act::Login { step, .. } => one(table::LOGIN_STEPS, &[step.name()]),
         Act::Fraud { rule, verdict, .. } => one(table::FRAUD, &[rule.name(), verdict.name()]),
         Act::Provider { provider, change } => {
@@ -39,7 +40,7 @@ pub(crate) fn event(event: &Event) {
 
 /// Makes those whose first step must not be missed, as a rise from nothing is no rise for who computes rates.
 pub(super) fn begin() {
-    for change in ["lost", "returned", "emptied"] {
+    for change in ["lost", "returned", "emptied", "restarted"] {
         drop(table::STORE_CHANGES.counter(&[change]));
     }
     for change in ["overflowed", "caught-up", "lost", "returned", "copy-lost", "copy-returned"] {

@@ -59,13 +59,16 @@ impl Standing {
     }
 }
 
-/// How long a store has kept what it was given: another marker says that everything from before is lost, or the part of it that
-/// one of its servers had.
+/// How long a store has kept what it was given: another marker says that something from before is lost, or may be.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Marker {
-    /// To be compared with others of the same store in this process.
+    /// To be compared with others of the same store in this process: another one says that everything is lost, or the part of it
+    /// that one of its servers had.
     pub id: String,
-    /// When it began, or the part that began last, by the clock of the store.
+    /// To be compared likewise: another one says that a server was restarted or another took its place, which may have lost
+    /// what was written last.
+    pub run: String,
+    /// When all this began, or the part that began last, by the clock of the store.
     pub since: UnixTime,
 }
 

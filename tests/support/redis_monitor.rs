@@ -19,8 +19,8 @@ pub(crate) struct Run {
     pub(crate) commands: Vec<Vec<String>>,
 }
 
-const READS: [&str; 9] =
-    ["time", "get", "mget", "hget", "hgetall", "hmget", "lrange", "zrange", "pttl"];
+const READS: [&str; 10] =
+    ["info", "time", "get", "mget", "hget", "hgetall", "hmget", "lrange", "zrange", "pttl"];
 
 impl Monitor {
     pub(crate) fn new(server: &RedisServer) -> Self {
@@ -65,10 +65,14 @@ impl Run {
 
     /// The names that were used and not given.
     pub(crate) fn strays(&self) -> Vec<&String> {
-        let named = self.commands.iter().filter(|words| name(words) != "time").flat_map(|words| {
-            let many = ["del", "mget"].contains(&name(words).as_str());
-            words.iter().skip(1).take(if many { usize::MAX } else { 1 })
-        });
+        let named = self
+            .commands
+            .iter()
+            .filter(|words| !["time", "info"].contains(&name(words).as_str()))
+            .flat_map(|words| {
+                let many = ["del", "mget"].contains(&name(words).as_str());
+                words.iter().skip(1).take(if many { usize::MAX } else { 1 })
+            });
         named.filter(|name| !self.keys.contains(name)).collect()
     }
 }

@@ -248,7 +248,9 @@ impl Condition {
             Self::ManyCountries => {
                 matches!(act, Act::Fraud { rule: FraudRule::Countries, .. })
             }
-            Self::StoreLost => matches!(act, Act::StoreLost | Act::StoreEmptied),
+            Self::StoreLost => {
+                matches!(act, Act::StoreLost | Act::StoreEmptied | Act::StoreRestarted)
+            }
             Self::LogLost => matches!(act, Act::LogOverflowed | Act::LogLost | Act::CopyLost),
         }
     }

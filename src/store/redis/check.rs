@@ -22,15 +22,15 @@ impl Resilient<Redis> {
     /// # Errors
     ///
     /// When the server answers and cannot be used: it refuses the user or the password, is older than version 7, or runs no
-    /// scripts. For a [strict](Self::strict) one, also when its `maxmemory-policy` is not `noeviction` or cannot be read: a
-    /// block that is evicted lets in who was blocked.
+    /// scripts. For a [strict](Self::strict) one, also when its `maxmemory-policy` is not `noeviction` or cannot be read, and when
+    /// it does not tell whether it was restarted: a block that is lost without a sign lets in who was blocked.
     pub async fn check(&self) -> Result<Option<String>, ConfigError> {
         let checked = match timeout(PATIENCE, self.far().check()).await {
             Ok(checked) => checked,
             Err(_) => Err(Unfit::Gone(StoreError::new("no answer within two seconds"))),
         };
         match checked {
-            Ok(policy) => judge(policy.as_deref(), self.is_strict()),
+            Ok(told) => judge(&told, self.is_strict()),
             Err(Unfit::Gone(error)) => Ok(Some(format!(
                 "{error}; until it answers, limits hold in this instance alone and no login goes on"
             ))),
@@ -45,9 +45,15 @@ enum Unfit {
     Wrong(String),
 }
 
+/// What a server that can be used says of itself.
+struct Told {
+    /// What it does when it is full.
+    policy: Option<String>,
+    tells_run: bool,
+}
+
 impl Redis {
-    /// The policy of a server that can be used; `None` if it does not tell.
-    async fn check(&self) -> Result<Option<String>, Unfit> {
+    async fn check(&self) -> Result<Told, Unfit> {
         let patient = self.clone().deadline(PATIENCE);
         let inner = &patient.0;
         inner.link.query_everywhere::<()>(&["PING"]).await.map_err(|error| Unfit::of(error, ""))?;
@@ -73,7 +79,11 @@ impl Redis {
         let mut policies = inner.policies().await;
         // Of several servers the one that forgets counts.
         policies.sort_by_key(|policy| policy.as_deref() == Some(KEEPS));
-        Ok(policies.into_iter().next().flatten())
+        let tells_run = |info: &String| field(info, "run_id").is_some_and(|run| !run.is_empty());
+        Ok(Told {
+            policy: policies.into_iter().next().flatten(),
+            tells_run: !infos.is_empty() && infos.iter().all(tells_run),
+        })
     }
 }
 
@@ -123,13 +133,17 @@ impl Unfit {
     }
 }
 
-fn judge(policy: Option<&str>, strict: bool) -> Result<Option<String>, ConfigError> {
-    let what = match policy {
-        Some(KEEPS) => return Ok(None),
-        Some(policy) => format!("`maxmemory-policy` of the server is {policy}"),
-        None => "the server does not tell its `maxmemory-policy`".to_owned(),
+fn judge(told: &Told, strict: bool) -> Result<Option<String>, ConfigError> {
+    let what = match told.policy.as_deref() {
+        Some(KEEPS) => None,
+        Some(policy) => Some(format!("`maxmemory-policy` of the server is {policy}")),
+        None => Some("the server does not tell its `maxmemory-policy`".to_owned()),
     };
-    let why = format!("{what}: with any other than noeviction a block may be forgotten");
+    let why = match what {
+        Some(what) => format!("{what}: with any other than noeviction a block may be forgotten"),
+        None if told.tells_run => return Ok(None),
+        None => "the server does not tell its `run_id`, for which the user needs INFO: a restart that loses blocks goes unseen".to_owned(),
+    };
     if strict { Err(ConfigError::new(why)) } else { Ok(Some(why)) }
 }
 

@@ -1,4 +1,4 @@
-//! What tells whether the server, or one of a cluster, lost everything, and what puts back what others know.
+//! What tells whether the server, or one of a cluster, lost what it kept, and what puts back what others know.
 
 use super::Inner;
 use crate::{
@@ -14,9 +14,18 @@ pub(super) struct Markers(Mutex<Known>);
 
 #[derive(Default)]
 struct Known {
-    texts: Vec<Option<String>>,
-    /// How many of them changed.
+    texts: Vec<Option<Text>>,
+    /// How often one of them was of another life.
     losses: u64,
+    /// How often one was of another run of its server in the same life.
+    runs: u64,
+}
+
+/// What a marker says: which life, since when nothing was lost, and which run of the server wrote that.
+struct Text {
+    life: String,
+    since: u64,
+    run: String,
 }
 
 impl Inner {
@@ -26,20 +35,13 @@ impl Inner {
         self.markers.meet(told)
     }
 
-    /// A read in nearly all cases, so that it is no script among those of requests.
-    async fn text(&self, name: &str) -> Result<String, StoreError> {
-        match self.link.read(name).await? {
-            Some(text) => Ok(text),
-            None => self.begin(name).await,
-        }
-    }
-
-    /// Begins the life of an empty server.
-    async fn begin(&self, name: &str) -> Result<String, StoreError> {
+    /// Reads a marker, which begins the life of an empty server.
+    async fn text(&self, name: &str) -> Result<Text, StoreError> {
         let id = getrandom::u64().map_err(|_| StoreError::new("no random bytes"))?;
         let mut call = self.scripts.marker.call();
         call.key(name).micros(self.now()).text(&format!("{id:016x}"));
-        self.link.run(call).await
+        let told: String = self.link.run_if_there(call).await?;
+        Text::parse(&told).ok_or_else(|| StoreError::new("the marker is none").said())
     }
 
     pub(super) async fn restore(&self, blocks: Vec<Blocked>) -> Result<(), StoreError> {
@@ -52,16 +54,14 @@ impl Inner {
 
 impl Markers {
     /// Takes note of what was read. What does not answer now is as it was; if nothing does, that is the answer.
-    fn meet(&self, told: Vec<Result<String, StoreError>>) -> Result<Marker, StoreError> {
+    fn meet(&self, told: Vec<Result<Text, StoreError>>) -> Result<Marker, StoreError> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.texts.resize(told.len(), None);
+        known.texts.resize_with(told.len(), || None);
         let (mut answers, mut last) = (0, None);
         for (at, told) in told.into_iter().enumerate() {
             match told {
                 Ok(text) => {
-                    let before = known.texts[at].replace(text);
-                    let is_lost = before.is_some() && before != known.texts[at];
-                    known.losses += u64::from(is_lost);
+                    known.take(at, text);
                     answers += 1;
                 }
                 Err(error) => last = Some(error),
@@ -75,12 +75,29 @@ impl Markers {
 }
 
 impl Known {
+    /// Takes over what a marker says. One that is read for the first time is no loss, and neither is one that says its run
+    /// for the first time.
+    fn take(&mut self, at: usize, text: Text) {
+        if let Some(before) = &self.texts[at] {
+            let is_lost = before.life != text.life;
+            let is_of_another_run = before.run != text.run && !before.run.is_empty();
+            self.losses += u64::from(is_lost);
+            self.runs += u64::from(is_of_another_run && !is_lost);
+        }
+        self.texts[at] = Some(text);
+    }
+
     fn marker(&self) -> Marker {
-        // Whatever an operator wrote there is as good as a text of ours.
-        let since = |text: &String| text.rsplit_once('|')?.1.parse().ok();
-        let since = self.texts.iter().flatten().filter_map(since).max();
+        let since = self.texts.iter().flatten().map(|text| text.since).max();
         let since = UnixTime::from_micros(since.unwrap_or(0));
-        // Not the texts: one that is read for the first time is no loss.
-        Marker { id: self.losses.to_string(), since }
+        Marker { id: self.losses.to_string(), run: self.runs.to_string(), since }
+    }
+}
+
+impl Text {
+    fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.splitn(3, '|');
+        let (life, since, run) = (parts.next()?, parts.next()?, parts.next()?);
+        Some(Self { life: life.to_owned(), since: since.parse().ok()?, run: run.to_owned() })
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Alone, Inner};
 use crate::{
-    audit::{self, Act, Event},
+    audit::{self, Event},
     eventual::Eventual,
     key::{Key, KeyKind},
     limit::Outage,
@@ -21,13 +21,13 @@ impl<S: Store + 'static> Inner<S> {
         self.put_back()
     }
 
-    /// Looks whether everything was lost.
+    /// Looks whether something was lost, or may be.
     pub(super) fn look(self: &Arc<Self>) -> Eventual<Result<(), StoreError>> {
         let inner = Arc::clone(self);
         self.aside(self.store.marker()).then(move |marker| match marker {
             Ok(Some(marker)) => {
-                if inner.life.meet(marker, || inner.known()) {
-                    audit::record(inner.sink.as_deref(), Event::new(Act::StoreEmptied));
+                if let Some(loss) = inner.life.meet(marker, || inner.known()) {
+                    audit::record(inner.sink.as_deref(), Event::new(loss));
                 }
                 inner.put_back()
             }

@@ -1,6 +1,7 @@
 //! Whether a store still keeps what it was given, and what must be put back into it.
 
 use crate::{
+    audit::Act,
     clock::{Clock, UnixTime, micros},
     key::Key,
     store::{Blocked, Marker},
@@ -70,18 +71,25 @@ impl Life {
         self.due.store(0, Ordering::Release);
     }
 
-    /// Takes note of a marker. Whether it says that everything was lost; then `blocks` are owed.
-    pub(super) fn meet(&self, marker: Marker, blocks: impl FnOnce() -> Vec<Blocked>) -> bool {
+    /// Takes note of a marker. If it says that something was lost or may be, that is told, and `blocks` are owed.
+    pub(super) fn meet(
+        &self,
+        marker: Marker,
+        blocks: impl FnOnce() -> Vec<Blocked>,
+    ) -> Option<Act> {
         let mut known = self.lock();
-        let is_lost = known.marker.as_ref().is_some_and(|old| old.id != marker.id);
-        if is_lost {
+        let loss = known.marker.as_ref().and_then(|old| {
+            let restarted = (old.run != marker.run).then_some(Act::StoreRestarted);
+            if old.id != marker.id { Some(Act::StoreEmptied) } else { restarted }
+        });
+        if loss.is_some() {
             known.owed = blocks();
             self.owing.store(known.owed.len(), Ordering::Release);
             self.turns.fetch_add(1, Ordering::AcqRel);
         }
         self.began.store(marker.since.as_micros(), Ordering::Release);
         known.marker = Some(marker);
-        is_lost
+        loss
     }
 
     /// When the life began, once it is known.
@@ -185,7 +193,8 @@ mod tests {
     use std::time::Duration;
 
     fn marker(id: &str) -> Marker {
-        Marker { id: id.to_owned(), since: UnixTime::from_secs(9) }
+        let (id, run) = id.split_once('/').unwrap_or((id, "1"));
+        Marker { id: id.to_owned(), run: run.to_owned(), since: UnixTime::from_secs(9) }
     }
 
     fn block(last: u8) -> Blocked {
@@ -209,10 +218,13 @@ mod tests {
     fn another_marker_makes_everything_owed_until_it_is_put_back_or_lifted() {
         let life = Arc::new(Life::new(Arc::new(ManualClock::at(UnixTime::default()))));
         assert_eq!(life.began(), None);
-        assert!(!life.meet(marker("a"), || panic!("nothing is lost at the first meeting")));
-        assert!(!life.meet(marker("a"), || panic!("the same")));
+        assert!(
+            life.meet(marker("a"), || panic!("nothing is lost at the first meeting")).is_none()
+        );
+        assert!(life.meet(marker("a"), || panic!("the same")).is_none());
         assert_eq!(life.began(), Some(UnixTime::from_secs(9)));
-        assert!(life.meet(marker("b"), || (0..=255).chain(0..=9).map(block).collect()));
+        let all = || (0..=255).chain(0..=9).map(block).collect();
+        assert!(matches!(life.meet(marker("b"), all), Some(Act::StoreEmptied)));
         let lost = life.turns();
         let (batch, rest) = (life.take_owed(), life.take_owed());
         assert_eq!((batch.blocks().len(), rest.blocks().len(), life.is_owing()), (256, 10, false));
@@ -236,7 +248,8 @@ mod tests {
     fn what_was_lifted_while_it_was_under_way_is_not_owed_again() {
         let life = Arc::new(Life::new(Arc::new(ManualClock::at(UnixTime::default()))));
         life.meet(marker("a"), Vec::new);
-        assert!(life.meet(marker("b"), || vec![block(1), block(2)]));
+        let both = || vec![block(1), block(2)];
+        assert!(matches!(life.meet(marker("a/2"), both), Some(Act::StoreRestarted)));
         let batch = life.take_owed();
         life.forgive(block(1).key);
         drop(batch);

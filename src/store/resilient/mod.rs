@@ -38,10 +38,10 @@ use std::{fmt, sync::Arc};
 /// Each loss and each return is one audit event. A store of several servers that lost one of them is not lost: what is asked
 /// about that server's keys is decided as above, and everything else goes on.
 ///
-/// A store that comes back empty would let in who was blocked. So its [marker](Store::marker) is looked at once a second, after
-/// each failure, and when it does not know of a block that is known here. Where it is another one, that is one audit event, this
-/// puts back the blocks and revocations that it knows, and a strict one refuses all tokens that were issued before: the marker
-/// says until when. Codes, sessions and counts are lost.
+/// A store that comes back empty, or from a copy that is old, would let in who was blocked. So its [marker](Store::marker) is
+/// looked at once a second, after each failure, and when it does not know of a block that is known here. Where it is another one,
+/// that is one audit event, this puts back the blocks and revocations that it knows, and a strict one refuses all tokens that were
+/// issued before: the marker says until when. Codes, sessions and counts are lost, all of them or those from after the copy.
 pub struct Resilient<S>(Arc<Inner<S>>);
 
 struct Inner<S> {

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::clock::{Clock, SystemClock, micros};
 use arc_swap::ArcSwap;
-use redis::{Cmd, ErrorKind, FromRedisValue, RedisError, RedisResult, ServerErrorKind, Value, cmd};
+use redis::{ErrorKind, FromRedisValue, RedisError, RedisResult, ServerErrorKind, Value, cmd};
 use std::{
     io,
     sync::{
@@ -84,22 +84,17 @@ impl Cluster {
         }
     }
 
-    /// Asks the server of a slot, unless it is one that does not answer: who needs its keys looks for it.
-    pub(super) async fn query<T: FromRedisValue>(
+    /// Runs a script, unless the server of its slot is one that does not answer: who needs its keys looks for it.
+    pub(super) async fn run_if_there<T: FromRedisValue>(
         &self,
-        slot: u16,
-        command: &Cmd,
+        call: &Call<'_>,
         late: &Late,
     ) -> RedisResult<T> {
-        let known = self.0.map.load().of(slot);
-        let master = match known {
-            Some(master) => master,
-            None => self.master(slot).await?,
-        };
-        if master.is_suspect() {
+        let known = self.0.map.load().of(call.slot().unwrap_or_default());
+        if known.is_some_and(|master| master.is_suspect()) {
             return Err(gone());
         }
-        master.query(command, late).await
+        self.run(call, late).await
     }
 
     /// All servers that have slots.

@@ -152,15 +152,16 @@ impl Link {
         .await
     }
 
-    /// Reads a text without a script.
-    pub(super) async fn read(&self, name: &str) -> Result<Option<String>, StoreError> {
-        let (command, late) = (command(&["GET", name]), &Late::default());
+    /// Runs a script, unless the server of its keys is one of several and known not to answer.
+    pub(super) async fn run_if_there<T: FromRedisValue>(
+        &self,
+        call: Call<'_>,
+    ) -> Result<T, StoreError> {
+        let late = &Late::default();
         self.within(late, async {
             match &self.way {
-                Way::One(line) => line.query(&command, late).await,
-                Way::Cluster(cluster) => {
-                    cluster.query(slot::of(name.as_bytes()), &command, late).await
-                }
+                Way::One(line) => line.run(&call, late).await,
+                Way::Cluster(cluster) => cluster.run_if_there(&call, late).await,
             }
         })
         .await
