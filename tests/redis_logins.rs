@@ -329,6 +329,19 @@ async fn a_session_whose_id_was_anothers_is_not_the_others() {
 }
 
 #[tokio::test]
+async fn a_full_server_ends_no_session_without_saying_so() {
+    let server = RedisServer::start();
+    let scene = hasty(&server);
+    assert_eq!(open(&scene, 1, 1).await, 0);
+    server.command(&["CONFIG", "SET", "maxmemory", "1"]);
+    assert!(server.command(&["SET", "any", "thing"]).starts_with("-OOM"), "it is full");
+    // A script that has written, as by deleting, is refused no memory any more.
+    assert_eq!(open(&scene, 2, 1).await, 1);
+    assert!(scene.store.session(id(1)).await.unwrap().is_none());
+    assert!(scene.store.session(id(2)).await.unwrap().is_some());
+}
+
+#[tokio::test]
 async fn a_server_that_is_away_is_an_error() {
     let mut server = RedisServer::start();
     let scene = hasty(&server);
