@@ -147,3 +147,31 @@ async fn a_strict_store_takes_no_token_while_nobody_can_say_whether_it_was_revok
     assert!(store.admit(ask(session)).await.is_err());
     assert!(store.admit(ask(key(1))).await.is_ok(), "an address is no token");
 }
+
+#[tokio::test]
+async fn however_many_addresses_are_blocked_a_revocation_is_known() {
+    let mut scene = scene();
+    scene.server.kill();
+    let pepper = Pepper::new(&[7; 32]).unwrap();
+    let session = |number: u32| {
+        pepper.tag(portcullis::key::KeyKind::Session, &[b"issuer", &number.to_be_bytes()])
+    };
+    let address = |number: u32| Key::ip(std::net::Ipv4Addr::from(number).into());
+    let block = async |key: Key| drop(scene.store.block(key, Block::forever()).await);
+    let is_blocked =
+        async |key: Key| matches!(scene.outcome(key).await, Ok(Outcome::Blocked { .. }));
+    for number in 0..20_000_u32 {
+        block(address(number)).await;
+    }
+    assert!(is_blocked(address(0)).await && !is_blocked(address(19_999)).await, "a full instance");
+    assert_eq!(scene.told.names(), ["store-lost", "block-unkept"]);
+    for number in 0..10_000 {
+        block(session(number)).await;
+        assert!(is_blocked(session(number)).await, "{number}");
+    }
+    assert_eq!(scene.told.names().len(), 2, "all of them are known");
+    for number in 10_000..20_000 {
+        block(session(number)).await;
+    }
+    assert_eq!(scene.told.names()[2..], ["block-unkept"], "told of each kind");
+}

@@ -10,16 +10,19 @@
 mod redis;
 #[path = "support/redis_groups.rs"]
 mod redis_groups;
+#[path = "support/told.rs"]
+mod told;
 
 use portcullis::{
     Key, Limit, Pepper, Store,
-    clock::UnixTime,
+    clock::{ManualClock, UnixTime},
     key::KeyKind,
-    store::{Asks, Block, Outcome, Redis},
+    store::{Asks, Block, Outcome, Redis, Resilient},
 };
 use redis::RedisServer;
 use redis_groups::{Sentinels, eventually};
 use std::time::{Duration, Instant};
+use told::Told;
 
 fn open(url: &str) -> Redis {
     let store = Redis::new(url, Pepper::new(&[7; 32]).unwrap()).unwrap();
@@ -66,6 +69,13 @@ async fn after_the_master_died_the_replica_is_used_and_what_it_knew_holds() {
     store.ready().await.unwrap();
     assert!(take(&store).await);
     revoke(&store, &group).await;
+    let (clock, told) = (ManualClock::at(UnixTime::from_secs(1_700_000_000)), Told::default());
+    let instance = Resilient::new(store.clone()).clock(clock.clone()).audit(told.clone());
+    let late = Key::ip([192, 0, 2, 1].into());
+    instance.block(late, Block::forever()).await.unwrap();
+    eventually("it is replicated", || {
+        group.replica.command(&["EXISTS", "ip_blocked:192.0.2.1"]) == ":1\r\n"
+    });
     // Nor is the first sentinel needed.
     group.sentinel(0).freeze();
     group.master.kill();
@@ -74,6 +84,14 @@ async fn after_the_master_died_the_replica_is_used_and_what_it_knew_holds() {
     assert!(is_revoked(&store).await);
     assert!(group.replica.command(&["ROLE"]).contains("master"));
     assert!(store.ready().await.is_ok());
+    // As if it had not been replicated in time.
+    group.replica.command(&["DEL", "ip_blocked:192.0.2.1"]);
+    let outcome = instance.admit(Asks::new().absent(late)).await.unwrap().outcome;
+    assert!(matches!(outcome, Outcome::Blocked { .. }), "{outcome:?}");
+    assert_eq!(told.names(), ["store-restarted"]);
+    clock.advance(Duration::from_secs(1));
+    instance.admit(Asks::new()).await.unwrap();
+    assert_eq!(group.replica.command(&["EXISTS", "ip_blocked:192.0.2.1"]), ":1\r\n");
 }
 
 #[tokio::test]

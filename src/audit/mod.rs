@@ -180,6 +180,9 @@ pub enum Act {
     /// A server of a store was restarted, or another took its place, and may have lost what was written last; blocks and
     /// revocations that are known here are put back.
     StoreRestarted,
+    /// An instance has no room to know of this block beside a shared store: it does not hold in an outage. The first of its kind is
+    /// told, of those on tokens and of others.
+    BlockUnkept(Key),
     /// A login went a step on, or failed to.
     Login {
         /// Which step.
@@ -245,6 +248,7 @@ impl Act {
             Self::StoreBack => "store-back",
             Self::StoreEmptied => "store-emptied",
             Self::StoreRestarted => "store-restarted",
+            Self::BlockUnkept(_) => "block-unkept",
             Self::Login { step, .. } => step.name(),
             Self::Fraud { .. } => "sms-fraud",
             Self::Provider { change, .. } => change.name(),

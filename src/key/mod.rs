@@ -84,6 +84,12 @@ impl KeyKind {
         Self::Lockdown,
     ];
 
+    /// Whether it is what a token says of itself, so that a block on it is one on tokens.
+    #[cfg(feature = "memory")]
+    pub(crate) const fn is_of_token(self) -> bool {
+        matches!(self, Self::Session | Self::Token | Self::Subject | Self::Issuer)
+    }
+
     /// The name in logs and store keys.
     pub const fn name(self) -> &'static str {
         match self {

@@ -64,7 +64,10 @@ pub(super) fn personal(event: &Event, truncates: bool) -> (Option<Owner>, Person
         false => client,
     });
     let key = match &event.act {
-        Act::Blocked { key, .. } | Act::Login { key, .. } | Act::Unblocked(key) => Some(*key),
+        Act::Blocked { key, .. }
+        | Act::Login { key, .. }
+        | Act::Unblocked(key)
+        | Act::BlockUnkept(key) => Some(*key),
         // A budget is nobody's.
         Act::Fraud { key, .. } if *key != Key::EVERYONE => Some(*key),
         _ => None,

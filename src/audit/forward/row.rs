@@ -81,7 +81,7 @@ impl Row {
                 self.seconds = lasting.map(|time| time.as_secs());
                 self.cause = cause.map(Name::as_str);
             }
-            Act::Unblocked(key) => self.key = about(key),
+            Act::Unblocked(key) | Act::BlockUnkept(key) => self.key = about(key),
             Act::Login { key, attempt, .. } => {
                 (self.key, self.attempt) = (about(key), *attempt);
             }

@@ -18,7 +18,10 @@ use std::time::Duration;
 /// The blocks that stand, and who is on the way to one.
 #[derive(Debug)]
 pub(super) struct Blocks {
-    standing: Table<Key, Standing>,
+    /// Against addresses, phones and whatever else callers have many of.
+    callers: Table<Key, Standing>,
+    /// Against tokens: however many addresses are blocked, what is revoked has room.
+    tokens: Table<Key, Standing>,
     rungs: Table<Key, Rung>,
     lost: Tally,
 }
@@ -56,7 +59,8 @@ struct Cause {
 impl Blocks {
     pub(super) fn new(most: usize) -> Self {
         Self {
-            standing: Table::new(most),
+            callers: Table::new(most),
+            tokens: Table::new(most),
             rungs: Table::new(most),
             lost: Tally::new(Count::lost()),
         }
@@ -64,7 +68,7 @@ impl Blocks {
 
     /// How many keys have blocks, some of them perhaps ended.
     pub(super) fn len(&self) -> usize {
-        self.standing.len()
+        self.callers.len() + self.tokens.len()
     }
 
     /// How many strikes and blocks were not kept for want of room.
@@ -74,11 +78,12 @@ impl Blocks {
 
     /// The first block on one of the keys.
     pub(super) fn find(&self, keys: &[Absent], now: u64) -> Option<Blocked> {
-        if self.standing.len() == 0 {
-            return None;
-        }
         keys.iter().find_map(|absent| {
-            let locked = self.standing.lock_for(&absent.key);
+            let table = self.standing(&absent.key);
+            if table.len() == 0 {
+                return None;
+            }
+            let locked = table.lock_for(&absent.key);
             let standing = locked.find(&absent.key)?;
             let spared = |since: UnixTime| absent.issued_at.is_some_and(|issued| issued > since);
             let mut holding = standing.all(absent.key, now);
@@ -89,10 +94,11 @@ impl Blocks {
     /// When the block on a key ends, if one stands. Revocations are not looked at.
     #[cfg(feature = "otp")]
     pub(super) fn end(&self, key: Key, now: u64) -> Option<End> {
-        if self.standing.len() == 0 {
+        let table = self.standing(&key);
+        if table.len() == 0 {
             return None;
         }
-        let locked = self.standing.lock_for(&key);
+        let locked = table.lock_for(&key);
         locked.find(&key)?.blocked.filter(|end| end.0 > now)
     }
 
@@ -107,18 +113,18 @@ impl Blocks {
 
     pub(super) fn lift(&self, key: Key, now: u64) -> bool {
         self.rungs.lock_for(&key).remove(&key);
-        let removed = self.standing.lock_for(&key).remove(&key);
+        let removed = self.standing(&key).lock_for(&key).remove(&key);
         removed.is_some_and(|standing| standing.all(key, now).next().is_some())
     }
 
     pub(super) fn list(&self, most: usize, now: u64) -> Vec<Blocked> {
         let mut list = Vec::new();
-        for shard in 0..self.standing.shards() {
-            let locked = self.standing.lock(shard);
-            let room = most - list.len();
-            list.extend(
-                locked.iter().flat_map(|(key, standing)| standing.all(*key, now)).take(room),
-            );
+        for table in [&self.tokens, &self.callers] {
+            for shard in 0..table.shards() {
+                let locked = table.lock(shard);
+                let all = locked.iter().flat_map(|(key, standing)| standing.all(*key, now));
+                list.extend(all.take(most - list.len()));
+            }
         }
         list
     }
@@ -137,7 +143,7 @@ impl Blocks {
         // Locked until the block stands: of attempts at once, those after the one that earns it find it.
         let mut rungs = self.rungs.lock_for(&key);
         let standing =
-            self.standing.lock_for(&key).find(&key).and_then(|standing| standing.blocked);
+            self.standing(&key).lock_for(&key).find(&key).and_then(|standing| standing.blocked);
         if let Some(end) = standing.filter(|end| end.0 > now) {
             return Err(end);
         }
@@ -158,9 +164,17 @@ impl Blocks {
         Ok(kept.then_some(Started { key, cause, lasting }))
     }
 
+    /// Where it is kept what stands against a key.
+    fn standing(&self, key: &Key) -> &Table<Key, Standing> {
+        if key.kind().is_of_token() || key.kind() == KeyKind::Lockdown {
+            return &self.tokens;
+        }
+        &self.callers
+    }
+
     /// Changes what stands against a key in one step. Fails, and counts that, if there is no room.
     fn change(&self, key: Key, now: u64, change: impl FnOnce(&mut Standing)) -> bool {
-        let mut locked = self.standing.lock_for(&key);
+        let mut locked = self.standing(&key).lock_for(&key);
         let mut standing = locked.find(&key).copied().unwrap_or_default();
         change(&mut standing);
         let kept = locked.insert(key, standing, now).is_ok();

@@ -93,7 +93,8 @@ impl Memory {
     }
 
     /// An empty store like this one with room for another number of limits in use, and for a sixteenth
-    /// as many blocks and keys with strikes; at least one of each for each of its 64 shards.
+    /// as many blocks on sessions, tokens, users and issuers, as many other blocks, and as many keys with strikes; at least
+    /// one of each for each of its 64 shards.
     #[must_use]
     pub fn max_keys(self, keys: usize) -> Self {
         Self::build(keys, Arc::clone(&self.0.clock))

@@ -2,14 +2,14 @@
 
 use super::{Alone, Inner};
 use crate::{
-    audit::{self, Event},
+    audit::{self, Act, Event},
     eventual::Eventual,
-    key::{Key, KeyKind},
+    key::Key,
     limit::Outage,
     store::{Absent, Answer, Asks, Block, Blocked, Outcome, Store, StoreError},
 };
 use smallvec::SmallVec;
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 impl<S: Store + 'static> Inner<S> {
     /// What must be done before the next question: once a second, a look whether the store is still the one that was asked
@@ -70,7 +70,8 @@ impl<S: Store + 'static> Inner<S> {
         let began = self.life.began().filter(|_| self.strict)?;
         // Of the address too it is said when the token was issued; but it is not the address that is refused.
         let is_from_before = |absent: &&Absent| {
-            is_of_token(absent.key) && absent.issued_at.is_some_and(|issued_at| issued_at <= began)
+            absent.key.kind().is_of_token()
+                && absent.issued_at.is_some_and(|issued_at| issued_at <= began)
         };
         let absent = asks.absent.iter().find(is_from_before)?;
         Some(blocked(Blocked { key: absent.key, remaining: None, since: Some(began) }))
@@ -142,7 +143,8 @@ impl<S: Store + 'static> Inner<S> {
                 }
             }
         }
-        let unknown = self.strict && asks.absent.iter().any(|absent| is_of_token(absent.key));
+        let unknown =
+            self.strict && asks.absent.iter().any(|absent| absent.key.kind().is_of_token());
         self.local.admit(asks).map(move |answer| match answer {
             Ok(Answer { outcome: Outcome::Admitted, .. }) if unknown => {
                 Err(StoreError::new("it cannot be told whether the token was revoked"))
@@ -154,7 +156,13 @@ impl<S: Store + 'static> Inner<S> {
     /// Keeps a block for the time when the store says nothing, or has lost it.
     pub(super) fn keep(&self, key: Key, block: Block) {
         self.life.blocked(key);
-        drop(self.local.block(key, block));
+        if let Eventual::Ready(Err(_)) = self.local.block(key, block) {
+            // Those on tokens have room of their own.
+            let is_told = &self.unkept[usize::from(key.kind().is_of_token())];
+            if !is_told.swap(true, Ordering::Relaxed) {
+                audit::record(self.sink.as_deref(), Event::new(Act::BlockUnkept(key)));
+            }
+        }
     }
 
     /// A block that is known here and stands against what is asked.
@@ -187,8 +195,4 @@ fn blocked(Blocked { key, remaining, since }: Blocked) -> Answer {
         standings: SmallVec::new(),
         started: SmallVec::new(),
     }
-}
-
-fn is_of_token(key: Key) -> bool {
-    matches!(key.kind(), KeyKind::Session | KeyKind::Token | KeyKind::Subject | KeyKind::Issuer)
 }

@@ -20,7 +20,10 @@ use crate::{
     limit::{Limit, Share},
     meter::{Count, Presence},
 };
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, atomic::AtomicBool},
+};
 
 /// Goes on without a store that does not answer: no request waits for it, and none is answered with 500.
 ///
@@ -30,7 +33,8 @@ use std::{fmt, sync::Arc};
 /// * **Limits** hold in this instance alone, at a [share](Self::share) of their quota, or as
 ///   [`Limit::on_outage`](crate::Limit::on_outage) says.
 /// * **Blocks** and revocations that this instance knows stay in force; others pass. What this knows is what it set itself
-///   and what it was told of. [`strict`](Self::strict) refuses tokens instead, as one that was revoked elsewhere cannot be
+///   and what it was told of: some 15,000 on sessions, tokens, users and issuers and as many others, of which each first one beyond is an
+///   audit event. [`strict`](Self::strict) refuses tokens instead, as one that was revoked elsewhere cannot be
 ///   told from one that was not.
 /// * **Everything else**, such as codes and refresh tokens, is an error, which servers answer with 503: a login that cannot be
 ///   counted must not go on.
@@ -55,6 +59,8 @@ struct Inner<S> {
     sink: Option<Arc<dyn Sink>>,
     alone: Alone,
     up: Presence,
+    /// Whether it was told that there is no room for a block, and for one on tokens.
+    unkept: [AtomicBool; 2],
 }
 
 /// Counts decisions without the store.
@@ -65,7 +71,7 @@ struct Alone {
     unavailable: Count,
 }
 
-/// How many keys are counted here during an outage.
+/// How many keys are counted here during an outage. There is room for a sixteenth as many blocks on tokens, and as many others.
 const LOCAL_KEYS: usize = 250_000;
 
 impl<S: Store + Clone + 'static> Resilient<S> {
@@ -152,7 +158,19 @@ impl<S: Store + Clone + 'static> Resilient<S> {
             unavailable: Count::alone("unavailable"),
         };
         let up = Presence::of_store();
-        Self(Arc::new(Inner { store, local, breaker, life, share, strict, sink, alone, up }))
+        let unkept = Default::default();
+        Self(Arc::new(Inner {
+            store,
+            local,
+            breaker,
+            life,
+            share,
+            strict,
+            sink,
+            alone,
+            up,
+            unkept,
+        }))
     }
 }
 
