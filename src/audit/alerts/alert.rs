@@ -27,16 +27,24 @@ pub enum Condition {
     DeviceMismatch,
     /// A login from a device that the phone is not known to have used.
     DeviceNew,
+    /// A device that joins a user who was there before.
+    DeviceJoined,
     /// A code that did not leave, or may not have.
     CodeNotSent,
+    /// A code that was sent, and of which its provider says that it did not arrive.
+    CodeUndelivered,
     /// A notice to the number before that did not leave, or may not have.
     NoticeNotSent,
     /// A user who has another number.
     PhoneChanged,
-    /// The provider refuses us.
+    /// A message that did not leave, as its provider refuses us and no other took it.
     SenderRefused,
     /// A provider that is left alone for a while, as it fails or refuses us.
     ProviderPaused,
+    /// A provider that refuses us, whether another one sends instead or none.
+    ProviderRefused,
+    /// A provider whose messages do not arrive in a country.
+    ProviderDemoted,
     /// The budget of a provider for a day that is nearly spent.
     BudgetLow,
     /// The budget of a provider for a day that is spent: nothing more is sent by it.
@@ -143,7 +151,8 @@ impl Alert {
         Ok(Self { name: Name::new(name)?, on, count, within, below })
     }
 
-    /// One for each condition but new devices, providers that are left alone and budgets that are nearly spent, with thresholds for a service of some thousand logins a day.
+    /// One for each condition but devices that are new or join, providers that are left alone and budgets that are nearly spent, with
+    /// thresholds for a service of some thousand logins a day.
     pub fn defaults() -> Vec<Self> {
         use Condition::*;
         let rule = |name: &'static str, on, count, within| Self {
@@ -157,9 +166,12 @@ impl Alert {
             rule("wrong-codes", CodeWrong, 100, 10 * MINUTE),
             rule("device-mismatches", DeviceMismatch, 20, 10 * MINUTE),
             rule("codes-not-sent", CodeNotSent, 20, 10 * MINUTE),
+            rule("codes-undelivered", CodeUndelivered, 50, 60 * MINUTE),
             rule("notices-not-sent", NoticeNotSent, 5, 60 * MINUTE),
             rule("phone-changes", PhoneChanged, 50, 60 * MINUTE),
             rule("sender-refused", SenderRefused, 1, 10 * MINUTE),
+            rule("provider-refused", ProviderRefused, 1, 10 * MINUTE),
+            rule("provider-demoted", ProviderDemoted, 1, 60 * MINUTE),
             rule("provider-budget-spent", BudgetSpent, 1, 10 * MINUTE),
             rule("few-codes-used", Conversion, 50, 60 * MINUTE),
             rule("refresh-reuse", RefreshReused, 5, 60 * MINUTE),
@@ -175,15 +187,19 @@ impl Alert {
 
 impl Condition {
     /// One of each.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 22] = [
         Self::CodeWrong,
         Self::DeviceMismatch,
         Self::DeviceNew,
+        Self::DeviceJoined,
         Self::CodeNotSent,
+        Self::CodeUndelivered,
         Self::NoticeNotSent,
         Self::PhoneChanged,
         Self::SenderRefused,
         Self::ProviderPaused,
+        Self::ProviderRefused,
+        Self::ProviderDemoted,
         Self::BudgetLow,
         Self::BudgetSpent,
         Self::Conversion,
@@ -202,11 +218,15 @@ impl Condition {
             Self::CodeWrong => "code-wrong",
             Self::DeviceMismatch => "device-mismatch",
             Self::DeviceNew => "device-new",
+            Self::DeviceJoined => "device-joined",
             Self::CodeNotSent => "code-not-sent",
+            Self::CodeUndelivered => "code-undelivered",
             Self::NoticeNotSent => "notice-not-sent",
             Self::PhoneChanged => "phone-changed",
             Self::SenderRefused => "sender-refused",
             Self::ProviderPaused => "provider-paused",
+            Self::ProviderRefused => "provider-refused",
+            Self::ProviderDemoted => "provider-demoted",
             Self::BudgetLow => "provider-budget-low",
             Self::BudgetSpent => "provider-budget-spent",
             Self::Conversion => "conversion",
@@ -229,13 +249,17 @@ impl Condition {
             Self::CodeWrong => is_step(act, Step::CodeWrong),
             Self::DeviceMismatch => is_step(act, Step::DeviceMismatch),
             Self::DeviceNew => is_step(act, Step::DeviceNew),
+            Self::DeviceJoined => is_step(act, Step::DeviceJoined),
             Self::CodeNotSent => is_step(act, Step::CodeNotSent),
+            Self::CodeUndelivered => is_step(act, Step::CodeUndelivered),
             Self::NoticeNotSent => is_step(act, Step::NoticeNotSent),
             Self::PhoneChanged => is_step(act, Step::PhoneChanged),
             Self::SenderRefused => is_step(act, Step::SenderRefused),
             Self::ProviderPaused => {
                 changed(ProviderChange::Paused) || changed(ProviderChange::Refused)
             }
+            Self::ProviderRefused => changed(ProviderChange::Refused),
+            Self::ProviderDemoted => changed(ProviderChange::Demoted),
             Self::BudgetLow => changed(ProviderChange::BudgetLow),
             Self::BudgetSpent => changed(ProviderChange::BudgetSpent),
             Self::Conversion => is_step(act, Step::CodeSent) || is_step(act, Step::CodeRight),

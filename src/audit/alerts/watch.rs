@@ -91,7 +91,7 @@ impl Watch {
 mod tests {
     use super::*;
     use crate::{
-        audit::{FraudRule, FraudVerdict},
+        audit::{FraudRule, FraudVerdict, ProviderChange},
         key::Key,
     };
 
@@ -140,6 +140,27 @@ mod tests {
         assert!(watch.minds(&fraud(FraudRule::Countries)));
         assert!(watch.see(&fraud(FraudRule::Countries), MINUTE).is_some());
         assert!(watch.see(&fraud(FraudRule::Countries), 60 * MINUTE).is_none(), "once an hour");
+    }
+
+    #[test]
+    fn a_provider_that_refuses_us_is_told_though_another_one_sends() {
+        let changed = |change| Act::Provider { provider: "twilio".into(), change };
+        let watches: Vec<_> = Alert::defaults().into_iter().map(Watch::new).collect();
+        let raised = |act: Act| -> Vec<_> {
+            let raised =
+                watches.iter().filter(|it| it.minds(&act) && it.see(&act, MINUTE).is_some());
+            raised.map(|watch| watch.name().as_str()).collect()
+        };
+        assert_eq!(raised(changed(ProviderChange::Refused)), ["provider-refused"]);
+        assert_eq!(raised(changed(ProviderChange::Demoted)), ["provider-demoted"]);
+        // What everybody's providers and customers do now and then is told to those who ask for it.
+        for act in [changed(ProviderChange::Paused), login(Step::DeviceJoined)] {
+            assert!(raised(act.clone()).is_empty());
+            let minding = Condition::ALL.iter().filter(|on| on.minds(&act));
+            assert_eq!(minding.count(), 1);
+        }
+        let lost = || raised(login(Step::CodeUndelivered)).len();
+        assert_eq!((0..50).map(|_| lost()).sum::<usize>(), 1);
     }
 
     #[test]
