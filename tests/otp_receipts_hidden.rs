@@ -223,6 +223,62 @@ async fn requirement_54_stop_ends_messages_and_start_begins_them_again() {
 }
 
 #[tokio::test]
+async fn requirement_54_a_provider_is_not_asked_again_about_who_told_it_to_stop() {
+    let sender = Scripted::default();
+    let records = portcullis::records::MemoryRecords::new();
+    let login = |believes: bool| {
+        let build = |it: portcullis::otp::OtpBuilder| {
+            let it = it.records(records.clone());
+            if believes { it.believe_opt_outs() } else { it }
+        };
+        let settings = Settings::new(Profile::Dev);
+        let (login, courier) = Login::sending(settings, build, sender.clone());
+        spawn(courier);
+        login
+    };
+    let ask = async |login: &Login| {
+        assert_eq!(login.request().await.status, 202);
+        login.sent.settled().await;
+        login.pass(600);
+        let acts = login.told.acts();
+        acts.into_iter()
+            .filter(|act| act.starts_with("opted") || act.starts_with("code-"))
+            .collect::<Vec<_>>()
+    };
+    sender.always(Err(SendError::OptedOut));
+    // Who does not hear START must not keep what nobody could take back.
+    let deaf = login(false);
+    for _ in 0..2 {
+        assert_eq!(ask(&deaf).await, ["code-requested", "code-not-sent"]);
+    }
+    let hears = login(true);
+    assert_eq!(ask(&hears).await, ["code-requested", "code-not-sent", "opted-out"]);
+    assert_eq!(ask(&hears).await, ["code-requested"]);
+    assert_eq!(ask(&login(true)).await, ["code-requested"], "it is in the records");
+    assert_eq!(sender.count(), 3);
+    hears.otp.heed(&PHONE.parse().unwrap(), Wish::Start).await.unwrap();
+    assert_eq!(ask(&hears).await[..2], ["opted-in", "code-requested"]);
+    assert_eq!(sender.count(), 1);
+}
+
+#[tokio::test]
+async fn requirement_54_a_report_that_the_owner_left_is_kept() {
+    let scene = Scene::new();
+    let (challenge, sid) = scene.sent(Ask::code(PHONE)).await;
+    let fields = |code| {
+        [("MessageSid", &*sid), ("MessageStatus", "failed"), ("ErrorCode", code), ("To", PHONE)]
+    };
+    assert_eq!(scene.status(&fields("21610")).await.status, 204);
+    assert_eq!(scene.status(&fields("21610")).await.status, 204);
+    assert_eq!(scene.login.told.acts(), ["opted-out", "code-undelivered"], "once");
+    assert_eq!(scene.state(&challenge).await, "failed");
+    scene.login.pass(600);
+    assert_eq!(scene.login.request().await.status, 202);
+    scene.login.sent.settled().await;
+    assert_eq!(scene.fake.received().len(), 1);
+}
+
+#[tokio::test]
 async fn requirement_54_records_keep_who_wants_no_messages() {
     let records = portcullis::records::MemoryRecords::new();
     let login = || Login::built(Settings::new(Profile::Dev), |it| it.records(records.clone()));

@@ -70,7 +70,7 @@ async fn what_may_have_left_is_sent_by_nobody_else() {
         (Reply::Answer { status: 201, body: "{}".into() }, SendError::Unknown),
         // Nor is what was refused for the number.
         (FakeTwilio::error(400, 21211), SendError::Recipient),
-        (FakeTwilio::error(400, 21610), SendError::Blocked),
+        (FakeTwilio::error(400, 21610), SendError::OptedOut),
     ] {
         let (twilio, msg91) = (FakeTwilio::start().unwrap(), FakeMsg91::start().unwrap());
         twilio.reply(fault.clone());

@@ -99,7 +99,7 @@ async fn answers_of_twilio_mean_what_the_table_says() {
     let mut scene = Scene::new(twilio(&fake).error("21614", SendError::NotSent));
     for (reply, means) in [
         (FakeTwilio::error(400, 21211), SendError::Recipient),
-        (FakeTwilio::error(400, 21610), SendError::Blocked),
+        (FakeTwilio::error(400, 21610), SendError::OptedOut),
         (FakeTwilio::error(403, 21408), SendError::Blocked),
         (FakeTwilio::error(400, 21606), SendError::Misconfigured),
         (FakeTwilio::error(400, 21612), SendError::Refused),
@@ -112,7 +112,7 @@ async fn answers_of_twilio_mean_what_the_table_says() {
         (answer(403, "{}"), SendError::Misconfigured),
         // One that may have sent before it failed has the last word.
         (FakeTwilio::error(500, 21211), SendError::Unknown),
-        (answer(400, r#"{"code":"21610"}"#), SendError::Blocked),
+        (answer(400, r#"{"code":"21610"}"#), SendError::OptedOut),
         (answer(400, "<html>"), SendError::Refused),
         (answer(201, "<html>"), SendError::Unknown),
         (answer(201, "{}"), SendError::Unknown),

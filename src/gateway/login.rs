@@ -1,7 +1,7 @@
 //! The login of the gateway: an `OtpService` over the store that everything shares.
 
 use super::{
-    config::{Config, LoginConfig},
+    config::{Config, LoginConfig, WebhooksConfig},
     lockdown::{Lockdown, Withheld},
 };
 use crate::{
@@ -48,6 +48,9 @@ pub(super) fn build(
     let mut builder = Otp::builder(settings, secrets, texts)
         .records(Arc::clone(&login.records))
         .test_numbers(login.test_numbers.clone());
+    if login.webhooks.as_ref().is_some_and(WebhooksConfig::hears_start) {
+        builder = builder.believe_opt_outs();
+    }
     if let Some(challenger) = &login.challenger {
         builder = builder.challenger(challenger.clone());
     }

@@ -1,18 +1,18 @@
 use super::{
     ClaimsFor, CodeSender, Courier, LoginStore, OptOuts, Otp, Secrets, Settings, SharedLoginStore,
     Subjects, TestNumbers, Texts,
-    courier::{self, Ended, OnEnd, OnStart},
+    courier::{self, OnStart},
+    ends::Ends,
     fraud::{self, Challenger},
     holders::Holders,
     ledger::Ledger,
     login::Inner,
     number,
     receipts::{Answers, Tracker},
-    sender::{Reported, SendError},
     windows::Windows,
 };
 use crate::{
-    audit::{self, Act, Event, Sink, Step},
+    audit::Sink,
     clock::Clock,
     error::ConfigError,
     jwt::{Dpop, Verifier},
@@ -35,6 +35,7 @@ pub struct OtpBuilder {
     claims: Option<Arc<dyn ClaimsFor>>,
     withheld: Option<Withheld>,
     opt_outs: Option<Arc<dyn OptOuts>>,
+    believes_opt_outs: bool,
     test_numbers: TestNumbers,
     dpop: Option<Dpop>,
     challenger: Option<Arc<dyn Challenger>>,
@@ -55,6 +56,7 @@ impl OtpBuilder {
             claims: None,
             withheld: None,
             opt_outs: None,
+            believes_opt_outs: false,
             test_numbers: TestNumbers::new(),
             dpop: None,
             challenger: None,
@@ -92,6 +94,13 @@ impl OtpBuilder {
     /// [`Otp::heed`] tells it what they want.
     pub fn opt_outs(mut self, opt_outs: impl OptOuts + 'static) -> Self {
         self.opt_outs = Some(Arc::new(opt_outs));
+        self
+    }
+
+    /// Keeps it like a STOP, too, where a provider says that the owner of a number [wants no messages](super::sender::SendError::OptedOut), so
+    /// that it is not asked again. Only for who hears START as well, by [`Otp::heed`]: it is the way back.
+    pub const fn believe_opt_outs(mut self) -> Self {
+        self.believes_opt_outs = true;
         self
     }
 
@@ -189,21 +198,26 @@ impl OtpBuilder {
         let tracker = Arc::new(tracker);
         let answers = Answers::new(store.clone());
         let note = precede(Arc::clone(&tracker));
-        let followed = (Arc::clone(&tracker), answers.clone());
-        let tell = follow(followed, Arc::clone(&sender), self.sink.clone());
+        let records = self.records.unwrap_or_else(|| Arc::new(MemoryRecords::new()));
+        let ledger = Ledger::new(records, self.secrets.clone(), Arc::clone(&time));
+        let opt_outs = self.opt_outs.unwrap_or_else(|| Arc::new(ledger.clone()));
+        let ends = Ends {
+            tracker: Arc::clone(&tracker),
+            answers: answers.clone(),
+            sender: Arc::clone(&sender),
+            opt_outs: self.believes_opt_outs.then(|| Arc::clone(&opt_outs)),
+            sink: self.sink.clone(),
+        };
         let answers = sender.hears_answers().then_some(answers);
         let (desk, courier) = courier::queue(
             self.waiting,
             Arc::clone(&sender),
             store.clone(),
-            Arc::clone(&time),
+            time,
             note,
-            tell,
+            ends.follow(),
         );
-        let records = self.records.unwrap_or_else(|| Arc::new(MemoryRecords::new()));
-        let ledger = Ledger::new(records, self.secrets.clone(), time);
         let subjects = self.subjects.unwrap_or_else(|| Arc::new(ledger.clone()));
-        let opt_outs = self.opt_outs.unwrap_or_else(|| Arc::new(ledger.clone()));
         let dpop = self.dpop.map(|rules| rules.over(store.clone()));
         let otp = Otp(Arc::new(Inner {
             store,
@@ -238,43 +252,6 @@ fn precede(tracker: Arc<Tracker>) -> OnStart {
     Box::new(move |errand| {
         let tracker = Arc::clone(&tracker);
         Box::pin(async move { tracker.began(&errand).await })
-    })
-}
-
-/// Writes down and tells how messages ended.
-fn follow(
-    (tracker, answers): (Arc<Tracker>, Answers),
-    sender: Arc<dyn CodeSender>,
-    sink: Option<Arc<dyn Sink>>,
-) -> OnEnd {
-    Box::new(move |Ended { message, errand, outcome }| {
-        let (tracker, sender, sink) = (Arc::clone(&tracker), Arc::clone(&sender), sink.clone());
-        let answers = answers.clone();
-        Box::pin(async move {
-            let Some(message) = message else {
-                return tracker.feigned(&errand, outcome.is_err()).await;
-            };
-            let reported = tracker.ended(&errand, &outcome).await;
-            if let Ok(taken) = &outcome {
-                answers.await_for(&errand, taken).await;
-            }
-            let tell = |step| {
-                let act = Act::Login { step, key: errand.sent.phone, attempt: None };
-                audit::record(sink.as_deref(), Event::new(act));
-            };
-            tell(match outcome {
-                Ok(_) => Step::CodeSent,
-                Err(SendError::Misconfigured) => Step::SenderRefused,
-                Err(_) => Step::CodeNotSent,
-            });
-            // A report can come before the answer it is about.
-            if let (Some(arrived), Ok(taken)) = (reported, outcome) {
-                tell(if arrived { Step::CodeDelivered } else { Step::CodeUndelivered });
-                if let (Some(via), true) = (taken.via, arrived) {
-                    sender.reported(&Reported { via, to: message.to, arrived });
-                }
-            }
-        })
     })
 }
 

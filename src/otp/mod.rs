@@ -163,6 +163,7 @@ mod cross_site;
 mod device;
 mod devices;
 mod dispatch;
+mod ends;
 #[cfg(all(feature = "sms", feature = "test-util"))]
 #[cfg_attr(docsrs, doc(cfg(all(feature = "sms", feature = "test-util"))))]
 pub mod fake;

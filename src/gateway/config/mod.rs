@@ -52,6 +52,7 @@ pub(super) use issuers::{Trust, TrustConfig};
 pub(super) use otp::LoginConfig;
 pub(super) use routes::{Auth, HEALTH, READY, RouteConfig, is_within};
 pub(super) use store::StoreConfig;
+pub(super) use webhooks::WebhooksConfig;
 
 use self::{
     deny::DenySection,

@@ -59,6 +59,11 @@ impl WebhooksSection {
 }
 
 impl WebhooksConfig {
+    /// Whether people who left can come back.
+    pub(in crate::gateway) const fn hears_start(&self) -> bool {
+        self.twilio.is_some()
+    }
+
     pub(in crate::gateway) fn open(&self, otp: Otp) -> Result<SmsWebhooks, ConfigError> {
         let mut webhooks = SmsWebhooks::new(otp);
         if let Some((url, keys)) = &self.twilio {

@@ -8,7 +8,8 @@
 //! | no connection | `NotSent` | no | no | yes |
 //! | refused without a reason that is known here | `Refused` | no | no | yes |
 //! | no such number, or none that takes messages | `Recipient` | yes | no | no |
-//! | unsubscribed, a region that is off, fraud | `Blocked` | yes | no | no |
+//! | the owner unsubscribed | `OptedOut`, [kept](crate::otp::OtpBuilder::believe_opt_outs) where that is wanted | yes | no | no |
+//! | nothing may be sent there: a suspicion of fraud | `Blocked` | yes | no | no |
 //! | 429 | `RateLimited` | no | no | yes |
 //! | credentials or settings are wrong | `Misconfigured`, told as the step `sender-refused` | no | no | yes |
 //! | our own budget is spent | `OverBudget` | no | no | yes |
@@ -184,9 +185,10 @@ pub enum SendError {
     /// The number does not exist or takes no messages. Nothing left; the send counts, as whoever tries numbers must not
     /// try any number of them.
     Recipient,
-    /// The owner unsubscribed, or the provider sends nothing there: a region that is off, a suspicion of fraud. Nothing left,
-    /// nobody else should send it, and the send counts.
+    /// The provider sends nothing there: a suspicion of fraud. Nothing left, nobody else should send it, and the send counts.
     Blocked,
+    /// The owner wants no messages, and told the provider so. Nothing left, nobody else should send it, and the send counts.
+    OptedOut,
     /// The provider wants to be left alone. Nothing left, and the send is given back.
     RateLimited {
         /// For how long, if it says so.

@@ -67,7 +67,7 @@ const ERRORS: Known = &[
     ("21607", SendError::Misconfigured),
     ("21608", SendError::Misconfigured),
     ("21609", SendError::Misconfigured),
-    ("21610", SendError::Blocked),
+    ("21610", SendError::OptedOut),
     ("21611", SendError::RateLimited { retry_after: None }),
     // Of the pair: this sender cannot reach that number, another one may.
     ("21612", SendError::Refused),

@@ -25,6 +25,7 @@ pub(super) struct TwilioCalls {
 /// Errors that are the number's doing: switched off, unknown, a landline, unsubscribed.
 /// <https://www.twilio.com/docs/api/errors>.
 const OF_NUMBER: [&str; 7] = ["30003", "30004", "30005", "30006", "21211", "21610", "21614"];
+const OPTED_OUT: &str = "21610";
 const NO_ANSWER: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response/>";
 
 impl TwilioCalls {
@@ -38,8 +39,12 @@ impl TwilioCalls {
         };
         let Some(id) = id else { return Ok(()) };
         let error = field(form, "ErrorCode");
-        let of_number = error.is_some_and(|code| OF_NUMBER.contains(&&*code));
+        let of_number = error.as_deref().is_some_and(|code| OF_NUMBER.contains(&code));
         let to = field(form, "To").and_then(|to| to.parse().ok());
+        // A Messaging Service finds out after it took the message.
+        if let (Some(OPTED_OUT), Some(phone)) = (error.as_deref(), &to) {
+            self.otp.heed(phone, Wish::Stop).await?;
+        }
         self.otp.report(&Report { provider: "twilio", id: &id, arrived, of_number, to }).await
     }
 

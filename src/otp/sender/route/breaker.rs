@@ -73,7 +73,13 @@ impl Breaker {
         let was_closed = matches!(*state, State::Closed { .. });
         let (pause, change) = match outcome {
             // It answered, whatever it thinks of the number: else who finds numbers that it refuses could stop it for all.
-            Ok(_) | Err(SendError::Recipient | SendError::Blocked | SendError::Refused) => {
+            Ok(_)
+            | Err(
+                SendError::Recipient
+                | SendError::Blocked
+                | SendError::OptedOut
+                | SendError::Refused,
+            ) => {
                 // A message from before the pause does not end it.
                 if !matches!(*state, State::Open { .. }) {
                     *state = State::Closed { failures: 0 };
@@ -140,7 +146,8 @@ mod tests {
     #[test]
     fn only_failures_in_a_row_open_it() {
         let breaker = Breaker::new(2, PAUSE);
-        let answers = [SendError::Recipient, SendError::Blocked, SendError::Refused];
+        let answers =
+            [SendError::Recipient, SendError::Blocked, SendError::OptedOut, SendError::Refused];
         for good in answers.map(Err).into_iter().chain([OK]) {
             assert_eq!(breaker.note(at(0), &DOWN), None);
             assert_eq!(breaker.note(at(0), &good), None);
