@@ -232,7 +232,8 @@ async fn what_did_not_leave_costs_nothing_and_was_not_sent() {
 
 #[tokio::test]
 async fn what_is_refused_for_its_number_costs_nothing_and_counts() {
-    for error in [SendError::Recipient, SendError::Blocked, SendError::OptedOut] {
+    for error in [SendError::Recipient, SendError::Region, SendError::Blocked, SendError::OptedOut]
+    {
         assert_eq!(asked_of(Fails(error)).await, [202, 202, 202, 429, 429, 429], "{error:?}");
     }
     assert_eq!(asked_of(Fails(SendError::Unknown)).await, [202, 503, 503, 503, 503, 503]);

@@ -81,6 +81,33 @@ async fn what_may_have_left_is_sent_by_nobody_else() {
 }
 
 #[tokio::test]
+async fn a_country_that_one_provider_has_off_is_for_the_next_of_its_route() {
+    let (twilio, msg91) = (FakeTwilio::start().unwrap(), FakeMsg91::start().unwrap());
+    let mut scene = sms::Scene::new(both(&twilio, &msg91));
+    twilio.reply(FakeTwilio::error(403, 21408));
+    assert_eq!(scene.send().await, Ok(()));
+    assert_eq!((twilio.received().len(), msg91.received().len()), (1, 1));
+    // It counts, though the next one would be given back.
+    twilio.reply(FakeTwilio::error(403, 21408));
+    msg91.reply(FakeMsg91::error("Some text"));
+    assert_eq!(scene.send().await, Err(SendError::Region));
+    assert_eq!((twilio.received().len(), msg91.received().len()), (2, 2));
+    // What the next one may have sent has the last word.
+    twilio.reply(FakeTwilio::error(403, 21408));
+    msg91.reply(Reply::CutBeforeAnswer);
+    assert_eq!(scene.send().await, Err(SendError::Unknown));
+
+    // Who has no other provider for a country in its route gets no other.
+    let providers = [Scripted::default(), Scripted::default()];
+    let named = ["a", "b"].into_iter().zip(&providers);
+    let route = Route::new(named.map(|(name, sender)| provider(name, sender))).unwrap();
+    let sender = route.country("+91", &["a"]).unwrap().over(Memory::new());
+    providers[0].always(Err(SendError::Region));
+    assert_eq!(sms::Scene::new(sender).send().await, Err(SendError::Region));
+    assert_eq!(providers.each_ref().map(Scripted::count), [1, 0]);
+}
+
+#[tokio::test]
 async fn two_that_say_they_sent_nothing_are_believed_and_a_third_is_not_asked() {
     let providers = [Scripted::default(), Scripted::default(), Scripted::default()];
     let named = ["a", "b", "c"].into_iter().zip(&providers);

@@ -100,7 +100,7 @@ async fn answers_of_twilio_mean_what_the_table_says() {
     for (reply, means) in [
         (FakeTwilio::error(400, 21211), SendError::Recipient),
         (FakeTwilio::error(400, 21610), SendError::OptedOut),
-        (FakeTwilio::error(403, 21408), SendError::Blocked),
+        (FakeTwilio::error(403, 21408), SendError::Region),
         (FakeTwilio::error(400, 21606), SendError::Misconfigured),
         (FakeTwilio::error(400, 21612), SendError::Refused),
         (FakeTwilio::error(401, 20003), SendError::Misconfigured),
@@ -164,7 +164,7 @@ async fn requirement_45_verify_sends_the_code_of_the_login_which_checks_it_itsel
         (FakeTwilio::error(400, 60223), SendError::Misconfigured),
         (FakeTwilio::error(400, 60220), SendError::Refused),
         (FakeTwilio::error(400, 60436), SendError::Recipient),
-        (FakeTwilio::error(403, 60605), SendError::Blocked),
+        (FakeTwilio::error(403, 60605), SendError::Region),
         (FakeTwilio::error(403, 60410), SendError::Blocked),
         (FakeTwilio::error(400, 60204), SendError::Misconfigured),
         (FakeTwilio::error(401, 20003), SendError::Misconfigured),

@@ -8,6 +8,7 @@
 //! | no connection | `NotSent` | no | no | yes |
 //! | refused without a reason that is known here | `Refused` | no | no | yes |
 //! | no such number, or none that takes messages | `Recipient` | yes | no | no |
+//! | the provider sends nothing to that country: it is off for our account | `Region` | yes | no | yes |
 //! | the owner unsubscribed | `OptedOut`, [kept](crate::otp::OtpBuilder::believe_opt_outs) where that is wanted | yes | no | no |
 //! | nothing may be sent there: a suspicion of fraud | `Blocked` | yes | no | no |
 //! | 429 | `RateLimited` | no | no | yes |
@@ -185,6 +186,9 @@ pub enum SendError {
     /// The number does not exist or takes no messages. Nothing left; the send counts, as whoever tries numbers must not
     /// try any number of them.
     Recipient,
+    /// The provider sends nothing to the country of the number, as that is off for our account. Nothing left, another provider may
+    /// take it, and the send counts: else who tries countries could try any number of them.
+    Region,
     /// The provider sends nothing there: a suspicion of fraud. Nothing left, nobody else should send it, and the send counts.
     Blocked,
     /// The owner wants no messages, and told the provider so. Nothing left, nobody else should send it, and the send counts.
@@ -210,8 +214,7 @@ impl SendError {
         !matches!(self, Self::Unknown)
     }
 
-    /// Whether certainly nothing left and it was not for the number: such a send counts for no window, and another provider
-    /// may try.
+    /// Whether certainly nothing left, and neither number nor country was why: such a send counts for no window.
     pub const fn is_given_back(self) -> bool {
         matches!(
             self,
@@ -221,6 +224,11 @@ impl SendError {
                 | Self::OverBudget { .. }
                 | Self::Misconfigured
         )
+    }
+
+    /// Whether another provider may try: certainly nothing left, and it was not for the number.
+    pub const fn is_for_another(self) -> bool {
+        self.is_given_back() || matches!(self, Self::Region)
     }
 }
 

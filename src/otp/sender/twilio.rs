@@ -58,7 +58,7 @@ const ERRORS: Known = &[
     ("20404", SendError::Misconfigured),
     ("20429", SendError::RateLimited { retry_after: None }),
     ("21211", SendError::Recipient),
-    ("21408", SendError::Blocked),
+    ("21408", SendError::Region),
     ("21602", SendError::Misconfigured),
     ("21603", SendError::Misconfigured),
     ("21604", SendError::Misconfigured),
@@ -83,7 +83,7 @@ const ERRORS: Known = &[
     ("30006", SendError::Recipient),
     ("30450", SendError::Blocked),
     ("60410", SendError::Blocked),
-    ("60605", SendError::Blocked),
+    ("60605", SendError::Region),
     ("572005", SendError::Misconfigured),
 ];
 

@@ -68,7 +68,7 @@ const ERRORS: Known = &[
     ("60238", SendError::Blocked),
     ("60410", SendError::Blocked),
     ("60436", SendError::Recipient),
-    ("60605", SendError::Blocked),
+    ("60605", SendError::Region),
     ("572005", SendError::Misconfigured),
 ];
 

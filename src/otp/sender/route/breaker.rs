@@ -76,6 +76,7 @@ impl Breaker {
             Ok(_)
             | Err(
                 SendError::Recipient
+                | SendError::Region
                 | SendError::Blocked
                 | SendError::OptedOut
                 | SendError::Refused,
@@ -146,8 +147,13 @@ mod tests {
     #[test]
     fn only_failures_in_a_row_open_it() {
         let breaker = Breaker::new(2, PAUSE);
-        let answers =
-            [SendError::Recipient, SendError::Blocked, SendError::OptedOut, SendError::Refused];
+        let answers = [
+            SendError::Recipient,
+            SendError::Region,
+            SendError::Blocked,
+            SendError::OptedOut,
+            SendError::Refused,
+        ];
         for good in answers.map(Err).into_iter().chain([OK]) {
             assert_eq!(breaker.note(at(0), &DOWN), None);
             assert_eq!(breaker.note(at(0), &good), None);

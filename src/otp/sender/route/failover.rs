@@ -94,7 +94,10 @@ impl CodeSender for Failover {
                 asked += 1;
                 let waited = desk.clock.ticks().saturating_sub(since);
                 match lane.send(&desk, message.clone().after(waited), takes).await {
-                    Err(error) if error.is_given_back() => told = error,
+                    // Where a country counts, it does so whoever else fails.
+                    Err(error) if error.is_for_another() => {
+                        told = if told == SendError::Region { told } else { error };
+                    }
                     outcome => return outcome,
                 }
                 if asked == MOST_ASKED {

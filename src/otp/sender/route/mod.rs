@@ -22,7 +22,7 @@ use crate::{error::ConfigError, phone::Phone, store::SharedStore};
 /// }
 /// ```
 ///
-/// * **Order.** A provider that certainly sent nothing, and not because of the number, is followed by the next one with the same
+/// * **Order.** A provider that certainly sent nothing, and not because of the number, or has its country off, is followed by the next one with the same
 ///   code. At most two are asked about one message. What may have left is never sent again. A notice goes to those alone that
 ///   [send notices](crate::otp::CodeSender::sends_notices).
 /// * **Codes of a provider.** A provider that [makes codes](super#codes-of-a-provider) gets the challenges that begin while it is the first in the order
