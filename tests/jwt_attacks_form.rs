@@ -157,7 +157,7 @@ fn members_that_are_there_twice() {
         let many = |count: usize| {
             let members: Vec<_> = (0..count).map(|at| format!("\"{at}\":0")).collect();
             let own = format!("\"own\":{{{}}}", members.join(","));
-            party.fault(&party.sign(&header, &payload.replacen(r#""own":{}"#, &own, 1)))
+            party.fault(&party.sign(&header, payload.replacen(r#""own":{}"#, &own, 1)))
         };
         assert_eq!((many(256), many(257)), (None, Some(ClaimsInvalid)));
     }
