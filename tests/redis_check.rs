@@ -4,17 +4,23 @@
 
 #[path = "support/redis.rs"]
 mod redis;
+#[path = "support/told.rs"]
+mod told;
 
 use portcullis::{
-    Pepper,
-    store::{Redis, Resilient},
+    Pepper, Store,
+    clock::{ManualClock, UnixTime},
+    key::KeyKind,
+    store::{Asks, Redis, Resilient},
 };
 use redis::RedisServer;
 use std::{
     io::{BufRead, BufReader, Write},
     net::{TcpListener, TcpStream},
     thread,
+    time::Duration,
 };
+use told::Told;
 
 fn store(url: &str) -> Resilient<Redis> {
     Resilient::new(Redis::new(url, Pepper::new(&[7; 32]).unwrap()).unwrap())
@@ -58,6 +64,44 @@ async fn a_server_that_is_away_or_silent_is_told_of_once() {
     server.kill();
     let told = store.check().await.unwrap().unwrap();
     assert!(told.contains("until it answers"), "{told}");
+}
+
+#[tokio::test]
+async fn a_server_that_was_away_at_the_start_is_looked_at_when_it_comes() {
+    let policy = |_: &_, _| ["--maxmemory-policy", "allkeys-lru"].map(str::to_owned).to_vec();
+    let mut server = RedisServer::start_with(policy);
+    server.kill();
+    let clock = ManualClock::at(UnixTime::from_secs(1_700_000_000));
+    let url = server.url();
+    let instance = |edit: fn(Resilient<Redis>) -> Resilient<Redis>| {
+        let redis = Redis::new(&url, Pepper::new(&[7; 32]).unwrap()).unwrap();
+        let told = Told::default();
+        let store = Resilient::new(redis.deadline(Duration::from_secs(10)));
+        (edit(store.clock(clock.clone()).audit(told.clone())), told)
+    };
+    let ((strict, of_strict), (lax, of_lax)) = (instance(Resilient::strict), instance(|lax| lax));
+    for store in [&strict, &lax] {
+        let told = store.check().await.unwrap().unwrap();
+        assert!(told.contains("until it answers") && store.is_lost(), "{told}");
+    }
+    server.restart();
+    let token = Pepper::new(&[7; 32]).unwrap().tag(KeyKind::Token, &[b"issuer", b"jti"]);
+    let passes = async |store: &Resilient<Redis>| {
+        clock.advance(Duration::from_secs(1));
+        store.admit(Asks::new().absent(token)).await.is_ok()
+    };
+    for _ in 0..3 {
+        assert!(!passes(&strict).await, "as if it were away");
+        assert!(passes(&lax).await);
+    }
+    assert!(strict.is_lost() && !lax.is_lost());
+    assert_eq!(of_strict.names(), ["store-lost", "store-unfit"]);
+    assert_eq!(of_lax.names(), ["store-lost", "store-unfit", "store-back"]);
+    server.command(&["CONFIG", "SET", "maxmemory-policy", "noeviction"]);
+    assert!(passes(&strict).await && !strict.is_lost());
+    assert_eq!(of_strict.names(), ["store-lost", "store-unfit", "store-back"]);
+    server.command(&["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"]);
+    assert!(passes(&strict).await, "looked at once");
 }
 
 #[tokio::test]

@@ -180,6 +180,8 @@ pub enum Act {
     /// A server of a store was restarted, or another took its place, and may have lost what was written last; blocks and
     /// revocations that are known here are put back.
     StoreRestarted,
+    /// A store that was away at the start cannot be used, or may forget what it is given, and this is why.
+    StoreUnfit(Arc<str>),
     /// An instance has no room to know of this block beside a shared store: it does not hold in an outage. The first of its kind is
     /// told, of those on tokens and of others.
     BlockUnkept(Key),
@@ -248,6 +250,7 @@ impl Act {
             Self::StoreBack => "store-back",
             Self::StoreEmptied => "store-emptied",
             Self::StoreRestarted => "store-restarted",
+            Self::StoreUnfit(_) => "store-unfit",
             Self::BlockUnkept(_) => "block-unkept",
             Self::Login { step, .. } => step.name(),
             Self::Fraud { .. } => "sms-fraud",

@@ -70,6 +70,7 @@ impl Sink for Tracing {
                 "a server of the store was restarted or replaced and may have lost what was written last: blocks and \
                  revocations that are known here are put back"
             ),
+            Act::StoreUnfit(why) => tracing::error!(target: TARGET, act, "{why}"),
             Act::BlockUnkept(key) => tracing::error!(
                 target: TARGET, act, %key,
                 "this instance has no room to know of more such blocks: they do not hold while the store is away"

@@ -20,6 +20,7 @@ pub(crate) fn event(event: &Event) {
         Act::StoreBack => one(table::STORE_CHANGES, &["returned"]),
         Act::StoreEmptied => one(table::STORE_CHANGES, &["emptied"]),
         Act::StoreRestarted => one(table::STORE_CHANGES, &["restarted"]),
+        Act::StoreUnfit(_) => one(table::STORE_CHANGES, &["unfit"]),
         Act::BlockUnkept(_) => one(table::STORE_CHANGES, &["unkept"]),
         Act::Login { step, .. } => one(table::LOGIN_STEPS, &[step.name()]),
         Act::Fraud { rule, verdict, .. } => one(table::FRAUD, &[rule.name(), verdict.name()]),

@@ -3,7 +3,8 @@
 use super::{Inner, Redis, connection};
 use crate::{
     error::ConfigError,
-    store::{Resilient, StoreError},
+    eventual::Eventual,
+    store::{Resilient, StoreError, resilient::Fitness},
 };
 use std::time::Duration;
 use tokio::time::timeout;
@@ -14,10 +15,14 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const OLDEST: u32 = 7;
 /// The policy of a server that forgets nothing it was given.
 const KEEPS: &str = "noeviction";
+const NO_RUN: &str = "the server does not tell its `run_id`, for which the user needs INFO: a restart that loses blocks goes unseen";
 
 impl Resilient<Redis> {
     /// Looks at the server before anything is served, for two seconds at most, and says what somebody should be told: that it
     /// does not answer, which is no reason not to start, or that it may forget what it is given.
+    ///
+    /// A server that does not answer is as good as lost, and looked at once more when it does: what would be an error here is then an
+    /// audit event, and it stays unused; what would be told is one, too. Whoever asks first waits for some trips more.
     ///
     /// # Errors
     ///
@@ -25,16 +30,25 @@ impl Resilient<Redis> {
     /// scripts. For a [strict](Self::strict) one, also when its `maxmemory-policy` is not `noeviction` or cannot be read, and when
     /// it does not tell whether it was restarted: a block that is lost without a sign lets in who was blocked.
     pub async fn check(&self) -> Result<Option<String>, ConfigError> {
-        let checked = match timeout(PATIENCE, self.far().check()).await {
+        let patient = self.far().clone().deadline(PATIENCE);
+        let checked = match timeout(PATIENCE, patient.0.check()).await {
             Ok(checked) => checked,
             Err(_) => Err(Unfit::Gone(StoreError::new("no answer within two seconds"))),
         };
-        match checked {
-            Ok(told) => judge(&told, self.is_strict()),
-            Err(Unfit::Gone(error)) => Ok(Some(format!(
-                "{error}; until it answers, limits hold in this instance alone and no login goes on"
-            ))),
-            Err(Unfit::Wrong(what)) => Err(ConfigError::new(what)),
+        match judge(checked, self.is_strict()) {
+            Fitness::Fit => Ok(None),
+            Fitness::Doubtful(what) => Ok(Some(what)),
+            Fitness::Unfit(why) => Err(ConfigError::new(why)),
+            Fitness::Gone(error) => {
+                let (far, strict) = (self.far().clone(), self.is_strict());
+                self.owe(Box::new(move || {
+                    let far = far.clone();
+                    Eventual::later(async move { judge(far.0.check().await, strict) })
+                }));
+                Ok(Some(format!(
+                    "{error}; until it answers, limits hold in this instance alone and no login goes on"
+                )))
+            }
         }
     }
 }
@@ -52,41 +66,6 @@ struct Told {
     tells_run: bool,
 }
 
-impl Redis {
-    async fn check(&self) -> Result<Told, Unfit> {
-        let patient = self.clone().deadline(PATIENCE);
-        let inner = &patient.0;
-        inner.link.query_everywhere::<()>(&["PING"]).await.map_err(|error| Unfit::of(error, ""))?;
-        // Who may run nothing but scripts may not ask for the version; then the scripts tell.
-        let infos: Vec<String> =
-            inner.link.query_everywhere(&["INFO", "server"]).await.unwrap_or_default();
-        for info in &infos {
-            let version = field(info, "redis_version").unwrap_or_default();
-            let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
-            if major.is_some_and(|major| major < OLDEST) {
-                return Err(Unfit::Wrong(format!(
-                    "the server is version {version}: {OLDEST} or later is needed"
-                )));
-            }
-        }
-        let ready = inner.ready().await;
-        ready.map_err(|error| {
-            Unfit::of(
-                error,
-                "; it must run Lua scripts, and the user may use EVALSHA, EVAL and SCRIPT LOAD",
-            )
-        })?;
-        let mut policies = inner.policies().await;
-        // Of several servers the one that forgets counts.
-        policies.sort_by_key(|policy| policy.as_deref() == Some(KEEPS));
-        let tells_run = |info: &String| field(info, "run_id").is_some_and(|run| !run.is_empty());
-        Ok(Told {
-            policy: policies.into_iter().next().flatten(),
-            tells_run: !infos.is_empty() && infos.iter().all(tells_run),
-        })
-    }
-}
-
 #[cfg(feature = "gateway")]
 impl Redis {
     /// Whether nobody else can listen: all is encrypted, or stays on this machine.
@@ -101,6 +80,36 @@ impl Redis {
 }
 
 impl Inner {
+    async fn check(&self) -> Result<Told, Unfit> {
+        self.link.query_everywhere::<()>(&["PING"]).await.map_err(|error| Unfit::of(error, ""))?;
+        // Who may run nothing but scripts may not ask for the version; then the scripts tell.
+        let infos = unless_silent(self.link.query_everywhere(&["INFO", "server"]).await)?;
+        let infos: Vec<String> = infos.unwrap_or_default();
+        for info in &infos {
+            let version = field(info, "redis_version").unwrap_or_default();
+            let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
+            if major.is_some_and(|major| major < OLDEST) {
+                return Err(Unfit::Wrong(format!(
+                    "the server is version {version}: {OLDEST} or later is needed"
+                )));
+            }
+        }
+        self.ready().await.map_err(|error| {
+            Unfit::of(
+                error,
+                "; it must run Lua scripts, and the user may use EVALSHA, EVAL and SCRIPT LOAD",
+            )
+        })?;
+        let mut policies = self.policies().await?;
+        // Of several servers the one that forgets counts.
+        policies.sort_by_key(|policy| policy.as_deref() == Some(KEEPS));
+        let tells_run = |info: &String| field(info, "run_id").is_some_and(|run| !run.is_empty());
+        Ok(Told {
+            policy: policies.into_iter().next().flatten(),
+            tells_run: !infos.is_empty() && infos.iter().all(tells_run),
+        })
+    }
+
     /// Whether the server answers, is new enough, and lets this user do what scripts do.
     pub(super) async fn ready(&self) -> Result<(), StoreError> {
         let mut call = self.scripts.ready.call();
@@ -114,16 +123,16 @@ impl Inner {
     }
 
     /// What each server does when it is full; `None` for one that does not tell.
-    async fn policies(&self) -> Vec<Option<String>> {
+    async fn policies(&self) -> Result<Vec<Option<String>>, Unfit> {
         let told =
             self.link.query_everywhere::<Vec<String>>(&["CONFIG", "GET", "maxmemory-policy"]);
-        if let Ok(told) = told.await {
-            return told.into_iter().map(|mut pair| pair.pop()).collect();
+        if let Some(told) = unless_silent(told.await)? {
+            return Ok(told.into_iter().map(|mut pair| pair.pop()).collect());
         }
         // Managed servers let nobody read their settings, but say this one.
         let told = self.link.query_everywhere::<String>(&["INFO", "memory"]).await;
-        let told = told.unwrap_or_default().into_iter();
-        told.map(|info| field(&info, "maxmemory_policy").map(str::to_owned)).collect()
+        let told = unless_silent(told)?.unwrap_or_default().into_iter();
+        Ok(told.map(|info| field(&info, "maxmemory_policy").map(str::to_owned)).collect())
     }
 }
 
@@ -133,18 +142,32 @@ impl Unfit {
     }
 }
 
-fn judge(told: &Told, strict: bool) -> Result<Option<String>, ConfigError> {
+/// What the server answers, or `None` where it refuses to.
+fn unless_silent<T>(answer: Result<T, StoreError>) -> Result<Option<T>, Unfit> {
+    match answer {
+        Ok(answer) => Ok(Some(answer)),
+        Err(error) if error.said => Ok(None),
+        Err(error) => Err(Unfit::Gone(error)),
+    }
+}
+
+fn judge(checked: Result<Told, Unfit>, strict: bool) -> Fitness {
+    let told = match checked {
+        Ok(told) => told,
+        Err(Unfit::Gone(error)) => return Fitness::Gone(error),
+        Err(Unfit::Wrong(why)) => return Fitness::Unfit(why),
+    };
     let what = match told.policy.as_deref() {
-        Some(KEEPS) => None,
-        Some(policy) => Some(format!("`maxmemory-policy` of the server is {policy}")),
-        None => Some("the server does not tell its `maxmemory-policy`".to_owned()),
+        Some(KEEPS) if told.tells_run => return Fitness::Fit,
+        Some(KEEPS) => return doubt(NO_RUN.to_owned(), strict),
+        Some(policy) => format!("`maxmemory-policy` of the server is {policy}"),
+        None => "the server does not tell its `maxmemory-policy`".to_owned(),
     };
-    let why = match what {
-        Some(what) => format!("{what}: with any other than noeviction a block may be forgotten"),
-        None if told.tells_run => return Ok(None),
-        None => "the server does not tell its `run_id`, for which the user needs INFO: a restart that loses blocks goes unseen".to_owned(),
-    };
-    if strict { Err(ConfigError::new(why)) } else { Ok(Some(why)) }
+    doubt(format!("{what}: with any other than noeviction a block may be forgotten"), strict)
+}
+
+fn doubt(why: String, strict: bool) -> Fitness {
+    if strict { Fitness::Unfit(why) } else { Fitness::Doubtful(why) }
 }
 
 fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {

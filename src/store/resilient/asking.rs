@@ -23,10 +23,17 @@ impl<S: Store + 'static> Inner<S> {
     }
 
     pub(super) fn tend_if_there(self: &Arc<Self>) -> Eventual<Result<(), StoreError>> {
-        if self.breaker.passes() {
-            return self.tend();
+        if !self.breaker.passes() {
+            return Eventual::Ready(Err(StoreError::new("it has stopped answering")));
         }
-        Eventual::Ready(Err(StoreError::new("it has stopped answering")))
+        let Some(exam) = self.exam.get().filter(|exam| exam.is_owed()) else {
+            return self.tend();
+        };
+        let inner = Arc::clone(self);
+        self.sit(exam).then(move |passed| match passed {
+            Ok(()) => inner.tend(),
+            Err(error) => Eventual::Ready(Err(error)),
+        })
     }
 
     /// Takes note of whether the store answered.
@@ -70,7 +77,7 @@ impl<S: Store + 'static> Inner<S> {
         drop(self.local.unblock(key));
     }
 
-    fn settle(&self, answered: bool) {
+    pub(super) fn settle(&self, answered: bool) {
         let change = if answered { self.breaker.succeeded() } else { self.breaker.failed() };
         if !answered {
             self.life.hurry();

@@ -1,10 +1,13 @@
 //! A store that may be gone, and what holds while it is.
 
 mod asking;
+mod exam;
 mod keeping;
 mod life;
 
-use self::life::Life;
+pub(super) use self::exam::{Fitness, Look};
+
+use self::{exam::Exam, life::Life};
 #[cfg(feature = "otp")]
 use super::Started;
 use super::{
@@ -22,7 +25,7 @@ use crate::{
 };
 use std::{
     fmt,
-    sync::{Arc, atomic::AtomicBool},
+    sync::{Arc, OnceLock, atomic::AtomicBool},
 };
 
 /// Goes on without a store that does not answer: no request waits for it, and none is answered with 500.
@@ -61,6 +64,8 @@ struct Inner<S> {
     up: Presence,
     /// Whether it was told that there is no room for a block, and for one on tokens.
     unkept: [AtomicBool; 2],
+    /// Where the store was away at the start.
+    exam: OnceLock<Exam>,
 }
 
 /// Counts decisions without the store.
@@ -124,6 +129,11 @@ impl<S: Store + Clone + 'static> Resilient<S> {
         self.0.strict
     }
 
+    /// The store is away, and is to be looked at before it is asked anything.
+    pub(super) fn owe(&self, look: Look) {
+        self.0.owe(look);
+    }
+
     /// Asks the store whether it is there, unless it was asked within this second: for readiness probes, which may be the only
     /// requests there are.
     pub async fn probe(&self) {
@@ -158,7 +168,7 @@ impl<S: Store + Clone + 'static> Resilient<S> {
             unavailable: Count::alone("unavailable"),
         };
         let up = Presence::of_store();
-        let unkept = Default::default();
+        let (unkept, exam) = Default::default();
         Self(Arc::new(Inner {
             store,
             local,
@@ -170,6 +180,7 @@ impl<S: Store + Clone + 'static> Resilient<S> {
             alone,
             up,
             unkept,
+            exam,
         }))
     }
 }
