@@ -66,6 +66,7 @@ mod demo;
 mod ears;
 mod ending;
 mod exporter;
+mod holders;
 mod key_watch;
 mod listeners;
 mod lockdown;

@@ -8,7 +8,7 @@ use std::{
 
 /// The secret under which [`Key`]s are tagged.
 ///
-/// Instances that share a store must share the pepper; an in-memory store draws its own.
+/// Instances that share a store must share the pepper; an in-memory store draws its own, if it is given none.
 #[derive(Clone, Eq, PartialEq)]
 pub struct Pepper {
     key: [u8; 16],

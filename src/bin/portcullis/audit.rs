@@ -1,8 +1,9 @@
 //! `portcullis audit`: looks at an audit log, shows of it, and forgets whom it is about.
 
+use super::whom::Whom;
 use clap::{Args, Subcommand};
 use portcullis::{
-    ConfigError, Key, Phone,
+    ConfigError, Key,
     audit::chain::{Archive, Filter, Report, Tables, VerifyError, parse_time},
     client::Cidr,
     clock::UnixTime,
@@ -101,16 +102,6 @@ struct Prepare {
     env_file: Option<PathBuf>,
 }
 
-#[derive(Args)]
-struct Whom {
-    /// A subject, for which --config is needed, or a tag as an export shows it, like subject:9f86..; may be repeated.
-    #[arg(long = "subject", value_name = "ID", allow_hyphen_values = true)]
-    subjects: Vec<String>,
-    /// A phone in E.164, for which --config is needed; may be repeated.
-    #[arg(long = "phone", value_name = "NUMBER")]
-    phones: Vec<Phone>,
-}
-
 impl Audit {
     pub(crate) async fn run(self) -> ExitCode {
         let done = match self.command {
@@ -162,14 +153,14 @@ impl Verify {
 impl Export {
     async fn run(self) -> Result<(), Box<dyn Error>> {
         let config = self.log.load()?;
+        let archive = self.log.archive(config.as_ref())?;
         let mut filter = Filter::default();
-        for tag in self.whom.tags(config.as_ref())? {
+        for tag in self.whom.tags(config.as_ref(), &archive).await? {
             filter = filter.tag(tag);
         }
         filter = self.clients.into_iter().fold(filter, Filter::client);
         filter = self.from.into_iter().fold(filter, Filter::from);
         filter = self.to.into_iter().fold(filter, Filter::to);
-        let archive = self.log.archive(config.as_ref())?;
         archive.export(&filter, BufWriter::new(io::stdout())).await?;
         Ok(())
     }
@@ -178,12 +169,12 @@ impl Export {
 impl Erase {
     async fn run(self) -> Result<(), Box<dyn Error>> {
         let config = self.log.load()?;
-        let mut tags = self.whom.tags(config.as_ref())?;
+        let archive = self.log.archive(config.as_ref())?;
+        let mut tags = self.whom.tags(config.as_ref(), &archive).await?;
         tags.extend(self.clients.iter().map(|client| Key::ip(*client).to_string()));
         if tags.is_empty() {
             return Err("whom? Name a --subject, a --phone or a --client".into());
         }
-        let archive = self.log.archive(config.as_ref())?;
         for tag in tags {
             let erased = archive.erase(&tag).await?;
             say(&format!("{tag}: {erased} keys erased\n"));
@@ -214,34 +205,6 @@ impl Log {
             (None, None) => Err(ConfigError::new("which log? Name its folder, or a --config")),
         }
     }
-}
-
-impl Whom {
-    fn tags(&self, config: Option<&Config>) -> Result<Vec<String>, ConfigError> {
-        let (named, tags): (Vec<_>, Vec<_>) = self.subjects.iter().partition(|it| !is_tag(it));
-        let mut tags: Vec<String> = tags.into_iter().cloned().collect();
-        if named.is_empty() && self.phones.is_empty() {
-            return Ok(tags);
-        }
-        let Some(config) = config else {
-            return Err(ConfigError::new(
-                "the log knows tags alone, which --config can make of a subject or a phone",
-            ));
-        };
-        for subject in named {
-            tags.push(config.subject_tag(subject)?);
-        }
-        for phone in &self.phones {
-            tags.push(config.phone_tag(phone)?);
-        }
-        Ok(tags)
-    }
-}
-
-/// The kind, and 32 hexadecimal digits.
-fn is_tag(text: &str) -> bool {
-    let digits = text.split_once(':').map_or("", |(_, digits)| digits);
-    digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 fn public(path: &Path) -> Result<Keys, ConfigError> {

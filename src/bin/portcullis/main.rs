@@ -5,6 +5,7 @@ mod config;
 mod keys;
 mod lockdown;
 mod subjects;
+mod whom;
 
 use clap::{Args, Parser, Subcommand};
 use portcullis::{

@@ -1,6 +1,6 @@
 //! `portcullis subjects`: the users in the records.
 
-use super::{load, log};
+use super::{load, log, whom};
 use clap::{Args, Subcommand};
 use portcullis::{ConfigError, gateway::Gateway, otp::Subject};
 use std::{
@@ -19,7 +19,8 @@ pub(crate) struct Subjects {
 enum Command {
     /// Forgets a user: the number and the devices are deleted, and the sessions end. That the number opted out of messages is
     /// kept. Where the configuration has no [store] that is shared, sessions are in the memory of a running gateway: stop
-    /// it before. What was done is in the audit log, or on stderr while a running gateway writes that.
+    /// it before. What was done is in the audit log, or on stderr while a running gateway writes that. What the audit log has of the
+    /// user stays there: the command that forgets it is told on stderr.
     Erase(Erase),
 }
 
@@ -43,12 +44,26 @@ impl Subjects {
         let Command::Erase(Erase { config, env_file, subject }) = self.command;
         let subject = Subject::new(&subject);
         let subject = subject.ok_or_else(|| ConfigError::new("a subject has 1 to 255 bytes"))?;
-        let config = load(&config, env_file)?;
+        let file = config;
+        let config = load(&file, env_file)?;
         log(config.profile());
+        // While the records know whose number it is.
+        let tags = match config.audit_archive() {
+            Ok(_) => {
+                whom::tags_of(&config, subject.as_str()).await.map(|tags| tags.join(" --subject "))
+            }
+            Err(none) => Err(none),
+        };
         if !Gateway::erase_once(&config, &subject).await? {
             return Err(ConfigError::new("there is no such subject").into());
         }
         writeln!(io::stdout(), "erased")?;
+        if let Ok(tags) = tags {
+            eprintln!(
+                "the audit log has rows of the user still; this forgets whom they are about: portcullis audit erase --config {} --subject {tags}",
+                file.display()
+            );
+        }
         Ok(())
     }
 }

@@ -166,6 +166,7 @@ impl Config {
         let clients = file.clients.build().map_err(|error| error.within("[clients]"))?;
         let certificates = certificates(&file, &clients).map_err(|e| e.within("[mtls]"))?;
         let store = file.store.build(profile, sources).map_err(|error| error.within("[store]"))?;
+        let store = store.tagging_with(login.as_ref().and_then(|login| login.secrets.tags()));
         let headers = file.headers.build(profile).map_err(|error| error.within("[headers]"))?;
         let limits = limits::build(&file.limit)?;
         let context = routes::Context {

@@ -40,7 +40,8 @@ enum Backend {
 /// A store that was checked; it is not there yet.
 #[derive(Clone)]
 pub(in crate::gateway) enum StoreConfig {
-    Memory,
+    /// With what it tags, where that outlives the process.
+    Memory(Option<Pepper>),
     Redis(Resilient<Redis>),
 }
 
@@ -76,7 +77,7 @@ impl StoreSection {
                 Some((key, _)) => Err(ConfigError::new(format!(
                     "`{key}` is for a store that is shared: set backend = \"redis\", or leave it out"
                 ))),
-                None => Ok(StoreConfig::Memory),
+                None => Ok(StoreConfig::Memory(None)),
             };
         }
         let pepper = self.pepper.as_ref().ok_or_else(|| {
@@ -147,9 +148,18 @@ impl StoreSection {
 }
 
 impl StoreConfig {
+    /// The same store; one in memory tags with `pepper`.
+    pub(super) fn tagging_with(self, pepper: Option<Pepper>) -> Self {
+        match self {
+            Self::Memory(_) => Self::Memory(pepper),
+            Self::Redis(_) => self,
+        }
+    }
+
     pub(in crate::gateway) fn open(&self) -> SharedLoginStore {
         match self {
-            Self::Memory => Arc::new(Memory::new()),
+            Self::Memory(None) => Arc::new(Memory::new()),
+            Self::Memory(Some(pepper)) => Arc::new(Memory::new().tagging_with(pepper.clone())),
             Self::Redis(store) => Arc::new(Near::new(store.clone())),
         }
     }
@@ -157,7 +167,7 @@ impl StoreConfig {
     /// What does not remember refusals, beneath the store that is `open`.
     pub(in crate::gateway) fn beneath(&self, open: &SharedLoginStore) -> SharedStore {
         match self {
-            Self::Memory => Arc::clone(open) as SharedStore,
+            Self::Memory(_) => Arc::clone(open) as SharedStore,
             Self::Redis(store) => Arc::new(store.clone()),
         }
     }
@@ -173,7 +183,7 @@ impl StoreConfig {
     /// The secret under which keys are tagged, where it outlives the process.
     pub(in crate::gateway) fn pepper(&self) -> Option<&Pepper> {
         match self {
-            Self::Memory => None,
+            Self::Memory(pepper) => pepper.as_ref(),
             Self::Redis(store) => Some(store.pepper()),
         }
     }
@@ -181,7 +191,7 @@ impl StoreConfig {
     /// What somebody should be told of the store before anything is served.
     pub(in crate::gateway) async fn check(&self) -> Result<Option<String>, ConfigError> {
         match self {
-            Self::Memory => Ok(None),
+            Self::Memory(_) => Ok(None),
             Self::Redis(store) => store.check().await,
         }
     }
@@ -189,7 +199,7 @@ impl StoreConfig {
     /// Whether it answers. Asks it once a second at most, so that this can be told without any other request.
     pub(in crate::gateway) async fn is_there(&self) -> bool {
         match self {
-            Self::Memory => true,
+            Self::Memory(_) => true,
             Self::Redis(store) => {
                 store.probe().await;
                 !store.is_lost()
@@ -201,7 +211,7 @@ impl StoreConfig {
 impl fmt::Debug for StoreConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Memory => "Memory",
+            Self::Memory(_) => "Memory",
             Self::Redis(_) => "Redis",
         })
     }

@@ -31,7 +31,8 @@ impl Config {
     fn lasting_pepper(&self) -> Result<&Pepper, ConfigError> {
         self.store.pepper().ok_or_else(|| {
             ConfigError::new(
-                "[store]: in memory each process tags with a pepper of its own: name the tag itself, as an export shows it",
+                "[store]: in memory, and without a pepper in [otp] each process tags with one of its own: name the tag itself, as an \
+                 export shows it",
             )
         })
     }

@@ -62,7 +62,7 @@ impl Lockdown {
     /// When its store is in the memory of each instance.
     pub fn of(config: &Config) -> Result<Self, ConfigError> {
         match &config.store {
-            StoreConfig::Memory => Err(ConfigError::new(
+            StoreConfig::Memory(_) => Err(ConfigError::new(
                 "[store]: in memory, so only the gateway itself can be told: write on = true into [lockdown] and start it again",
             )),
             // What an instance goes on with while the store is away is not the answer here.

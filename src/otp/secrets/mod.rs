@@ -4,6 +4,8 @@ mod mac_key;
 mod records;
 mod seal;
 mod session_bound;
+#[cfg(feature = "gateway")]
+mod tags;
 
 #[cfg(feature = "sms")]
 pub(super) use mac_key::MacKey;

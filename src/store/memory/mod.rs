@@ -89,7 +89,7 @@ impl Memory {
     /// A store for a million keys, which takes up to 100 MB when all of it is in use; if all places for logins are too,
     /// some 300 MB more.
     pub fn new() -> Self {
-        Self::build(1_000_000, Arc::new(SystemClock::new()))
+        Self::build(1_000_000, Arc::new(SystemClock::new()), Pepper::random())
     }
 
     /// An empty store like this one with room for another number of limits in use, and for a sixteenth
@@ -97,13 +97,19 @@ impl Memory {
     /// one of each for each of its 64 shards.
     #[must_use]
     pub fn max_keys(self, keys: usize) -> Self {
-        Self::build(keys, Arc::clone(&self.0.clock))
+        Self::build(keys, Arc::clone(&self.0.clock), self.0.pepper.clone())
     }
 
     /// An empty store like this one that goes by `clock`.
     #[must_use]
     pub fn clock(self, clock: impl Clock + 'static) -> Self {
-        Self::build(self.0.max_keys, Arc::new(clock))
+        Self::build(self.0.max_keys, Arc::new(clock), self.0.pepper.clone())
+    }
+
+    /// An empty store like this one that tags with `pepper`, so that logs say the same of somebody after a restart.
+    #[must_use]
+    pub fn tagging_with(self, pepper: Pepper) -> Self {
+        Self::build(self.0.max_keys, Arc::clone(&self.0.clock), pepper)
     }
 
     /// How full the store is.
@@ -122,7 +128,7 @@ impl Memory {
         }
     }
 
-    fn build(max_keys: usize, clock: Arc<dyn Clock>) -> Self {
+    fn build(max_keys: usize, clock: Arc<dyn Clock>, pepper: Pepper) -> Self {
         Self(Arc::new(Inner {
             cells: Cells::new(max_keys),
             blocks: Blocks::new(max_keys / BLOCKS_SHARE),
@@ -130,7 +136,7 @@ impl Memory {
             logins: logins::Logins::new(max_keys / logins::SHARE),
             #[cfg(feature = "otp")]
             board: notes::Board::new(max_keys / logins::SHARE),
-            pepper: Pepper::random(),
+            pepper,
             clock,
             max_keys,
         }))
