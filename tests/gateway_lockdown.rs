@@ -2,73 +2,26 @@
 #![cfg(all(feature = "gateway", feature = "test-util", unix))]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests may panic, too")]
 
+#[path = "support/instances.rs"]
+mod instances;
 #[path = "support/redis.rs"]
 mod redis;
 #[path = "support/gateway.rs"]
 mod support;
 
+use instances::{folder, log_in, shared};
 use portcullis::{
     Key,
     clock::{Clock, SystemClock},
     gateway::{Config, Gateway},
 };
 use redis::RedisServer;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::{net::SocketAddr, path::Path};
 use support::{Folder, Server, ask, poll, run};
 
-const SECRET: &str = "mZ4qJ8w1Rk6tYb3nVx7cPd0sLf5hGu2a";
 const PHONE: &str = "+919876543210";
 const OTHER: &str = "+919876543211";
-
-/// A folder with all that two instances share.
-fn folder(store: &str) -> Folder {
-    let folder = Folder::new();
-    let made = run(&["keys", "generate", "--out", &folder.file("signing.jwks")]);
-    assert!(made.status.success(), "{made:?}");
-    folder.write("pepper", SECRET);
-    folder.write("refresh", SECRET.to_uppercase());
-    folder.write(
-        "gateway.toml",
-        format!(
-            r#"
-            profile = "dev"
-            [listen]
-            admin = "127.0.0.1:0"
-            {store}
-            [token]
-            issuer = "https://login.example/"
-            audience = "https://api.example"
-            keys = "file:signing.jwks"
-            refresh_secret = "file:refresh"
-            [records]
-            backend = "memory"
-            [otp]
-            sender = "log"
-            app = "Acme"
-            pepper = "file:pepper"
-            [[limit]]
-            name = "open"
-            quota = "1000/15m"
-            [[route]]
-            path = "/api"
-            respond = "hello"
-            [[route]]
-            path = "/open"
-            respond = "hello"
-            auth = "none"
-            "#
-        ),
-    );
-    folder
-}
-
-fn shared(server: &RedisServer) -> Folder {
-    folder(&format!(
-        "[store]\nbackend = \"redis\"\nurl = \"{}\"\npepper = \"file:pepper\"\ndeadline = \"2s\"",
-        server.url()
-    ))
-}
 
 /// A gateway, and where it tells operators of itself.
 struct Instance {
@@ -104,15 +57,6 @@ fn switch(folder: &Folder, what: &str) -> String {
     String::from_utf8(out.stdout).unwrap().trim().to_owned()
 }
 
-fn log_in(server: &mut Server, phone: &str) -> Value {
-    let asked = server.post("/v1/otp/request", &[], &json!({ "phone": phone }));
-    assert_eq!(asked.status, 202, "{asked:?}");
-    let body = json!({ "challenge_id": asked.json()["challenge_id"], "code": server.code() });
-    let tokens = server.post("/v1/otp/verify", &[], &body);
-    assert_eq!(tokens.status, 200, "{tokens:?}");
-    tokens.json()
-}
-
 fn remaining(server: &Server) -> u32 {
     let answer = server.get("/open");
     assert_eq!(answer.status, 200, "{answer:?}");
@@ -131,7 +75,7 @@ fn sends_no_code(server: &Server) {
 #[test]
 fn requirement_101_one_command_locks_all_instances_down_and_another_opens_them() {
     let redis = RedisServer::start();
-    let folder = shared(&redis);
+    let folder = shared(&redis, "");
     let (mut one, two) = (Instance::start(&folder), Instance::start(&folder));
     assert_eq!(switch(&folder, "status"), "off");
     let tokens = log_in(&mut one.server, PHONE);
@@ -175,7 +119,7 @@ fn requirement_101_one_command_locks_all_instances_down_and_another_opens_them()
 #[test]
 fn requirement_101_a_lockdown_outlives_restarts_and_a_store_that_is_away() {
     let mut redis = RedisServer::start();
-    let folder = shared(&redis);
+    let folder = shared(&redis, "");
     assert_eq!(switch(&folder, "on"), "on");
     let instance = Instance::start(&folder);
     instance.hears_of("on");
@@ -200,7 +144,7 @@ fn requirement_101_a_lockdown_outlives_restarts_and_a_store_that_is_away() {
 #[test]
 fn requirement_101_each_change_is_an_event_and_a_count() {
     let redis = RedisServer::start();
-    let folder = shared(&redis);
+    let folder = shared(&redis, "");
     let instance = Instance::start(&folder);
     assert_eq!((instance.changes("on"), instance.changes("off")), (0, 0));
     switch(&folder, "on");

@@ -1,6 +1,6 @@
 //! How a gateway ends: connections, then what was promised to their clients, then the logs.
 
-use super::Gateway;
+use super::{Gateway, ears::Ears};
 use futures_util::future::join_all;
 use std::time::Duration;
 use tokio::{sync::watch, task::JoinHandle, time::timeout};
@@ -34,17 +34,22 @@ const EARS: Duration = Duration::from_secs(6);
 impl Chores {
     pub(super) fn of(gateway: &mut Gateway) -> Self {
         let courier = gateway.courier().map(|courier| tokio::spawn(courier.run()));
-        let mut ears = Vec::new();
-        if let Some(writer) = gateway.audit_writer() {
-            ears.push(tokio::spawn(writer.run()));
+        Self { courier, ..Self::of_ears(&mut gateway.ears) }
+    }
+
+    /// Those of who has nothing but these.
+    pub(super) fn of_ears(ears: &mut Ears) -> Self {
+        let mut listening = Vec::new();
+        if let Some(writer) = ears.writer.take() {
+            listening.push(tokio::spawn(writer.run()));
         }
-        if let Some(herald) = gateway.herald() {
-            ears.push(tokio::spawn(herald.run()));
+        if let Some(herald) = ears.herald.take() {
+            listening.push(tokio::spawn(herald.run()));
         }
-        if let Some(forwarding) = gateway.forwarding() {
-            ears.push(tokio::spawn(forwarding.run()));
+        if let Some(forwarding) = ears.forwarding.take() {
+            listening.push(tokio::spawn(forwarding.run()));
         }
-        Self { courier, ears }
+        Self { courier: None, ears: listening }
     }
 
     /// Waits for the connections, and cuts those that stall; then for the rest.

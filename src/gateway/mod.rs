@@ -58,6 +58,7 @@ mod accept;
 mod admin;
 mod ages;
 mod answers;
+mod blocks;
 mod command;
 mod config;
 mod connection;
@@ -83,6 +84,8 @@ mod service;
 
 pub use crate::profile::Profile;
 pub use ages::SecretAges;
+pub use blocks::{Blocks, Whom};
+pub use command::Owner;
 pub use config::{Config, Effective, EnvFile, parse_duration};
 pub use demo::{Demo, LOOPBACK};
 pub use key_watch::KeyWatch;

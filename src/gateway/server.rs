@@ -149,11 +149,20 @@ impl Gateway {
     ///
     /// When there is no login, the records cannot be opened, or they or the store do not answer.
     pub async fn erase(&self, subject: &Subject) -> Result<bool, ConfigError> {
-        let otp = self.otp.as_ref().ok_or_else(|| ConfigError::new("there is no [otp] section"))?;
+        let failed = |_| ConfigError::new("the records or the store do not answer: try it again");
+        self.opened().await?.erase(subject).await.map_err(failed)
+    }
+
+    /// The login, with its records open.
+    pub(super) async fn opened(&self) -> Result<&Otp, ConfigError> {
+        let otp = self.login()?;
         let unopened = |error: Unopened| ConfigError::new(error.to_string()).within("[records]");
         otp.open_records().await.map_err(unopened)?;
-        let failed = |_| ConfigError::new("the records or the store do not answer: try it again");
-        otp.erase(subject).await.map_err(failed)
+        Ok(otp)
+    }
+
+    pub(super) fn login(&self) -> Result<&Otp, ConfigError> {
+        self.otp.as_ref().ok_or_else(|| ConfigError::new("there is no [otp] section"))
     }
 
     /// Serves until `shutdown` is ready, and for `drain` of `[listen]` after that, in which `/readyz` sends requests elsewhere.

@@ -1,6 +1,7 @@
 use super::{
     Attempt, Caller, Challenge, ClaimsFor, Code, CodeSender, Login, OptOuts, OtpBuilder, Proof,
-    Purpose, Secrets, Settings, SharedLoginStore, Subjects, TestNumbers, Texts, Verdict, bound,
+    Purpose, Secrets, Settings, SharedLoginStore, Subject, Subjects, TestNumbers, Texts, Verdict,
+    bound,
     builder::Withheld,
     courier::Desk,
     fraud::{Challenger, Limits},
@@ -77,6 +78,15 @@ impl Otp {
     /// Whether the [records](crate::records) answer now, without which nobody can log in: for readiness probes.
     pub async fn records_answer(&self) -> bool {
         self.0.ledger.ready().await.is_ok()
+    }
+
+    /// Whose number it is, if it is anybody's.
+    ///
+    /// # Errors
+    ///
+    /// `store-unavailable`.
+    pub async fn subject(&self, phone: &Phone) -> Result<Option<Subject>, Rejection> {
+        Ok(self.0.subjects.find(phone).await?)
     }
 
     /// Sends a code to a phone, or does as if: the answer does not tell whether the number is known, or whether

@@ -45,7 +45,7 @@ pub use memory::{Memory, MemoryStats};
 #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
 pub use {
     near::Near,
-    redis::{KeyFamily, Lifetime, Redis},
+    redis::{KeyFamily, Lifetime, NamedBlock, Redis},
     resilient::Resilient,
 };
 

@@ -139,7 +139,7 @@ fn list(file: &KeyFile) -> Result<(), Box<dyn Error>> {
 }
 
 /// In its largest units, rounded down.
-fn about(time: Duration) -> String {
+pub(crate) fn about(time: Duration) -> String {
     match time.as_secs() {
         seconds @ ..60 => format!("{seconds}s"),
         seconds @ 60..3_600 => format!("{}m {}s", seconds / 60, seconds % 60),

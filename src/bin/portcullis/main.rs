@@ -1,12 +1,16 @@
 //! The gateway program: the layers of the crate, wired by a configuration file.
 
 mod audit;
+mod blocks;
 mod config;
 mod keys;
 mod lockdown;
+mod sessions;
+mod shared;
 mod subjects;
 mod whom;
 
+use self::shared::Shared;
 use clap::{Args, Parser, Subcommand};
 use portcullis::{
     ConfigError,
@@ -60,6 +64,10 @@ enum Command {
     Lockdown(lockdown::Lockdown),
     /// Makes, rotates and lists signing keys; tells of the keys that it keeps on a Redis server.
     Keys(keys::Keys),
+    /// Lists, sets and lifts blocks on all instances.
+    Blocks(blocks::Blocks),
+    /// Ends sessions on all instances.
+    Sessions(sessions::Sessions),
     /// Forgets users.
     Subjects(subjects::Subjects),
     /// Verifies and exports the audit log, and forgets whom it is about.
@@ -110,6 +118,8 @@ async fn run() -> ExitCode {
         Some(Command::Config(config)) => return config.run(),
         Some(Command::Lockdown(lockdown)) => lockdown.run().await,
         Some(Command::Keys(keys)) => keys.run(),
+        Some(Command::Blocks(blocks)) => blocks.run().await,
+        Some(Command::Sessions(sessions)) => sessions.run().await,
         Some(Command::Subjects(subjects)) => subjects.run().await,
         Some(Command::Audit(audit)) => return audit.run().await,
         None => serve(cli.serve).await,

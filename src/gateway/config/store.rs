@@ -1,6 +1,7 @@
 //! The section `[store]`: where limits, blocks, codes and sessions are kept.
 
 use super::{
+    Config,
     keys::{SecretRef, Sources},
     sections::DurationText,
 };
@@ -49,6 +50,9 @@ pub(in crate::gateway) enum StoreConfig {
 pub(super) const DEADLINE: Duration = Duration::from_millis(25);
 /// Of each quota in an outage, where none is written.
 pub(super) const OUTAGE_SHARE: f64 = 0.5;
+
+/// For somebody who waits for an answer, the connection included.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 const DEADLINES: std::ops::RangeInclusive<Duration> =
     Duration::from_millis(5)..=Duration::from_secs(2);
@@ -164,6 +168,14 @@ impl StoreConfig {
         }
     }
 
+    /// A store that instances share, for somebody who waits for its answer: what they go on with while it is away is not that.
+    pub(in crate::gateway) fn patient(&self) -> Option<Redis> {
+        match self {
+            Self::Memory => None,
+            Self::Redis(store) => Some(store.far().clone().deadline(PATIENCE)),
+        }
+    }
+
     /// What does not remember refusals, beneath the store that is `open`.
     pub(in crate::gateway) fn beneath(&self, open: &SharedLoginStore) -> SharedStore {
         match self {
@@ -204,6 +216,16 @@ impl StoreConfig {
                 store.probe().await;
                 !store.is_lost()
             }
+        }
+    }
+}
+
+impl Config {
+    /// For a process that does not serve: it waits longer for the store.
+    pub(in crate::gateway) fn patient(self) -> Self {
+        match self.store.patient() {
+            Some(store) => Self { store: StoreConfig::Redis(Resilient::new(store)), ..self },
+            None => self,
         }
     }
 }

@@ -10,7 +10,7 @@ pub(super) use self::{
 };
 pub use watch::LockdownWatch;
 
-use super::config::{Config, StoreConfig};
+use super::config::Config;
 use crate::{
     audit::{self, Act, Event, Sink},
     clock::{Clock, SystemClock},
@@ -51,9 +51,6 @@ struct Inner {
     sink: Option<Arc<dyn Sink>>,
 }
 
-/// For somebody who waits for an answer, the connection included.
-const PATIENCE: Duration = Duration::from_secs(2);
-
 impl Lockdown {
     /// The switch of the instances that share the store of `config`, for a process that is none of them.
     ///
@@ -61,16 +58,12 @@ impl Lockdown {
     ///
     /// When its store is in the memory of each instance.
     pub fn of(config: &Config) -> Result<Self, ConfigError> {
-        match &config.store {
-            StoreConfig::Memory(_) => Err(ConfigError::new(
+        let store = config.store.patient().ok_or_else(|| {
+            ConfigError::new(
                 "[store]: in memory, so only the gateway itself can be told: write on = true into [lockdown] and start it again",
-            )),
-            // What an instance goes on with while the store is away is not the answer here.
-            StoreConfig::Redis(store) => {
-                let store = store.far().clone().deadline(PATIENCE);
-                Ok(Self::new(config, Arc::new(store), None))
-            }
-        }
+            )
+        })?;
+        Ok(Self::new(config, Arc::new(store), None))
     }
 
     pub(super) fn open(

@@ -63,7 +63,7 @@ pub(super) const STRIKES: KeyFamily = family(
     "strikes:<key>",
     "hash",
     Lifetime::Ends("the strikes are out of their window and the rung is back at the start"),
-    "when strikes were counted, by cause; how long the next block lasts",
+    "when strikes were counted, by cause; which cause led to the last block, and how long the next one lasts",
 );
 pub(super) const LIMIT: KeyFamily = family(
     "limit:<limit>:<key>",

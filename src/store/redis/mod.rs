@@ -2,6 +2,7 @@ mod admit;
 mod check;
 mod connection;
 mod families;
+mod listing;
 #[cfg(feature = "otp")]
 mod logins;
 mod marker;
@@ -10,6 +11,7 @@ mod scripts;
 mod split;
 
 pub use families::{KeyFamily, Lifetime};
+pub use listing::NamedBlock;
 
 use self::{connection::Link, marker::Markers, schema::Schema, scripts::Scripts};
 use super::{
@@ -24,7 +26,6 @@ use crate::{
     eventual::Eventual,
     key::{Key, Pepper},
 };
-use futures_util::future::join_all;
 use std::{fmt, sync::Arc, time::Duration};
 
 /// A store that instances share: a Redis server of version 7 or later, or Valkey.
@@ -183,37 +184,6 @@ impl Inner {
         self.link.run(call).await
     }
 
-    async fn blocks(&self, most: usize) -> Result<Vec<Blocked>, StoreError> {
-        let mut blocks = Vec::new();
-        // One script for many keys, where they need not share a slot.
-        let together = if self.schema.has_tags { 1 } else { 500 };
-        for family in families::STANDING {
-            let names = self.link.names(&family.glob(), most).await?;
-            let known: Vec<_> =
-                names.iter().filter_map(|name| Some((name, schema::parse(name)?))).collect();
-            let looks = known.chunks(together).map(|known| async move {
-                let mut call = self.scripts.look.call();
-                known.iter().for_each(|(name, _)| _ = call.key(name));
-                call.micros(self.now());
-                known.iter().for_each(|(_, (_, revoked))| _ = call.number(i64::from(*revoked)));
-                self.link.run::<Vec<i64>>(call).await
-            });
-            let mut told = Vec::new();
-            for look in join_all(looks).await {
-                told.extend(look?);
-            }
-            for ((_, (key, _)), told) in known.iter().zip(told.chunks_exact(2)) {
-                if told[0] > -2 {
-                    let remaining = u64::try_from(told[0]).ok().map(Duration::from_micros);
-                    let since = u64::try_from(told[1]).ok().map(UnixTime::from_micros);
-                    blocks.push(Blocked { key: *key, remaining, since });
-                }
-            }
-        }
-        blocks.truncate(most);
-        Ok(blocks)
-    }
-
     async fn adjust(&self, take: Take, by: Adjustment) -> Result<Standing, StoreError> {
         let (cells, charge) = match by {
             Adjustment::Charge(cells) => (cells, true),
@@ -250,7 +220,10 @@ impl Store for Redis {
 
     fn blocks(&self, most: usize) -> Eventual<Result<Vec<Blocked>, StoreError>> {
         let inner = Arc::clone(&self.0);
-        Eventual::later(async move { inner.blocks(most).await })
+        Eventual::later(async move {
+            let named = inner.blocks(most).await?;
+            Ok(named.into_iter().map(|named| named.blocked).collect())
+        })
     }
 
     fn adjust(&self, take: Take, by: Adjustment) -> Eventual<Result<Standing, StoreError>> {

@@ -90,6 +90,7 @@ local function strike(block, strikes, cause, ladder, wait)
     lasting = math.min(exact + more, ladder.cap)
     if lasting < ladder.cap then level = level + 1 end
     last, ended = lasting, now + lasting
+    kept.cause = cause
   end
   kept['times:' .. cause] = table.concat(times, ',')
   kept.level, kept.last, kept['end'] = whole(level), whole(last), whole(ended)
