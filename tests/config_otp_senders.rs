@@ -5,8 +5,10 @@
 #[path = "support/config.rs"]
 mod support;
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use http::{Request, header};
 use http_body_util::{BodyExt, Full};
+use openssl::{hash::MessageDigest, pkey::PKey, sign::Signer};
 use portcullis::{
     client::PeerAddr,
     clock::{Clock, SystemClock},
@@ -169,6 +171,13 @@ fn requirement_48_wrong_senders_are_refused_with_what_to_write() {
         (
             reporting("https://login.example", "webhook_tokens = [\"file:missing\"]"),
             "[otp.webhooks]: missing: cannot be read",
+        ),
+        (
+            reporting(
+                "https://login.example",
+                "[[otp.twilio.webhook_key]]\nid = \"a b\"\nsecret = \"file:good.secret\"",
+            ),
+            "[otp.webhooks]: [[otp.twilio.webhook_key]]: the id of a shared key has 1 to 128 letters",
         ),
         (
             twilio(token, &format!("{key}{secret}[otp.webhooks]\nurl = \"https://a.example\"\n"))
@@ -448,7 +457,12 @@ async fn every_key_reaches_the_provider() {
 #[tokio::test]
 async fn what_providers_report_reaches_the_one_who_waits() {
     let fake = FakeTwilio::start().unwrap();
-    let text = reporting("https://login.example/base", &format!("base_url = \"{}\"", fake.url()));
+    let (id, at) = ("SK00112233445566778899aabbccddeeff", fake.url());
+    let more = format!(
+        "base_url = \"{at}\"\nwebhook_tokens = [\"file:twilio.token\"]\n[[otp.twilio.webhook_key]]\nid = \"{id}\"\n\
+         secret = \"file:good.secret\""
+    );
+    let text = reporting("https://login.example/base", &more);
     let text = text.replace("file:twilio.token", "file:fake.token");
     let folder = Folder::new();
     fs::write(folder.0.join("fake.token"), FakeTwilio::AUTH_TOKEN).unwrap();
@@ -485,6 +499,20 @@ async fn what_providers_report_reaches_the_one_who_waits() {
     let mut forged = report();
     forged.headers_mut().remove("x-twilio-signature");
     assert_eq!(ask(forged).await.0, 403);
+    // By a shared key of the configuration, and by no other.
+    let by_key = |secret: &[u8]| {
+        let signed = format!("{url}MessageSid{}MessageStatusdelivered", fields[0].1);
+        let key = PKey::hmac(secret).unwrap();
+        let mut signer = Signer::new(MessageDigest::sha256(), &key).unwrap();
+        let mac = STANDARD.encode(signer.sign_oneshot_to_vec(signed.as_bytes()).unwrap());
+        let (mut call, by) = (report(), format!("key={id},algorithm=HMAC_SHA256"));
+        call.headers_mut().insert("x-twilio-signature", mac.parse().unwrap());
+        let settings = "x-twilio-webhooks-signature-settings";
+        call.headers_mut().insert(settings, by.parse().unwrap());
+        call
+    };
+    assert_eq!(ask(by_key(b"V0r9xTz3JmB2nKc5LdY8sHf1GaPuE4i0")).await.0, 403);
+    assert_eq!(ask(by_key(b"V0r9xTz3JmB2nKc5LdY8sHf1GaPuE4iO")).await.0, 204);
     assert_eq!(ask(report()).await.0, 204);
     let arrived = async {
         while state().await != (200, json!({ "state": "delivered" })) {

@@ -80,7 +80,7 @@ impl Folder {
         let env = "OTP_PEPPER=V0r9xTz3JmB2nKc5LdY8sHf1GaPuE4iO\n\
                    STORE_PEPPER=Hf1GaPuE4iOV0r9xTz3JmB2nKc5LdY8s\n\
                    JWT_REFRESH_SECRET=q7Vw0r9xTz3JmB2nKc5LdY8sHf1GaPuE\nREVIEW_CODE=407193\n\
-                   TWILIO_AUTH_TOKEN=8sHf1GaPuE4iOV0r9xTz3\nREDIS_PASSWORD=LdY8sHf1GaPuE4iOV0r9xTz3\n\
+                   TWILIO_AUTH_TOKEN=8sHf1GaPuE4iOV0r9xTz3\nTWILIO_WEBHOOK_KEY=q7Wm2Xc9Rb4Tn6Yk1Vp8Zs3L\nREDIS_PASSWORD=LdY8sHf1GaPuE4iOV0r9xTz3\n\
                    ALERT_SECRET=cKc5LdY8sHf1GaPuE4iOV0r9xTz3JmB2\nEVENTS_SECRET=zJmB2cKc5LdY8sHf1GaPuE4iOV0r9xT3\n\
                    TURNSTILE_SECRET=0x4Vr9xTz3JmB2nKc5LdY8s\n";
         fs::write(path.join(".env"), env).unwrap();

@@ -6,7 +6,7 @@ use super::{
     sections::DurationText,
     sending::Budget,
     verify::{self, VerifySection},
-    webhooks::WebhooksSection,
+    webhooks::{WebhookKey, WebhooksSection},
 };
 use crate::{
     error::ConfigError,
@@ -88,9 +88,11 @@ pub(super) struct TwilioSection {
     from: Option<String>,
     messaging_service_sid: Option<String>,
     status_callback: Option<String>,
-    /// That sign webhooks: what `auth_token` is if not written.
+    /// That sign webhooks: what `auth_token` is if neither these nor keys are written.
     #[serde(default)]
     pub(super) webhook_tokens: Vec<SecretRef>,
+    #[serde(default)]
+    pub(super) webhook_key: Vec<WebhookKey>,
     base_url: Option<String>,
     timeout: Option<DurationText>,
     per_day: Option<u32>,

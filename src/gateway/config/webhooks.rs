@@ -1,7 +1,7 @@
 //! The section `[otp.webhooks]`: where providers tell what became of messages.
 
 use super::{
-    keys::Sources,
+    keys::{SecretRef, Sources},
     msg91::Msg91Section,
     senders::{Senders, TwilioSection},
 };
@@ -19,6 +19,14 @@ use zeroize::Zeroizing;
 #[serde(deny_unknown_fields)]
 pub(super) struct WebhooksSection {
     url: String,
+}
+
+/// A shared key, by which Twilio signs with HMAC-SHA-256.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WebhookKey {
+    id: String,
+    secret: SecretRef,
 }
 
 /// Webhooks that were checked.
@@ -83,7 +91,7 @@ impl TwilioSection {
         profile: Profile,
         sources: Sources<'_>,
     ) -> Result<TwilioKeys, ConfigError> {
-        let written = if self.webhook_tokens.is_empty() {
+        let written = if self.webhook_tokens.is_empty() && self.webhook_key.is_empty() {
             self.auth_token.as_slice()
         } else {
             &self.webhook_tokens
@@ -95,11 +103,16 @@ impl TwilioSection {
                 Some(keys) => keys.and_token(&text),
                 None => TwilioKeys::token(profile, &text),
             };
-            keys = Some(
-                added
-                    .map_err(|error| error.within(token))
-                    .map_err(|error| error.within("[otp.twilio]"))?,
-            );
+            let added = added.map_err(|error| error.within(token));
+            keys = Some(added.map_err(|error| error.within("[otp.twilio]"))?);
+        }
+        for WebhookKey { id, secret } in &self.webhook_key {
+            let text = secret.read(sources)?;
+            let added = match keys {
+                Some(keys) => keys.and_shared(id, &text),
+                None => TwilioKeys::shared(profile, id, &text),
+            };
+            keys = Some(added.map_err(|error| error.within("[[otp.twilio.webhook_key]]"))?);
         }
         keys.ok_or_else(|| {
             ConfigError::new(
