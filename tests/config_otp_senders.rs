@@ -477,10 +477,10 @@ async fn what_providers_report_reaches_the_one_who_waits() {
         (status, serde_json::from_slice::<Value>(&body).unwrap_or_default())
     };
     let body = json!({ "phone": "+919876543210" }).to_string();
-    let request = Request::post("/v1/otp/request")
-        .header(header::CONTENT_TYPE, "application/json")
-        .header("x-device-id", "a-device-of-the-owner");
-    let (status, challenge) = ask(request.body(Full::from(body)).unwrap()).await;
+    let request =
+        || Request::post("/v1/otp/request").header(header::CONTENT_TYPE, "application/json");
+    let owner = request().header("x-device-id", "a-device-of-the-owner");
+    let (status, challenge) = ask(owner.body(Full::from(body)).unwrap()).await;
     assert_eq!(status, 202, "{challenge}");
     let received = fake.wait_for(1).await.remove(0);
     let url = "https://login.example/base/webhooks/twilio/status";
@@ -496,6 +496,8 @@ async fn what_providers_report_reaches_the_one_who_waits() {
         *call.uri_mut() = "/webhooks/twilio/status".parse().unwrap();
         call
     };
+    let ready = async || ask(Request::get("/readyz").body(Full::default()).unwrap()).await.1;
+    assert_eq!(ready().await, json!({ "status": "ready" }));
     let mut forged = report();
     forged.headers_mut().remove("x-twilio-signature");
     assert_eq!(ask(forged).await.0, 403);
@@ -521,4 +523,16 @@ async fn what_providers_report_reaches_the_one_who_waits() {
     };
     timeout(Duration::from_secs(20), arrived).await.unwrap();
     assert_eq!(ask(Request::get("/webhooks/none").body(Full::default()).unwrap()).await.0, 404);
+
+    // The only provider refuses us.
+    fake.reply(FakeTwilio::error(401, 20003));
+    let body = json!({ "phone": "+919876543211" }).to_string();
+    let other = request().header("x-device-id", "another-device-of-mine");
+    assert_eq!(ask(other.body(Full::from(body)).unwrap()).await.0, 202);
+    let degraded = async {
+        while ready().await != json!({ "status": "degraded", "reasons": ["sender"] }) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    timeout(Duration::from_secs(20), degraded).await.unwrap();
 }

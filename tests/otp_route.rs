@@ -60,6 +60,19 @@ async fn one_challenge_survives_failover_with_the_code_of_the_store() {
 }
 
 #[tokio::test]
+async fn one_provider_that_is_left_alone_stops_nothing_and_both_do() {
+    let (twilio, msg91) = (FakeTwilio::start().unwrap(), FakeMsg91::start().unwrap());
+    let sender = both(&twilio, &msg91);
+    let mut scene = sms::Scene::new(sender.clone());
+    twilio.reply(FakeTwilio::error(401, 20003));
+    assert_eq!(scene.send().await, Ok(()));
+    assert!(!sender.is_paused());
+    msg91.reply(FakeMsg91::error("IPBlocked"));
+    assert_eq!(scene.send().await, Err(SendError::Misconfigured));
+    assert!(sender.is_paused());
+}
+
+#[tokio::test]
 async fn what_may_have_left_is_sent_by_nobody_else() {
     for (fault, means) in [
         (Reply::CutBeforeAnswer, SendError::Unknown),

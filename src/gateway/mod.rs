@@ -31,7 +31,7 @@
 //! names then. So is the page at `/` of a [`Demo`], which has security headers of its own.
 //!
 //! `/readyz` is 200 while this instance should get requests: `ready`, or `degraded` while the store does not answer
-//! or the keys of an issuer are not there, or the records of a login do not answer, which no other instance can help. It is 503 while the process ends.
+//! or the keys of an issuer are not there, or the records of a login do not answer, or each of its senders is left alone, which no other instance can help. It is 503 while the process ends.
 //!
 //! # For operators
 //!

@@ -62,7 +62,7 @@ impl Readiness {
     }
 
     /// A store that is lost is no reason to send requests elsewhere: it is lost for all instances, and they go on without it.
-    /// So it is with the keys of an issuer, as tokens of others are taken, and with records, without which only logins wait.
+    /// So it is with the keys of an issuer, as tokens of others are taken, and with records and senders, without which only logins wait.
     pub(super) async fn answer(self, request: &Parts) -> Response<Bytes> {
         if let Some(refusal) = Answers::only_read(request) {
             return refusal;
@@ -94,7 +94,9 @@ impl Readiness {
         };
         let (store, records) = tokio::join!(self.store.is_there(), records);
         let keys = self.keys.iter().all(Keys::is_ready);
-        let parts = [("store", store), ("keys", keys), ("records", records)];
+        // While one provider sends, logins go on: that another is left alone is told by events and alerts.
+        let sender = self.records.as_ref().is_none_or(|records| records.otp.messages_leave());
+        let parts = [("store", store), ("keys", keys), ("records", records), ("sender", sender)];
         parts.into_iter().filter(|(_, is_there)| !is_there).map(|(name, _)| name).collect()
     }
 }

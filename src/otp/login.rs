@@ -89,6 +89,11 @@ impl Otp {
         Ok(self.0.subjects.find(phone).await?)
     }
 
+    /// Whether messages can leave now, as far as this instance knows: not while each provider is left alone. For readiness probes.
+    pub fn messages_leave(&self) -> bool {
+        !self.0.sender.is_paused()
+    }
+
     /// Sends a code to a phone, or does as if: the answer does not tell whether the number is known, or whether
     /// anything was sent.
     ///

@@ -171,7 +171,7 @@ impl StoreConfig {
     /// A store that instances share, for somebody who waits for its answer: what they go on with while it is away is not that.
     pub(in crate::gateway) fn patient(&self) -> Option<Redis> {
         match self {
-            Self::Memory => None,
+            Self::Memory(_) => None,
             Self::Redis(store) => Some(store.far().clone().deadline(PATIENCE)),
         }
     }

@@ -35,6 +35,11 @@ impl CodeSender for Withheld {
         if self.lockdown.is_on() { Err(SendError::NotSent) } else { self.sender.ready(to) }
     }
 
+    /// A lockdown is no failure, and is told of elsewhere.
+    fn is_paused(&self) -> bool {
+        self.sender.is_paused()
+    }
+
     fn sends_notices(&self) -> bool {
         self.sender.sends_notices()
     }

@@ -97,6 +97,11 @@ pub trait CodeSender: fmt::Debug + Send + Sync {
         Ok(())
     }
 
+    /// Whether nothing leaves now, to whatever number, as each provider is left alone: for readiness probes. It must not block.
+    fn is_paused(&self) -> bool {
+        false
+    }
+
     /// Whether it sends messages without a code, too. One that does not is passed over where others do; asked for one all the
     /// same, it answers [`Refused`](SendError::Refused).
     fn sends_notices(&self) -> bool {

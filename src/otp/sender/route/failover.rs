@@ -124,6 +124,10 @@ impl CodeSender for Failover {
         told
     }
 
+    fn is_paused(&self) -> bool {
+        self.lanes.iter().all(|lane| lane.is_paused(&self.desk))
+    }
+
     fn holder(&self, to: &Phone) -> Option<Name> {
         let mut lanes = self.lanes(to).into_iter();
         let first = lanes.find(|lane| lane.ready(&self.desk).is_ok())?;

@@ -39,10 +39,15 @@ impl Lane {
 
     /// Whether a message could go here, as far as is known without asking.
     pub(super) fn ready(&self, desk: &Desk) -> Result<(), SendError> {
-        match self.breaker.pause(desk.clock.ticks()) {
-            Some(_) => Err(SendError::NotSent),
-            None => self.budget.room(&*desk.clock),
+        if self.is_paused(desk) {
+            return Err(SendError::NotSent);
         }
+        self.budget.room(&*desk.clock)
+    }
+
+    /// Whether it is left alone.
+    pub(super) fn is_paused(&self, desk: &Desk) -> bool {
+        self.breaker.pause(desk.clock.ticks()).is_some()
     }
 
     /// Takes what a message costs, if the provider is to be asked.
@@ -77,10 +82,10 @@ impl Lane {
 
     /// Tells the provider that a code was right, unless it is left alone.
     pub(super) fn answered(&self, desk: &Desk, answered: Answered) -> BoxFuture<'static, ()> {
-        match self.breaker.pause(desk.clock.ticks()) {
-            Some(_) => Box::pin(ready(())),
-            None => self.provider.sender.answered(answered),
+        if self.is_paused(desk) {
+            return Box::pin(ready(()));
         }
+        self.provider.sender.answered(answered)
     }
 
     pub(super) fn hears_answers(&self) -> bool {
