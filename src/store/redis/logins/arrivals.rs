@@ -5,7 +5,7 @@
 //! block that starts between these steps may miss a call that is under way.
 
 use super::{
-    super::{Inner, admit::ladder},
+    super::{Inner, admit::ladder, listing::Look},
     question::{Question, span},
 };
 use crate::{
@@ -92,9 +92,11 @@ impl Inner {
         let keys = struck(arrival);
         let looks = keys.iter().map(|key| async {
             let mut call = self.scripts.look.call();
-            call.key(&self.schema.block(*key)).micros(self.now()).number(0);
-            let told: (i64, i64) = self.link.run(call).await?;
-            Ok((told.0 > -2).then(|| (*key, remaining(told.0))))
+            call.key(&self.schema.block(*key)).key(&self.schema.strikes(*key));
+            call.micros(self.now()).number(0);
+            let told: Vec<Look> = self.link.run(call).await?;
+            let [(left, ..)] = told[..] else { return Err(foreign()) };
+            Ok((left > -2).then(|| (*key, remaining(left))))
         });
         let found: Vec<Option<Blocked>> =
             join_all(looks).await.into_iter().collect::<Result<_, StoreError>>()?;
