@@ -16,7 +16,7 @@ use portcullis::{
     Profile,
     audit::FraudRule,
     otp::{
-        Settings,
+        MemoryOptOuts, OptOuts, Settings,
         fraud::{Destinations, Mode},
     },
     records::MemoryRecords,
@@ -124,6 +124,19 @@ async fn the_time_of_an_answer_does_not_tell_what_became_of_the_message() {
     // What was sent was sent to those of the first kind, and to the first ones in the row.
     let sent = login.sent.count();
     assert!((150..=4 * 150 + 10).contains(&sent) && sent % 150 <= 10, "{sent}");
+}
+
+#[tokio::test]
+async fn nor_whether_its_owner_wants_no_messages() {
+    let opt_outs = MemoryOptOuts::new();
+    for number in 0..600 {
+        let silent = withheld(number).parse().unwrap();
+        assert!(opt_outs.set(&silent, true).await.unwrap());
+    }
+    let settings = Settings::new(Profile::Dev);
+    let login = Login::built(settings, |builder| builder.opt_outs(opt_outs));
+    look_alike(&login, &[lone, withheld]).await;
+    assert_eq!(login.sent.settled().await % 150, 0, "those of the first kind alone");
 }
 
 #[tokio::test]
