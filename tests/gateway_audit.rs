@@ -49,8 +49,7 @@ const LOGIN: &str = r#"
 /// A folder with a key for the log.
 fn folder() -> Folder {
     let folder = Folder::new();
-    let made = run(&["keys", "generate", "--out", &folder.file("audit.jwks")]);
-    assert!(made.status.success(), "{made:?}");
+    folder.generate("audit.jwks");
     folder
 }
 
@@ -330,8 +329,7 @@ fn requirement_99_an_alert_is_posted_signed_once_in_its_window() {
     );
     folder.write("gateway.toml", config);
     let mut server = Server::start(program().args(["--config", &folder.file("gateway.toml")]));
-    let admin = server.line();
-    let admin = admin.strip_prefix("metrics on http://").unwrap().strip_suffix("/metrics").unwrap();
+    let admin = server.admin();
     let refused = |count: usize| {
         for _ in 0..count {
             assert_eq!(server.get("/nowhere").status, 429);
@@ -361,7 +359,7 @@ fn requirement_99_an_alert_is_posted_signed_once_in_its_window() {
     let signature = first.0.lines().find_map(|line| line.strip_prefix("portcullis-signature: "));
     let keys = HookKeys::new(SECRET).unwrap();
     assert!(keys.verify(signature.unwrap(), first.1.as_bytes(), SystemClock::new().wall()));
-    let metrics = support::ask(admin.parse().unwrap(), "GET", "/metrics").body;
+    let metrics = support::ask(admin, "GET", "/metrics").body;
     assert!(metrics.contains("portcullis_alerts_total{alert=\"hits\"} 1\n"), "{metrics}");
     assert_eq!(hook.asked().len(), 2);
 }
@@ -369,8 +367,7 @@ fn requirement_99_an_alert_is_posted_signed_once_in_its_window() {
 #[test]
 fn requirement_55_and_62_the_log_of_the_process_is_lines_of_json() {
     let folder = Folder::new();
-    let made = run(&["keys", "generate", "--out", &folder.file("signing.jwks")]);
-    assert!(made.status.success());
+    folder.generate("signing.jwks");
     folder.write(
         "gateway.toml",
         r#"

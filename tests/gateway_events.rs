@@ -37,11 +37,6 @@ fn rows(folder: &Folder) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-fn generate(folder: &Folder, name: &str) {
-    let made = run(&["keys", "generate", "--out", &folder.file(name)]);
-    assert!(made.status.success(), "{made:?}");
-}
-
 fn verify(folder: &Folder) -> bool {
     let keys = folder.file("audit.jwks");
     run(&["audit", "verify", &folder.file("audit"), "--keys", &keys]).status.success()
@@ -94,10 +89,10 @@ fn requirement_47_a_spent_budget_is_in_the_log_and_an_alert() {
 #[test]
 fn a_subject_that_is_erased_by_a_command_is_in_the_log_or_told_why_not() {
     let folder = Folder::new();
-    generate(&folder, "audit.jwks");
+    folder.generate("audit.jwks");
     folder.write("secret", SECRET);
     folder.write("pepper", SECRET.to_lowercase());
-    generate(&folder, "signing.jwks");
+    folder.generate("signing.jwks");
     let lasting =
         "    keys = \"file:signing.jwks\"\n    refresh_secret = \"file:secret\"\n    [[route]]";
     let login = LOGIN.replace("SENDER", "log").replace("    [[route]]", lasting);
@@ -137,7 +132,7 @@ fn a_subject_that_is_erased_by_a_command_is_in_the_log_or_told_why_not() {
 #[test]
 fn the_log_is_signed_with_the_keys_that_are_in_the_file() {
     let folder = Folder::new();
-    generate(&folder, "audit.jwks");
+    folder.generate("audit.jwks");
     folder.write(
         "gateway.toml",
         format!("profile = \"dev\"\n{AUDIT}{}", LOGIN.replace("SENDER", "log")),

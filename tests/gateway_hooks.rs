@@ -119,9 +119,7 @@ fn events_beyond_the_queue_are_counted_and_told() {
     let hook = Origin::start(|_| Reply::ok("", ""));
     hook.hold();
     let (_folder, mut server) = serve(&events(&hook.url("/"), "queue = 2\n"));
-    let admin = server.line();
-    let admin = admin.strip_prefix("metrics on http://").unwrap().strip_suffix("/metrics").unwrap();
-    let admin = admin.parse().unwrap();
+    let admin = server.admin();
     let lost = || {
         let metrics = ask(admin, "GET", "/metrics").body;
         let lost = metrics.lines().find_map(|it| it.strip_prefix("portcullis_events_lost_total "));

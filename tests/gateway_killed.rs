@@ -12,7 +12,7 @@ use portcullis::otp::fake::{FakeTwilio, Received, Reply};
 use redis::RedisServer;
 use serde_json::{Value, json};
 use std::{net::TcpListener, thread, time::Duration};
-use support::{Answer, Folder, Server, poll, run};
+use support::{Answer, Folder, Server, poll};
 
 const PHONE: &str = "+919876543210";
 const SECRET: &str = "mZ4qJ8w1Rk6tYb3nVx7cPd0sLf5hGu2a";
@@ -26,8 +26,7 @@ struct Scene {
 impl Scene {
     fn new() -> Self {
         let (store, folder) = (RedisServer::start(), Folder::new());
-        let made = run(&["keys", "generate", "--out", &folder.file("signing.jwks")]);
-        assert!(made.status.success(), "{made:?}");
+        folder.generate("signing.jwks");
         folder.write("store", SECRET);
         folder.write("otp", SECRET.to_lowercase());
         folder.write("refresh", SECRET.to_uppercase());

@@ -32,9 +32,7 @@ struct Instance {
 impl Instance {
     fn start(folder: &Folder) -> Self {
         let mut server = folder.serve("gateway.toml", &[]);
-        let admin = server.line();
-        let admin = admin.strip_prefix("metrics on http://").unwrap();
-        let admin = admin.strip_suffix("/metrics").unwrap().parse().unwrap();
+        let admin = server.admin();
         Self { server, admin }
     }
 

@@ -38,9 +38,7 @@ impl Watched {
         let mut command = program();
         let mut server =
             Server::start(command.args(["--config", &folder.file("gateway.toml")]).stderr(log));
-        let line = server.line();
-        let admin = line.strip_prefix("metrics on http://").expect(&line);
-        let admin = admin.strip_suffix("/metrics").unwrap().parse().unwrap();
+        let admin = server.admin();
         Self { server, admin, folder }
     }
 

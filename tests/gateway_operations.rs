@@ -53,8 +53,7 @@ const WHOLE: &str = r#"
 /// A folder with all that the configuration names.
 fn whole() -> Folder {
     let folder = Folder::new();
-    let made = run(&["keys", "generate", "--out", &folder.file("signing.jwks")]);
-    assert!(made.status.success(), "{made:?}");
+    folder.generate("signing.jwks");
     folder.write("gateway.toml", WHOLE);
     folder.write("refresh.secret", REFRESH);
     folder.write(".env", format!("OTP_PEPPER={PEPPER}\n"));
@@ -170,19 +169,12 @@ const DENIED: &str = r#"
     auth = "none"
 "#;
 
-/// Where a server tells operators of itself.
-fn admin_of(server: &mut Server) -> SocketAddr {
-    let line = server.line();
-    let address = line.strip_prefix("metrics on http://").unwrap();
-    address.strip_suffix("/metrics").unwrap().parse().unwrap()
-}
-
 #[test]
 fn requirement_104_denied_networks_get_nothing_and_cost_nothing() {
     let folder = Folder::new();
     folder.write("gateway.toml", DENIED);
     let mut server = folder.serve("gateway.toml", &[]);
-    let admin = admin_of(&mut server);
+    let admin = server.admin();
     let get = |path: &str, client: &str| server.ask("GET", path, &[("x-forwarded-for", client)]);
     for client in ["198.51.100.1", "::ffff:198.51.100.2", "2001:db8:2::1", "203.0.113.7"] {
         for path in ["/api", "/nowhere", "/healthz", "/.well-known/jwks.json"] {
@@ -274,7 +266,7 @@ fn log_in_at(section: &str) -> (Folder, Server) {
 #[test]
 fn requirement_99_many_countries_from_one_address_raise_an_alarm() {
     let (_folder, mut server) = log_in_at("[records]\nbackend = \"memory\"\n");
-    let admin = admin_of(&mut server);
+    let admin = server.admin();
     let alarms = || {
         let metrics = ask(admin, "GET", "/metrics").body;
         let alarm = "portcullis_alerts_total{alert=\"many-countries\"} ";
@@ -340,7 +332,7 @@ fn requirement_96_secrets_that_are_old_are_told() {
     command.args(["--config", &folder.file("gateway.toml"), "--env-file", &folder.file(".env")]);
     command.env("STORE_PEPPER", STORE).stderr(fs::File::create(&log).unwrap());
     let mut server = Server::start(&mut command);
-    let admin = admin_of(&mut server);
+    let admin = server.admin();
     let metrics = ask(admin, "GET", "/metrics").body;
     let age = |secret: &str| {
         let line = format!("portcullis_secret_age_seconds{{secret=\"{secret}\"}} ");

@@ -145,6 +145,13 @@ impl Server {
             .expect("the program prints another line")
     }
 
+    /// Where it tells operators of itself, which is the next line it prints.
+    pub(crate) fn admin(&mut self) -> SocketAddr {
+        let line = self.line();
+        let address = line.strip_prefix("metrics on http://").expect(&line);
+        address.strip_suffix("/metrics").unwrap().parse().unwrap()
+    }
+
     /// The code in the next message that a demo prints.
     pub(crate) fn code(&mut self) -> String {
         loop {
@@ -311,6 +318,12 @@ impl Folder {
     pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) {
         fs::write(self.0.join(name), content).unwrap();
         self.allow(name, 0o600);
+    }
+
+    /// Has the program make a set of keys.
+    pub(crate) fn generate(&self, name: &str) {
+        let made = run(&["keys", "generate", "--out", &self.file(name)]);
+        assert!(made.status.success(), "{made:?}");
     }
 
     /// Sets who may read a file.

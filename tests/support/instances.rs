@@ -3,7 +3,7 @@
 
 use crate::{
     redis::RedisServer,
-    support::{Folder, Server, run},
+    support::{Folder, Server},
 };
 use serde_json::{Value, json};
 
@@ -12,8 +12,7 @@ pub(crate) const SECRET: &str = "mZ4qJ8w1Rk6tYb3nVx7cPd0sLf5hGu2a";
 /// A folder with all that instances share, and `more` in their configuration.
 pub(crate) fn folder(more: &str) -> Folder {
     let folder = Folder::new();
-    let made = run(&["keys", "generate", "--out", &folder.file("signing.jwks")]);
-    assert!(made.status.success(), "{made:?}");
+    folder.generate("signing.jwks");
     folder.write("pepper", SECRET);
     folder.write("refresh", SECRET.to_uppercase());
     folder.write(
