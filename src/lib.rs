@@ -70,6 +70,8 @@ pub mod gate;
 #[cfg_attr(docsrs, doc(cfg(feature = "gateway")))]
 pub mod gateway;
 mod guarded;
+#[cfg(all(feature = "jwt", any(test, not(feature = "fips"))))]
+mod hmac;
 pub mod identity;
 #[cfg(feature = "jwt")]
 #[cfg_attr(docsrs, doc(cfg(feature = "jwt")))]

@@ -1,4 +1,4 @@
-use super::{Handle, Secrets, hmac};
+use super::{Handle, Secrets};
 use crate::key::Key;
 use crate::otp::{ChallengeId, Code, CodeMac};
 
@@ -43,7 +43,7 @@ impl Secrets {
     /// The mark of a challenge that is none, by the rest of its name.
     fn mark(&self, id: &[u8; 16]) -> Option<u8> {
         let rest: [&[u8]; 2] = [&id[..15], &[id[15] & !MARK]];
-        Some(hmac(&self.decoys, &rest).ok()?[0] & MARK)
+        Some(self.decoys.mac(&rest)?[0] & MARK)
     }
 }
 

@@ -1,5 +1,4 @@
 mod decoy;
-#[cfg(feature = "sms")]
 mod mac_key;
 mod records;
 mod seal;
@@ -7,7 +6,6 @@ mod session_bound;
 #[cfg(feature = "gateway")]
 mod tags;
 
-#[cfg(feature = "sms")]
 pub(super) use mac_key::MacKey;
 pub use seal::Sealed;
 
@@ -21,13 +19,7 @@ use crate::{
     key::{Key, KeyKind},
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use openssl::{
-    error::ErrorStack,
-    hash::MessageDigest,
-    memcmp,
-    pkey::{PKey, Private},
-    sign::Signer,
-};
+use openssl::memcmp;
 use std::{fmt, sync::Arc};
 use zeroize::Zeroizing;
 
@@ -38,12 +30,12 @@ use zeroize::Zeroizing;
 /// the challenges that are live, and [records](crate::records) that were written under the old one are refused.
 #[derive(Clone)]
 pub struct Secrets {
-    codes: PKey<Private>,
-    ids: PKey<Private>,
-    decoys: PKey<Private>,
-    sessions: PKey<Private>,
-    refresh: PKey<Private>,
-    records: PKey<Private>,
+    codes: MacKey,
+    ids: MacKey,
+    decoys: MacKey,
+    sessions: MacKey,
+    refresh: MacKey,
+    records: MacKey,
     kept: Arc<Zeroizing<[u8; 32]>>,
     seal: Arc<Zeroizing<[u8; 32]>>,
     made_up: bool,
@@ -110,24 +102,23 @@ impl Secrets {
     }
 
     fn derive(pepper: &[u8], refresh: &[u8], made_up: bool) -> Result<Self, ConfigError> {
-        let derive = || {
-            let (pepper, refresh) = (PKey::hmac(pepper)?, PKey::hmac(refresh)?);
-            let key = |from: &PKey<Private>, use_: &[u8]| {
-                PKey::hmac(&*Zeroizing::new(hmac(from, &[use_])?))
-            };
-            Ok(Self {
-                codes: key(&pepper, b"portcullis otp code 1")?,
-                ids: key(&pepper, b"portcullis otp challenge id 1")?,
-                decoys: key(&pepper, b"portcullis otp decoy 1")?,
-                sessions: key(&pepper, b"portcullis otp session 1")?,
-                seal: Arc::new(Zeroizing::new(hmac(&pepper, &[b"portcullis otp seal 1"])?)),
-                records: key(&pepper, b"portcullis otp records 1")?,
-                kept: Arc::new(Zeroizing::new(hmac(&pepper, &[b"portcullis otp record seal 1"])?)),
-                refresh: key(&refresh, b"portcullis refresh token 1")?,
-                made_up,
-            })
+        let (pepper, refresh) = (MacKey::new(pepper)?, MacKey::new(refresh)?);
+        let secret = |from: &MacKey, use_: &[u8]| {
+            let failed = || ConfigError::new("the secrets could not be derived");
+            from.mac(&[use_]).map(Zeroizing::new).ok_or_else(failed)
         };
-        derive().map_err(|_: ErrorStack| ConfigError::new("the secrets could not be derived"))
+        let key = |from: &MacKey, use_: &[u8]| MacKey::new(&*secret(from, use_)?);
+        Ok(Self {
+            codes: key(&pepper, b"portcullis otp code 1")?,
+            ids: key(&pepper, b"portcullis otp challenge id 1")?,
+            decoys: key(&pepper, b"portcullis otp decoy 1")?,
+            sessions: key(&pepper, b"portcullis otp session 1")?,
+            seal: Arc::new(secret(&pepper, b"portcullis otp seal 1")?),
+            records: key(&pepper, b"portcullis otp records 1")?,
+            kept: Arc::new(secret(&pepper, b"portcullis otp record seal 1")?),
+            refresh: key(&refresh, b"portcullis refresh token 1")?,
+            made_up,
+        })
     }
 
     /// The authenticator of a code: bound to challenge, phone, purpose and device. `None` if the library fails.
@@ -141,11 +132,11 @@ impl Secrets {
             device.bytes(),
             digits,
         ];
-        hmac(&self.codes, &about).ok().map(CodeMac)
+        self.codes.mac(&about).map(CodeMac)
     }
 
     pub(crate) fn refresh_mac(&self, message: &[u8]) -> Option<[u8; 32]> {
-        hmac(&self.refresh, &[message]).ok()
+        self.refresh.mac(&[message])
     }
 
     /// The text of a handle.
@@ -154,7 +145,7 @@ impl Secrets {
         bytes[0] = handle.purpose as u8;
         bytes[1..17].copy_from_slice(&handle.challenge.0);
         bytes[17..HANDLE].copy_from_slice(handle.phone.bytes());
-        let mac = hmac(&self.ids, &[&bytes[..HANDLE]]).ok()?;
+        let mac = self.ids.mac(&[&bytes[..HANDLE]])?;
         bytes[HANDLE..].copy_from_slice(&mac[..HANDLE_MAC]);
         Some(URL_SAFE_NO_PAD.encode(bytes))
     }
@@ -166,7 +157,7 @@ impl Secrets {
             return None;
         }
         let length = URL_SAFE_NO_PAD.decode_slice(text, &mut bytes).ok()?;
-        let mac = hmac(&self.ids, &[&bytes[..HANDLE]]).ok()?;
+        let mac = self.ids.mac(&[&bytes[..HANDLE]])?;
         if length != bytes.len() || !constant_time_eq(&mac[..HANDLE_MAC], &bytes[HANDLE..]) {
             return None;
         }
@@ -199,15 +190,6 @@ impl fmt::Debug for Secrets {
 /// Whether both are the same, in a time that depends on the length alone.
 pub(crate) fn constant_time_eq(a: &[u8], b: &[u8]) -> bool {
     a.len() == b.len() && memcmp::eq(a, b)
-}
-
-/// HMAC-SHA-256 over parts of fixed lengths, but for the last.
-fn hmac(key: &PKey<Private>, parts: &[&[u8]]) -> Result<[u8; 32], ErrorStack> {
-    let mut signer = Signer::new(MessageDigest::sha256(), key)?;
-    parts.iter().try_for_each(|part| signer.update(part))?;
-    let mut mac = [0; 32];
-    signer.sign(&mut mac)?;
-    Ok(mac)
 }
 
 #[cfg(test)]
@@ -271,10 +253,10 @@ mod tests {
     #[test]
     fn each_use_has_a_key_of_its_own() {
         let secrets = secrets();
-        let of = |key: &PKey<Private>| hmac(key, &[b"message"]).unwrap();
-        let under_seal = PKey::hmac(&secrets.seal[..]).unwrap();
-        let (pepper, refresh) = (PKey::hmac(PEPPER).unwrap(), PKey::hmac(REFRESH).unwrap());
-        let under_kept = PKey::hmac(&secrets.kept[..]).unwrap();
+        let of = |key: &MacKey| key.mac(&[b"message"]).unwrap();
+        let key = |secret: &[u8]| MacKey::new(secret).unwrap();
+        let (under_seal, under_kept) = (key(&secrets.seal[..]), key(&secrets.kept[..]));
+        let (pepper, refresh) = (key(PEPPER), key(REFRESH));
         let Secrets { codes, ids, decoys, sessions, refresh: tokens, records, .. } = &secrets;
         let derived = [codes, ids, decoys, sessions, tokens, records, &under_seal, &under_kept];
         let keys = [&derived[..], &[&pepper, &refresh]].concat();

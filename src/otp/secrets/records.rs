@@ -1,6 +1,6 @@
 //! What records may know of numbers and devices.
 
-use super::{Secrets, hmac, seal};
+use super::{Secrets, seal};
 use crate::{
     key::Key,
     otp::{DeviceId, Sealed, Subject},
@@ -11,12 +11,12 @@ use crate::{
 impl Secrets {
     /// The tag of a number. `None` if the library fails.
     pub(crate) fn phone_tag(&self, phone: &Phone) -> Option<PhoneTag> {
-        hmac(&self.records, &[b"phone", phone.as_e164().as_bytes()]).ok().map(PhoneTag)
+        self.records.mac(&[b"phone", phone.as_e164().as_bytes()]).map(PhoneTag)
     }
 
     /// The tag of a device: half of an authenticator, which RFC 2104 section 5 allows.
     pub(crate) fn device_tag(&self, device: &DeviceId) -> Option<DeviceTag> {
-        let mac = hmac(&self.records, &[b"device", device.as_str().as_bytes()]).ok()?;
+        let mac = self.records.mac(&[b"device", device.as_str().as_bytes()])?;
         mac.first_chunk().copied().map(DeviceTag)
     }
 
@@ -40,7 +40,7 @@ impl Secrets {
 
     /// By what records tell these secrets from others.
     pub(crate) fn records_mark(&self) -> Option<Mark> {
-        hmac(&self.records, &[b"mark"]).ok().map(Mark)
+        self.records.mac(&[b"mark"]).map(Mark)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Challenges of a session: no other one can answer them.
 
-use super::{Secrets, constant_time_eq, decoy::MARK, hmac};
+use super::{Secrets, constant_time_eq, decoy::MARK};
 use crate::{otp::ChallengeId, token::SessionId};
 
 /// Where the tag of the session begins. What is before is random, and enough for names that live minutes.
@@ -34,7 +34,7 @@ impl Secrets {
     }
 
     fn session_tag(&self, id: &[u8; 16], session: SessionId) -> Option<[u8; 16 - TAG_AT]> {
-        let mac = hmac(&self.sessions, &[&id[..TAG_AT], &session.0]).ok()?;
+        let mac = self.sessions.mac(&[&id[..TAG_AT], &session.0])?;
         mac.first_chunk().copied()
     }
 }

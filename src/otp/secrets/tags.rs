@@ -1,6 +1,6 @@
 //! What a store tags with that has no pepper of its own.
 
-use super::{Secrets, hmac};
+use super::Secrets;
 use crate::key::Pepper;
 use zeroize::Zeroizing;
 
@@ -10,7 +10,7 @@ impl Secrets {
         if self.are_made_up() {
             return None;
         }
-        let mac = Zeroizing::new(hmac(&self.records, &[b"tags"]).ok()?);
+        let mac = Zeroizing::new(self.records.mac(&[b"tags"])?);
         Pepper::new(&*mac).ok()
     }
 }
