@@ -9,6 +9,7 @@ use support::{Folder, HUNTER, check, issuer, served, shared, token};
 #[test]
 fn issuers_must_have_keys_that_fit() {
     let idp = "[[issuer]] https://idp.example/: ";
+    let anybody = shared("any_audience = true").replace("audience = [\"api\"]\n", "");
     check(&[
         (issuer(""), "exactly one of `keys`, `secret`, `jwks` and"),
         (shared("keys = \"file:ed.pem\""), "exactly one of `keys`, `secret`, `jwks` and"),
@@ -46,7 +47,10 @@ fn issuers_must_have_keys_that_fit() {
         (shared("typ = [\"logout+jwt\"]"), "`logout+jwt` is not a kind of access token"),
         (shared("").replace("[\"api\"]", "[]"), "name an audience"),
         (shared("").replace("[\"api\"]", "[\"\"]"), "an audience is empty"),
-        (shared("").replace("audience = [\"api\"]\n", ""), "missing field `audience`"),
+        (shared("").replace("audience = [\"api\"]\n", ""), "name an audience"),
+        (shared("any_audience = true"), "leave one out"),
+        (format!("profile = \"banking\"\n{anybody}"), "takes no token that is for somebody else"),
+        (shared("required_claims = [\"\"]"), "a required claim has no name"),
         (shared("").replace("https://idp.example/", ""), "the name is empty"),
         (shared("").repeat(2), "is there twice"),
         (shared("") + &issuer("keys = \"file:missing.pem\""), idp),
@@ -77,6 +81,14 @@ fn keys_are_fetched_over_https_from_one_place() {
         (issuer(&format!("{url}\nca = \"file:missing.pem\"")), "ca: missing.pem: cannot be read"),
         (issuer(&format!("{url}\nca = \"hunter2\"")), "name it as env:NAME or file:path"),
         (shared("ca = \"file:ed.pem\""), "`ca` is for keys that are fetched"),
+        (shared("refresh = \"1h\""), "`refresh` is for keys that are fetched"),
+        (shared("cooldown = \"30s\""), "`cooldown` is for keys that are fetched"),
+        (shared("patience = \"1s\""), "`patience` is for keys that are fetched"),
+        (shared("stale_if_error = \"12h\""), "`stale_if_error` is for keys that are fetched"),
+        (issuer(&format!("{url}\nrefresh = \"59s\"")), "refresh"),
+        (issuer(&format!("{url}\ncooldown = \"11m\"")), "cooldown"),
+        (issuer(&format!("{url}\npatience = \"6s\"")), "patience"),
+        (issuer(&format!("{url}\nstale_if_error = \"8d\"")), "stale_if_error"),
         (issuer(&format!("{url}\nalgorithms = [\"HS256\"]")), "no key is for HS256"),
         (issuer(&format!("{url}\nleeway = \"301s\"")), "a leeway of more than 300 s"),
         (issuer(url).repeat(2), "is there twice"),
@@ -88,6 +100,10 @@ fn keys_are_fetched_over_https_from_one_place() {
         issuer("jwks = \"http://127.0.0.1:9/\"") + &of("idp", "jwks = \"http://[::1]:9/\""),
         format!("profile = \"banking\"\n{}", issuer(url)),
         issuer(&format!("{url}\nalgorithms = [\"ES256\", \"RS256\"]")),
+        issuer(&format!(
+            "{url}\nrefresh = \"1m\"\ncooldown = \"1s\"\npatience = \"0s\"\nstale_if_error = \"7d\""
+        )),
+        issuer(&format!("{url}\nany_audience = true")).replace("audience = [\"api\"]\n", ""),
     ] {
         let parsed = folder.parse(&served(&good));
         assert!(parsed.is_ok(), "{good}: {:?}", parsed.err());

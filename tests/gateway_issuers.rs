@@ -129,6 +129,7 @@ fn each_issuer_signs_with_its_own_keys_only() {
         secret = "env:JWT_SECRET"
         typ = ["JWT", "at+jwt"]
         leeway = "5s"
+        required_claims = ["tenant"]
         [[route]]
         path = "/api"
         respond = "hello"
@@ -137,7 +138,9 @@ fn each_issuer_signs_with_its_own_keys_only() {
     let server = folder.serve("gateway.toml", &[("JWT_SECRET", SECRET)]);
     let mint = |issuer: &Issuer| issuer.mint(&Grant::new("u")).unwrap();
     let short = pem("two", &two).lifetime(std::time::Duration::from_secs(300)).unwrap();
-    for good in [mint(&pem("one", &one)), mint(&short), mint(&shared(SECRET).unwrap())] {
+    let of_tenant = |issuer: &Issuer| issuer.mint(&Grant::new("u").claim("tenant", "t")).unwrap();
+    let by_secret = shared(SECRET).unwrap();
+    for good in [mint(&pem("one", &one)), mint(&short), of_tenant(&by_secret)] {
         assert_eq!(server.get_as("/api", &good).status, 200);
     }
     let other = Issuer::from_pem("one", "https://other.example", &one, Algorithm::ES256).unwrap();
@@ -147,11 +150,34 @@ fn each_issuer_signs_with_its_own_keys_only() {
         ("a lifetime that is too long", mint(&pem("two", &two))),
         ("an issuer nobody trusts", mint(&pem("three", &one))),
         ("another audience", mint(&other)),
-        ("another secret", mint(&shared("q7Vw0r9xTz3JmB2nKc5LdY8sHf1GaPuE").unwrap())),
+        ("another secret", of_tenant(&shared("q7Vw0r9xTz3JmB2nKc5LdY8sHf1GaPuE").unwrap())),
+        ("a claim that must be there", mint(&by_secret)),
     ] {
         assert_eq!(server.get_as("/api", &bad).slug(), "token-invalid", "{what}");
     }
     assert_eq!(server.get("/.well-known/jwks.json").status, 404, "no keys of our own");
+}
+
+#[test]
+fn an_issuer_may_be_trusted_whomever_its_tokens_are_for() {
+    let folder = Folder::new();
+    folder.write(
+        "gateway.toml",
+        r#"
+        [[issuer]]
+        issuer = "shared"
+        any_audience = true
+        secret = "env:JWT_SECRET"
+        [[route]]
+        path = "/api"
+        respond = "hello"
+        "#,
+    );
+    let server = folder.serve("gateway.toml", &[("JWT_SECRET", SECRET)]);
+    for audience in [AUDIENCE, "https://other.example"] {
+        let issuer = Issuer::from_secret("shared", audience, SECRET, Algorithm::HS256).unwrap();
+        assert_eq!(server.get_as("/api", &issuer.mint(&Grant::new("u")).unwrap()).status, 200);
+    }
 }
 
 #[test]

@@ -157,6 +157,9 @@ impl TrustedIssuer {
         if self.max_lifetime.is_some_and(|lifetime| lifetime.is_zero()) {
             return Err(ConfigError::new("the longest lifetime is zero"));
         }
+        if self.required.iter().any(String::is_empty) {
+            return Err(ConfigError::new("a required claim has no name"));
+        }
         Ok(Trusted {
             name: self.name,
             keys: self.keys,

@@ -7,6 +7,7 @@ use super::{
 use crate::{
     error::ConfigError,
     jwt::{Algorithm, KeyRefresh, Keys, MAX_LEEWAY, RemoteJwks, TrustedIssuer, Verifier},
+    profile::Profile,
     token::Issuer,
 };
 use serde::Deserialize;
@@ -16,12 +17,18 @@ use std::time::Duration;
 #[serde(deny_unknown_fields)]
 pub(super) struct IssuerSection {
     issuer: String,
+    #[serde(default)]
     audience: Vec<String>,
+    /// Instead of `audience`.
+    #[serde(default)]
+    any_audience: bool,
     #[serde(default)]
     algorithms: Vec<String>,
     typ: Option<Vec<String>>,
     leeway: Option<DurationText>,
     max_lifetime: Option<DurationText>,
+    #[serde(default)]
+    required_claims: Vec<String>,
     keys: Option<SecretRef>,
     secret: Option<SecretRef>,
     jwks: Option<String>,
@@ -29,6 +36,10 @@ pub(super) struct IssuerSection {
     discovery: bool,
     /// The authority that signed the certificate of the server with the keys.
     ca: Option<SecretRef>,
+    refresh: Option<DurationText>,
+    cooldown: Option<DurationText>,
+    patience: Option<DurationText>,
+    stale_if_error: Option<DurationText>,
 }
 
 /// Of our own: the bound of sessions, and a day for the access token of their last minute.
@@ -65,7 +76,9 @@ impl TrustConfig {
     ) -> Result<Option<Self>, ConfigError> {
         let mut others = Vec::with_capacity(sections.len());
         for section in sections {
-            let keys = section.keys(sources).map_err(|error| error.within(section.place()))?;
+            let within = |error: ConfigError| error.within(section.place());
+            section.check(sources.profile).map_err(within)?;
+            let keys = section.keys(sources).map_err(within)?;
             others.push((section.clone(), keys));
         }
         let config = Self { own: own.map(Issuer::trusted), others };
@@ -117,6 +130,18 @@ impl IssuerSection {
         format!("[[issuer]] {}", self.issuer.escape_default())
     }
 
+    fn check(&self, profile: Profile) -> Result<(), ConfigError> {
+        Err(ConfigError::new(match (self.any_audience, &self.audience[..]) {
+            (true, [_, ..]) => {
+                "`audience` says for whom tokens are, `any_audience` that it does not matter: leave one out"
+            }
+            (true, []) if profile == Profile::Banking => {
+                "`any_audience`: profile \"banking\" takes no token that is for somebody else; name an `audience`"
+            }
+            _ => return Ok(()),
+        }))
+    }
+
     fn algorithms(&self) -> Result<Vec<Algorithm>, ConfigError> {
         self.algorithms.iter().map(|name| name.parse()).collect()
     }
@@ -153,22 +178,46 @@ impl IssuerSection {
                 ));
             }
         };
-        let remote = match &self.ca {
-            None => remote,
-            Some(file) => {
-                let pem = file.text(sources).map_err(|error| error.within("ca"))?;
-                remote.ca(pem).map_err(|error| error.within("ca"))?
-            }
-        };
-        Ok(KeyConfig::Remote(Box::new(remote)))
+        Ok(KeyConfig::Remote(Box::new(self.fetched(remote, sources)?)))
+    }
+
+    fn fetched(
+        &self,
+        mut jwks: RemoteJwks,
+        sources: Sources<'_>,
+    ) -> Result<RemoteJwks, ConfigError> {
+        if let Some(file) = &self.ca {
+            let pem = file.text(sources).map_err(|error| error.within("ca"))?;
+            jwks = jwks.ca(pem).map_err(|error| error.within("ca"))?;
+        }
+        if let Some(DurationText(longest)) = self.refresh {
+            jwks = jwks.refresh(longest)?;
+        }
+        if let Some(DurationText(cooldown)) = self.cooldown {
+            jwks = jwks.cooldown(cooldown)?;
+        }
+        if let Some(DurationText(patience)) = self.patience {
+            jwks = jwks.patience(patience)?;
+        }
+        if let Some(DurationText(longest)) = self.stale_if_error {
+            jwks = jwks.stale_if_error(longest)?;
+        }
+        Ok(jwks)
     }
 
     fn fixed(&self, keys: Keys) -> Result<KeyConfig, ConfigError> {
-        match self.ca {
+        let stray = [
+            ("ca", self.ca.is_some()),
+            ("refresh", self.refresh.is_some()),
+            ("cooldown", self.cooldown.is_some()),
+            ("patience", self.patience.is_some()),
+            ("stale_if_error", self.stale_if_error.is_some()),
+        ];
+        match stray.into_iter().find(|(_, is_there)| *is_there) {
             None => Ok(KeyConfig::Fixed(keys)),
-            Some(_) => Err(ConfigError::new(
-                "`ca` is for keys that are fetched, with `jwks` or `discovery`: leave it out",
-            )),
+            Some((name, _)) => Err(ConfigError::new(format!(
+                "`{name}` is for keys that are fetched, with `jwks` or `discovery`: leave it out"
+            ))),
         }
     }
 
@@ -177,6 +226,10 @@ impl IssuerSection {
         for audience in &self.audience {
             trusted = trusted.audience(audience);
         }
+        if self.any_audience {
+            trusted = trusted.any_audience();
+        }
+        trusted = trusted.require(&self.required_claims);
         let algorithms = self.algorithms()?;
         if !algorithms.is_empty() {
             trusted = trusted.algorithms(algorithms);
