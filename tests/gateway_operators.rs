@@ -198,6 +198,28 @@ fn requirement_24_a_command_ends_all_sessions_of_a_user_and_of_no_other() {
 }
 
 #[test]
+fn requirement_54_an_owner_who_opted_out_otherwise_gets_no_message_until_that_is_lifted() {
+    let folder = folder("");
+    let mut server = folder.serve("gateway.toml", &[]);
+    let of = |what: &'static str, phone: &'static str| ["opt-outs", what, "--phone", phone];
+    for phone in [PHONE, OTHER] {
+        assert_eq!(done(&folder, &of("status", phone)), "in\n");
+        let (is_done, printed, told) = command(&folder, &of("set", phone));
+        assert!(is_done && printed == "out\n" && told.contains("opted-out"), "{printed} {told}");
+        assert_eq!(done(&folder, &of("set", phone)), "out already\n");
+        assert_eq!(done(&folder, &of("status", phone)), "out\n");
+    }
+    let (is_done, printed, told) = command(&folder, &of("lift", OTHER));
+    assert!(is_done && printed == "in\n" && told.contains("opted-in"), "{printed} {told}");
+    assert_eq!(done(&folder, &of("lift", OTHER)), "in already\n");
+    assert_eq!(done(&folder, &of("status", OTHER)), "in\n");
+    // The answer does not tell; the one message is that of the other number.
+    let asked = server.post("/v1/otp/request", &[], &json!({ "phone": PHONE }));
+    assert_eq!(asked.status, 202, "{asked:?}");
+    log_in(&mut server, OTHER);
+}
+
+#[test]
 fn what_a_command_does_is_in_the_audit_log_or_told_where_another_process_writes_it() {
     let redis = RedisServer::start();
     let folder = shared(&redis, "[audit]\npath = \"audit\"");
@@ -257,5 +279,13 @@ fn what_cannot_be_done_is_said() {
         assert!(told.contains("store"), "nobody was reached: {words:?}: {told}");
         let told = refused(&of_memory, words);
         assert!(told.contains("in memory") && told.contains("running process"), "{told}");
+    }
+    let forgetful = folder("");
+    let text = std::fs::read_to_string(forgetful.file("gateway.toml")).unwrap();
+    let text = text.replace("path = \"records.sqlite\"", "backend = \"memory\"");
+    forgetful.write("gateway.toml", text);
+    for of in ["status", "set", "lift"] {
+        let told = refused(&forgetful, &["opt-outs", of, "--phone", PHONE]);
+        assert!(told.contains("[records]: in memory"), "{told}");
     }
 }

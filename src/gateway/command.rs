@@ -1,7 +1,11 @@
 //! What a command does with the parts of a gateway, beside the one that serves or without it.
 
 use super::{Gateway, config::Config, ears::Ears, ending::Chores};
-use crate::{error::ConfigError, otp::Subject, phone::Phone};
+use crate::{
+    error::ConfigError,
+    otp::{Subject, Wish},
+    phone::Phone,
+};
 
 /// Whose sessions an operator means.
 #[derive(Clone, Debug)]
@@ -37,6 +41,27 @@ impl Gateway {
             ));
         }
         Self::once(config, async |gateway| gateway.end_sessions(owner).await).await
+    }
+
+    /// Keeps what the owner of a number wishes about messages, as if it had come by a webhook, and says whether that is new: for the instances
+    /// that share the records of `config`, from the next code on. It is told of as [`erase_once`](Self::erase_once) is.
+    ///
+    /// A provider may keep a list of its own: Twilio ends its block when the owner writes START.
+    ///
+    /// # Errors
+    ///
+    /// When there is no login, its records are in the memory of each process, or they do not answer.
+    pub async fn heed_once(
+        config: &Config,
+        phone: &Phone,
+        wish: Wish,
+    ) -> Result<bool, ConfigError> {
+        config.check_shares_records()?;
+        Self::once(config, async |gateway| {
+            let heeded = gateway.opened().await?.heed(phone, wish).await;
+            heeded.map_err(|_| ConfigError::new("the records do not answer: try it again"))
+        })
+        .await
     }
 
     async fn end_sessions(&self, owner: &Owner) -> Result<usize, ConfigError> {

@@ -29,6 +29,29 @@ impl Config {
     }
 
     /// The login, its records open; `None` if there is none.
+    /// Whether the owner of a number wants no messages, by the records of the login.
+    ///
+    /// # Errors
+    ///
+    /// When there is no login or its records are in the memory of each process, when they do not answer, or were written under another
+    /// pepper.
+    pub async fn is_opted_out(&self, phone: &Phone) -> Result<bool, ConfigError> {
+        self.check_shares_records()?;
+        let login = self.opened().await?.ok_or_else(no_login)?;
+        let tag = login.secrets.phone_tag(phone).ok_or_else(spoilt)?;
+        login.records.is_opted_out(tag).await.map_err(|error| unanswered(&error))
+    }
+
+    /// For what a process writes into records that is not the one that serves.
+    pub(super) fn check_shares_records(&self) -> Result<(), ConfigError> {
+        if self.login.as_ref().ok_or_else(no_login)?.shares_records {
+            return Ok(());
+        }
+        Err(ConfigError::new(
+            "[records]: in memory, so they are in the running process, which alone can be asked: a restart forgets them",
+        ))
+    }
+
     async fn opened(&self) -> Result<Option<&LoginConfig>, ConfigError> {
         let Some(login) = &self.login else { return Ok(None) };
         let mark = login.secrets.records_mark().ok_or_else(spoilt)?;
@@ -37,6 +60,10 @@ impl Config {
             Err(error) => Err(ConfigError::new(error.to_string()).within("[records]")),
         }
     }
+}
+
+fn no_login() -> ConfigError {
+    ConfigError::new("there is no [otp] section")
 }
 
 fn unanswered(error: &StoreError) -> ConfigError {

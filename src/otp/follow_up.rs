@@ -58,20 +58,22 @@ impl Otp {
         Ok(())
     }
 
-    /// Does what the owner of a phone wishes about messages; nothing, if nobody keeps such [wishes](super::OptOuts).
+    /// Does what the owner of a phone wishes about messages, and says whether that is new; nothing, if nobody keeps such
+    /// [wishes](super::OptOuts).
     ///
     /// Whoever calls this must know that it is the owner who says so.
     ///
     /// # Errors
     ///
     /// `store-unavailable`: it has to be said again.
-    pub async fn heed(&self, phone: &Phone, wish: Wish) -> Result<(), Rejection> {
+    pub async fn heed(&self, phone: &Phone, wish: Wish) -> Result<bool, Rejection> {
         let inner = &*self.0;
-        if inner.opt_outs.set(phone, wish == Wish::Stop).await? {
+        let is_new = inner.opt_outs.set(phone, wish == Wish::Stop).await?;
+        if is_new {
             let step = if wish == Wish::Stop { Step::OptedOut } else { Step::OptedIn };
             inner.tell(None, step, phone_key(inner.store.pepper(), phone), None);
         }
-        Ok(())
+        Ok(is_new)
     }
 }
 

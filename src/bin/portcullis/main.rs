@@ -5,6 +5,7 @@ mod blocks;
 mod config;
 mod keys;
 mod lockdown;
+mod opt_outs;
 mod sessions;
 mod shared;
 mod subjects;
@@ -68,6 +69,8 @@ enum Command {
     Blocks(blocks::Blocks),
     /// Ends sessions on all instances.
     Sessions(sessions::Sessions),
+    /// Tells, sets and lifts whose owners want no messages.
+    OptOuts(opt_outs::OptOuts),
     /// Forgets users.
     Subjects(subjects::Subjects),
     /// Verifies and exports the audit log, and forgets whom it is about.
@@ -120,6 +123,7 @@ async fn run() -> ExitCode {
         Some(Command::Keys(keys)) => keys.run(),
         Some(Command::Blocks(blocks)) => blocks.run().await,
         Some(Command::Sessions(sessions)) => sessions.run().await,
+        Some(Command::OptOuts(opt_outs)) => opt_outs.run().await,
         Some(Command::Subjects(subjects)) => subjects.run().await,
         Some(Command::Audit(audit)) => return audit.run().await,
         None => serve(cli.serve).await,

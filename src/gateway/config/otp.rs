@@ -86,6 +86,8 @@ pub(in crate::gateway) struct LoginConfig {
     pub(in crate::gateway) settings: Settings,
     pub(in crate::gateway) secrets: Secrets,
     pub(in crate::gateway) records: Arc<dyn Records>,
+    /// Whether other processes find the same in them.
+    pub(in crate::gateway) shares_records: bool,
     pub(in crate::gateway) texts: Texts,
     pub(in crate::gateway) challenger: Option<ChallengeHook>,
     pub(in crate::gateway) test_numbers: TestNumbers,
@@ -113,13 +115,13 @@ impl OtpSection {
         settings.check().map_err(at("[token]"))?;
         let senders = self.senders();
         let webhooks = self.webhooks.as_ref().map(|it| it.build(senders, profile, sources));
+        let plain = RecordsSection::default();
+        let (records, keeps_pepper) = (records.unwrap_or(&plain), self.pepper.is_some());
         let login = LoginConfig {
             cookies: token.cookies().map_err(at("[token]"))?,
             secrets: self.secrets(token, profile, sources)?,
-            records: records
-                .unwrap_or(&RecordsSection::default())
-                .build(profile, self.pepper.is_some(), sources)
-                .map_err(at("[records]"))?,
+            shares_records: records.are_shared(keeps_pepper),
+            records: records.build(profile, keeps_pepper, sources).map_err(at("[records]"))?,
             texts: self.texts().map_err(at("[otp]"))?,
             test_numbers: test_numbers::build(&self.test_number, &settings, sources)?,
             route: sending::route(senders, &self.sender, &self.route, profile, sources)?,

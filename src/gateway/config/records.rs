@@ -43,10 +43,7 @@ impl RecordsSection {
         keeps_pepper: bool,
         sources: Sources<'_>,
     ) -> Result<Arc<dyn Records>, ConfigError> {
-        let backend = self.backend.unwrap_or(match keeps_pepper {
-            true => Backend::Sqlite,
-            false => Backend::Memory,
-        });
+        let backend = self.backend(keeps_pepper);
         self.refuse_unused(backend)?;
         if backend != Backend::Memory && !keeps_pepper {
             return Err(ConfigError::new(
@@ -69,6 +66,18 @@ impl RecordsSection {
             }
             Backend::Postgres => Ok(Arc::new(self.postgres(profile, sources)?)),
         }
+    }
+
+    /// Whether other processes find the same in them.
+    pub(super) fn are_shared(&self, keeps_pepper: bool) -> bool {
+        self.backend(keeps_pepper) != Backend::Memory
+    }
+
+    fn backend(&self, keeps_pepper: bool) -> Backend {
+        self.backend.unwrap_or(match keeps_pepper {
+            true => Backend::Sqlite,
+            false => Backend::Memory,
+        })
     }
 
     /// Whether somebody thought of where they are.

@@ -54,7 +54,7 @@ impl TwilioCalls {
         let found = field(form, "OptOutType").and_then(|kind| Wish::of(&kind));
         let wish = found.or_else(|| field(form, "Body").and_then(|text| Wish::of(&text)));
         match (from, wish) {
-            (Some(phone), Some(wish)) => self.otp.heed(&phone, wish).await,
+            (Some(phone), Some(wish)) => self.otp.heed(&phone, wish).await.map(drop),
             _ => Ok(()),
         }
     }
