@@ -52,7 +52,7 @@ impl OptOuts {
 
 impl Of {
     /// What to say of it: if it is new, or if it is not.
-    async fn heed<'a>(self, wish: Wish, said: [&'a str; 2]) -> Result<&'a str, Box<dyn Error>> {
+    async fn heed(self, wish: Wish, said: [&str; 2]) -> Result<&str, Box<dyn Error>> {
         let is_new = Gateway::heed_once(&self.shared.load_and_log()?, &self.phone, wish).await?;
         Ok(said[usize::from(!is_new)])
     }

@@ -1,7 +1,7 @@
 //! The section `[cors]`: whose pages may read answers (Fetch standard, section 3.3).
 
 use super::{
-    otp::LoginConfig,
+    login::LoginConfig,
     sections::{DurationText, File},
 };
 use crate::{error::ConfigError, otp::Origins};

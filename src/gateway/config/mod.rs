@@ -2,43 +2,27 @@
 
 mod alerts;
 mod audit;
-mod certificates;
-mod challenge;
 mod cors;
 mod defaults;
 mod deny;
-mod destinations;
-mod dpop;
 mod effective;
 mod env_file;
 mod events;
-mod fraud;
-mod guards;
-mod issuers;
 mod keys;
 mod limits;
 mod listen;
 mod listing;
-mod msg91;
-mod otp;
-mod phone_change;
+mod login;
 mod postgres;
 mod reading;
 mod records;
-mod resource;
 mod routes;
 mod secrets;
 mod sections;
-mod senders;
-mod sending;
-mod signing;
 mod store;
 mod tags;
-mod test_numbers;
 mod text;
-mod token;
-mod verify;
-mod webhooks;
+mod tokens;
 
 pub use effective::Effective;
 pub use env_file::EnvFile;
@@ -46,21 +30,18 @@ pub use sections::parse_duration;
 
 pub(super) use alerts::AlertsConfig;
 pub(super) use audit::AuditConfig;
-pub(super) use dpop::DpopConfig;
 pub(super) use events::EventsConfig;
-pub(super) use issuers::{Trust, TrustConfig};
-pub(super) use otp::LoginConfig;
+pub(super) use login::{LoginConfig, WebhooksConfig};
 pub(super) use routes::{Auth, HEALTH, READY, RouteConfig, is_within};
 pub(super) use store::StoreConfig;
-pub(super) use webhooks::WebhooksConfig;
+pub(super) use tokens::{DpopConfig, Trust, TrustConfig};
 
 use self::{
     deny::DenySection,
-    guards::{certificates, dpop, resource},
     keys::Sources,
     reading::{read_capped, read_open, unreadable},
     sections::File,
-    signing::OwnIssuer,
+    tokens::{OwnIssuer, certificates, dpop, resource},
 };
 use crate::{
     block::AddressRules,

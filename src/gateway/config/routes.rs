@@ -1,7 +1,6 @@
 use super::{
-    certificates::CertificateConfig,
-    dpop::{DpopConfig, Need},
     limits::Written,
+    tokens::{CertificateConfig, DpopConfig, Need},
 };
 use crate::{
     error::ConfigError,

@@ -3,21 +3,17 @@
 use super::{
     alerts::{AlertSection, AlertsSection},
     audit::AuditSection,
-    certificates::CertificateSection,
     cors::CorsSection,
     deny::DenySection,
-    dpop::DpopSection,
     events::EventsSection,
-    issuers::IssuerSection,
     limits::LimitSection,
     listen::ListenSection,
-    otp::OtpSection,
+    login::OtpSection,
     records::RecordsSection,
-    resource::ResourceSection,
     routes::RouteSection,
     secrets::SecretsSection,
     store::StoreSection,
-    token::TokenSection,
+    tokens::{CertificateSection, DpopSection, IssuerSection, ResourceSection, TokenSection},
 };
 use crate::{
     client::{Clients, Forwarding},

@@ -1,12 +1,14 @@
 //! The sections `[otp.twilio]` and `[otp.http]`: who sends messages.
 
 use super::{
-    keys::{SecretRef, Sources},
     msg91::Msg91Section,
-    sections::DurationText,
     sending::Budget,
     verify::{self, VerifySection},
     webhooks::{WebhookKey, WebhooksSection},
+};
+use crate::gateway::config::{
+    keys::{SecretRef, Sources},
+    sections::DurationText,
 };
 use crate::{
     error::ConfigError,

@@ -1,11 +1,13 @@
 //! The section `[otp.msg91]`: MSG91's flow API with codes of our own, or its OTP API.
 
 use super::{
-    keys::{SecretRef, Sources},
-    otp::purpose,
-    sections::DurationText,
+    purpose,
     senders::{Codes, put, secret},
     sending::Budget,
+};
+use crate::gateway::config::{
+    keys::{SecretRef, Sources},
+    sections::DurationText,
 };
 use crate::{
     error::ConfigError,

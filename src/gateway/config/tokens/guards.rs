@@ -1,9 +1,10 @@
 //! What guards tokens, if they are taken at all.
 
-use super::{certificates::CertificateConfig, dpop::DpopConfig, sections::File};
+use super::{certificates::CertificateConfig, dpop::DpopConfig};
+use crate::gateway::config::sections::File;
 use crate::{client::Clients, error::ConfigError, jwt::ResourceMetadata};
 
-pub(super) fn resource(
+pub(in crate::gateway) fn resource(
     file: &File,
     verifies: bool,
 ) -> Result<Option<ResourceMetadata>, ConfigError> {
@@ -16,7 +17,7 @@ pub(super) fn resource(
     }
 }
 
-pub(super) fn certificates(
+pub(in crate::gateway) fn certificates(
     file: &File,
     clients: &Clients,
 ) -> Result<Option<CertificateConfig>, ConfigError> {
@@ -30,7 +31,10 @@ pub(super) fn certificates(
     }
 }
 
-pub(super) fn dpop(file: &File, verifies: bool) -> Result<Option<DpopConfig>, ConfigError> {
+pub(in crate::gateway) fn dpop(
+    file: &File,
+    verifies: bool,
+) -> Result<Option<DpopConfig>, ConfigError> {
     match &file.dpop {
         Some(_) if !verifies => Err(ConfigError::new(
             "no token is taken: add an [[issuer]] or [token] section, or leave it out",

@@ -1,9 +1,7 @@
 //! Which providers send messages, in which order, and what may be spent on each.
 
-use super::{
-    keys::Sources,
-    senders::{SenderName, Senders, put},
-};
+use super::senders::{SenderName, Senders, put};
+use crate::gateway::config::keys::Sources;
 use crate::{
     error::ConfigError,
     otp::sender::{Provider, Route},

@@ -1,6 +1,6 @@
 //! The sections `[[otp.test_number]]`: numbers that get no message.
 
-use super::keys::{SecretRef, Sources};
+use crate::gateway::config::keys::{SecretRef, Sources};
 use crate::{
     clock::{Clock, SystemClock, UnixTime},
     error::ConfigError,

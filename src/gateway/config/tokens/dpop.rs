@@ -1,13 +1,13 @@
 //! The section `[dpop]`: tokens that are bound to a key of their sender (RFC 9449).
 
-use super::sections::DurationText;
+use crate::gateway::config::sections::DurationText;
 use crate::{error::ConfigError, jwt::Dpop, profile::Profile, store::Memory};
 use serde::Deserialize;
 use std::time::Duration;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct DpopSection {
+pub(in crate::gateway) struct DpopSection {
     /// Where clients see the gateway.
     url: String,
     #[serde(default)]
@@ -22,7 +22,7 @@ pub(super) struct DpopSection {
 /// Which tokens a route takes.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum Need {
+pub(in crate::gateway) enum Need {
     /// Those that are bound need a proof.
     #[default]
     IfBound,
@@ -32,7 +32,7 @@ pub(super) enum Need {
 
 impl Need {
     /// Of the rules for either need, those for this one.
-    pub(super) fn of<T: Clone>(self, [if_bound, required]: &[T; 2]) -> T {
+    pub(in crate::gateway) fn of<T: Clone>(self, [if_bound, required]: &[T; 2]) -> T {
         match self {
             Self::IfBound => if_bound.clone(),
             Self::Required => required.clone(),
@@ -62,7 +62,7 @@ pub(in crate::gateway) struct DpopConfig {
 
 impl DpopSection {
     /// The rules of a file, which `has_login` or not.
-    pub(super) fn build(
+    pub(in crate::gateway) fn build(
         &self,
         profile: Profile,
         has_login: bool,
@@ -105,7 +105,7 @@ impl DpopSection {
 
 impl DpopConfig {
     /// The rules of a route, which may have a need of its own.
-    pub(super) fn of_route(&self, need: Option<Need>) -> Dpop {
+    pub(in crate::gateway) fn of_route(&self, need: Option<Need>) -> Dpop {
         need.unwrap_or(self.routes).of(&self.rules)
     }
 }

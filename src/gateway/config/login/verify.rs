@@ -1,10 +1,12 @@
 //! The section `[otp.twilio_verify]`: Twilio's Verify API, with codes of our own or of Twilio's; and who asks Twilio.
 
 use super::{
-    keys::{SecretRef, Sources},
-    sections::DurationText,
     senders::{Codes, put, secret},
     sending::Budget,
+};
+use crate::gateway::config::{
+    keys::{SecretRef, Sources},
+    sections::DurationText,
 };
 use crate::{
     error::ConfigError,

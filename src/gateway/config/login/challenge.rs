@@ -1,6 +1,6 @@
 //! The section `[otp.fraud.challenge]`: who tells people from programs.
 
-use super::{
+use crate::gateway::config::{
     keys::{SecretRef, Sources},
     sections::DurationText,
 };

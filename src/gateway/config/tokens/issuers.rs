@@ -1,6 +1,6 @@
 //! The sections `[[issuer]]`: who is trusted, and where their keys are.
 
-use super::{
+use crate::gateway::config::{
     keys::{self, SecretRef, Sources},
     sections::DurationText,
 };
@@ -15,7 +15,7 @@ use std::time::Duration;
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct IssuerSection {
+pub(in crate::gateway) struct IssuerSection {
     issuer: String,
     #[serde(default)]
     audience: Vec<String>,
@@ -69,7 +69,7 @@ pub(in crate::gateway) struct Trust {
 
 impl TrustConfig {
     /// `None` if nobody is trusted.
-    pub(super) fn build(
+    pub(in crate::gateway::config) fn build(
         sections: &[IssuerSection],
         own: Option<&Issuer>,
         sources: Sources<'_>,
@@ -122,7 +122,7 @@ impl TrustConfig {
 
 impl IssuerSection {
     /// The issuer, as tokens name it.
-    pub(super) fn name(&self) -> &str {
+    pub(in crate::gateway) fn name(&self) -> &str {
         &self.issuer
     }
 

@@ -1,8 +1,7 @@
 //! The sections `[otp.fraud]` and `[otp.spending]`: what messages must look like, and what they may cost.
 
-use super::{
-    challenge::ChallengeSection, destinations::DestinationsSection, sections::DurationText,
-};
+use super::{challenge::ChallengeSection, destinations::DestinationsSection};
+use crate::gateway::config::sections::DurationText;
 use crate::{
     audit::FraudRule,
     error::ConfigError,

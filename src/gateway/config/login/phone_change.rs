@@ -1,6 +1,6 @@
 //! The section `[otp.phone_change]`: whether users change their numbers, and what that takes.
 
-use super::sections::DurationText;
+use crate::gateway::config::sections::DurationText;
 use crate::{error::ConfigError, otp::Settings};
 use serde::Deserialize;
 

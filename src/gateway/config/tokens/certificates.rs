@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct CertificateSection {
+pub(in crate::gateway) struct CertificateSection {
     /// Where a trusted proxy tells the certificate.
     header: String,
     format: Format,
@@ -28,14 +28,17 @@ enum Format {
 
 /// Rules that were checked.
 #[derive(Clone, Debug)]
-pub(super) struct CertificateConfig {
+pub(in crate::gateway) struct CertificateConfig {
     /// The one for each need.
     rules: [Certificates; 2],
     routes: Need,
 }
 
 impl CertificateSection {
-    pub(super) fn build(&self, clients: &Clients) -> Result<CertificateConfig, ConfigError> {
+    pub(in crate::gateway) fn build(
+        &self,
+        clients: &Clients,
+    ) -> Result<CertificateConfig, ConfigError> {
         if !clients.has_proxies() {
             return Err(ConfigError::new(
                 "only a trusted proxy can tell certificates: name its network as `trusted_proxies` in [clients]",
@@ -59,7 +62,7 @@ impl CertificateSection {
 
 impl CertificateConfig {
     /// The rules of a route, which may have a need of its own.
-    pub(super) fn of_route(&self, need: Option<Need>) -> Certificates {
+    pub(in crate::gateway) fn of_route(&self, need: Option<Need>) -> Certificates {
         need.unwrap_or(self.routes).of(&self.rules)
     }
 }

@@ -1,10 +1,10 @@
 //! The section `[otp.webhooks]`: where providers tell what became of messages.
 
 use super::{
-    keys::{SecretRef, Sources},
     msg91::Msg91Section,
     senders::{Senders, TwilioSection},
 };
+use crate::gateway::config::keys::{SecretRef, Sources};
 use crate::{
     error::ConfigError,
     otp::{Otp, webhooks::SmsWebhooks},

@@ -1,12 +1,13 @@
 //! The section `[resource]`: what clients are told about the tokens that are taken here.
 
-use super::{issuers::IssuerSection, routes::RouteSection};
+use super::issuers::IssuerSection;
+use crate::gateway::config::routes::RouteSection;
 use crate::{error::ConfigError, jwt::ResourceMetadata};
 use serde::Deserialize;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct ResourceSection {
+pub(in crate::gateway) struct ResourceSection {
     /// The URL by which clients know it.
     identifier: String,
     authorization_servers: Option<Vec<String>>,
@@ -19,7 +20,7 @@ pub(super) struct ResourceSection {
 
 impl ResourceSection {
     /// The metadata, with the issuers and the scopes of the rest of the file where none are written.
-    pub(super) fn build(
+    pub(in crate::gateway) fn build(
         &self,
         issuers: &[IssuerSection],
         routes: &[RouteSection],

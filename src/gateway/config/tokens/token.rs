@@ -1,6 +1,6 @@
 //! The section `[token]`: our own issuer, its sessions, and how tokens are delivered.
 
-use super::{keys::SecretRef, sections::DurationText};
+use crate::gateway::config::{keys::SecretRef, sections::DurationText};
 use crate::{
     error::ConfigError,
     otp::{Origins, Settings},
@@ -10,21 +10,21 @@ use serde::Deserialize;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct TokenSection {
-    pub(super) issuer: String,
-    pub(super) audience: String,
-    pub(super) algorithm: Option<String>,
-    pub(super) keys: Option<SecretRef>,
+pub(in crate::gateway) struct TokenSection {
+    pub(in crate::gateway) issuer: String,
+    pub(in crate::gateway) audience: String,
+    pub(in crate::gateway) algorithm: Option<String>,
+    pub(in crate::gateway) keys: Option<SecretRef>,
     #[serde(default)]
-    pub(super) retiring: Vec<SecretRef>,
-    pub(super) rotate: Option<DurationText>,
-    pub(super) jwks_max_age: Option<DurationText>,
-    pub(super) access: Option<DurationText>,
+    pub(in crate::gateway) retiring: Vec<SecretRef>,
+    pub(in crate::gateway) rotate: Option<DurationText>,
+    pub(in crate::gateway) jwks_max_age: Option<DurationText>,
+    pub(in crate::gateway) access: Option<DurationText>,
     refresh: Option<DurationText>,
     session: Option<DurationText>,
-    pub(super) refresh_secret: Option<SecretRef>,
+    pub(in crate::gateway) refresh_secret: Option<SecretRef>,
     delivery: Option<Delivery>,
-    pub(super) origins: Option<Vec<String>>,
+    pub(in crate::gateway) origins: Option<Vec<String>>,
 }
 
 /// How tokens get to clients.
@@ -37,7 +37,10 @@ enum Delivery {
 
 impl TokenSection {
     /// The lifetimes of sessions, where they are written.
-    pub(super) fn sessions(&self, mut settings: Settings) -> Result<Settings, ConfigError> {
+    pub(in crate::gateway) fn sessions(
+        &self,
+        mut settings: Settings,
+    ) -> Result<Settings, ConfigError> {
         if let Some(DurationText(refresh)) = self.refresh {
             settings = settings.refresh(refresh).map_err(|error| error.within("refresh"))?;
         }
@@ -48,7 +51,7 @@ impl TokenSection {
     }
 
     /// Cookies for tokens, and whose pages may use them.
-    pub(super) fn cookies(&self) -> Result<Option<(Cookies, Origins)>, ConfigError> {
+    pub(in crate::gateway) fn cookies(&self) -> Result<Option<(Cookies, Origins)>, ConfigError> {
         if self.delivery != Some(Delivery::Cookie) {
             return match self.origins {
                 Some(_) => Err(ConfigError::new("`origins` need delivery = \"cookie\"")),
@@ -63,7 +66,7 @@ impl TokenSection {
     }
 
     /// Refuses what only a login makes use of.
-    pub(super) fn without_login(&self) -> Result<(), ConfigError> {
+    pub(in crate::gateway) fn without_login(&self) -> Result<(), ConfigError> {
         let unused = [
             ("refresh", self.refresh.is_some()),
             ("session", self.session.is_some()),

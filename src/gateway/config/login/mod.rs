@@ -1,20 +1,35 @@
 //! The section `[otp]`: login by a code sent to a phone.
 
-use super::{
-    challenge::{self, ChallengeSection},
+mod challenge;
+mod destinations;
+mod fraud;
+mod msg91;
+mod phone_change;
+mod senders;
+mod sending;
+mod test_numbers;
+mod verify;
+mod webhooks;
+
+pub(in crate::gateway) use webhooks::WebhooksConfig;
+
+use self::{
+    challenge::ChallengeSection,
     destinations::DestinationsSection,
-    fraud::{self, FraudSection, SpendingSection},
-    keys::{SecretRef, Sources},
+    fraud::{FraudSection, SpendingSection},
     msg91::Msg91Section,
     phone_change::PhoneChangeSection,
+    senders::{HttpSection, Senders, TwilioSection},
+    sending::{RouteSection, SenderNames},
+    test_numbers::TestNumberSection,
+    verify::VerifySection,
+    webhooks::WebhooksSection,
+};
+use super::{
+    keys::{SecretRef, Sources},
     records::RecordsSection,
     sections::{DurationText, WindowText},
-    senders::{HttpSection, Senders, TwilioSection},
-    sending::{self, RouteSection, SenderNames},
-    test_numbers::{self, TestNumberSection},
-    token::TokenSection,
-    verify::VerifySection,
-    webhooks::{WebhooksConfig, WebhooksSection},
+    tokens::TokenSection,
 };
 use crate::{
     error::ConfigError,

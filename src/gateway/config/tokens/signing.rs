@@ -1,9 +1,9 @@
 //! The keys of the section `[token]`: what signs, who else can read them, and when the next one does.
 
-use super::{
+use super::token::TokenSection;
+use crate::gateway::config::{
     keys::{self, SecretRef, Sources},
     sections::DurationText,
-    token::TokenSection,
 };
 use crate::{
     error::ConfigError,
@@ -16,11 +16,11 @@ use std::{ops::RangeInclusive, time::Duration};
 
 /// Our own issuer, and what there is to do for its keys.
 #[derive(Debug)]
-pub(super) struct OwnIssuer {
-    pub(super) issuer: Issuer,
-    pub(super) watch: Option<KeyWatch>,
+pub(in crate::gateway) struct OwnIssuer {
+    pub(in crate::gateway) issuer: Issuer,
+    pub(in crate::gateway) watch: Option<KeyWatch>,
     /// What is allowed here alone.
-    pub(super) warnings: Vec<String>,
+    pub(in crate::gateway) warnings: Vec<String>,
 }
 
 /// How long a key signs.
@@ -31,7 +31,7 @@ const PERIODS: RangeInclusive<Duration> =
 const MARGIN: Duration = Duration::from_secs(60);
 
 impl TokenSection {
-    pub(super) fn own(
+    pub(in crate::gateway) fn own(
         &self,
         profile: Profile,
         sources: Sources<'_>,
