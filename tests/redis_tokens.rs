@@ -3,22 +3,29 @@
 #![cfg(all(feature = "otp", feature = "redis", feature = "test-util"))]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
+#[path = "support/bound_login.rs"]
+mod bound_login;
 #[path = "support/login.rs"]
 mod login;
+#[path = "support/proofs.rs"]
+mod proofs;
 #[path = "support/redis.rs"]
 mod redis;
 #[path = "support/tokens.rs"]
 mod tokens;
 
+use bound_login::{ORIGIN, REFRESH, refused};
 use http::Method;
 use login::{Answer, Ask, Login, PHONE, answer};
 use portcullis::{
     Blocklist, OtpService, Pepper, Portcullis, Profile,
     clock::UnixTime,
+    jwt::Dpop,
     otp::{Origins, Settings},
     store::{Block, Redis},
     token::Cookies,
 };
+use proofs::Prover;
 use redis::RedisServer;
 use serde_json::json;
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
@@ -119,4 +126,26 @@ async fn tabs_that_race_over_two_instances_get_one_successor_and_none_loses_its_
         away.assert(503, "store-unavailable");
         assert!(away.retry_after() > 0 && !away.headers.contains_key("set-cookie"), "{away:?}");
     }
+}
+
+#[tokio::test]
+async fn a_proof_that_was_used_at_one_instance_is_used_at_all() {
+    let server = RedisServer::start();
+    let [one, two] = [0, 1].map(|_| {
+        let rules = Dpop::if_bound(ORIGIN, store(&server)).unwrap();
+        let settings = Settings::new(Profile::Dev);
+        Login::over(settings, |builder| builder.dpop(rules), |_| Arc::new(store(&server)))
+    });
+    let prover = Prover::new();
+    let first = one.bound_login(&prover).await;
+    assert_eq!(first.status, 200, "{first:?}");
+    let proof = prover.of(REFRESH, json!({ "jti": "one" }));
+    let by_proof = |token: &str| Ask::refresh(token).header("dpop", &proof);
+    two.pass_cooldown();
+    let next = two.ask(by_proof(&first.str("refresh_token"))).await;
+    assert_eq!(next.status, 200, "{next:?}");
+    for login in [&one, &two] {
+        refused(&login.ask(by_proof(&next.str("refresh_token"))).await);
+    }
+    assert_eq!(one.refresh_by(&next.str("refresh_token"), &prover).await.status, 200);
 }
