@@ -10,6 +10,8 @@
 mod redis;
 #[path = "support/redis_groups.rs"]
 mod redis_groups;
+#[path = "support/redis_monitor.rs"]
+mod redis_monitor;
 #[path = "support/told.rs"]
 mod told;
 
@@ -23,6 +25,7 @@ use portcullis::{
 };
 use redis::RedisServer;
 use redis_groups::{Cluster, eventually};
+use redis_monitor::{Monitor, Sent};
 use std::{
     net::Ipv4Addr,
     time::{Duration, Instant},
@@ -101,17 +104,16 @@ async fn several_subjects_are_all_or_nothing_and_one_script_each() {
         let asks = Asks::new().absent(a).absent(b);
         asks.take(limit().take(a, 1)).take(limit().take(b, 1)).take(limit().take(c, 1))
     };
-    let scripts = || -> u32 {
-        let calls = |told: String| {
-            let line = told.lines().find_map(|line| line.strip_prefix("cmdstat_evalsha:calls="));
-            line.map_or(0, |line| line.split(',').next().unwrap().parse().unwrap())
-        };
-        cluster.masters.iter().map(|one| calls(one.command(&["INFO", "commandstats"]))).sum()
+    let mut monitors: Vec<_> = cluster.masters.iter().map(Monitor::new).collect();
+    let mut sent = || -> Vec<_> {
+        let heard = cluster.masters.iter().zip(&mut monitors);
+        heard.flat_map(|(master, monitor)| monitor.sent(master)).collect()
     };
     assert_eq!(outcome(&store, all()).await, Outcome::Admitted);
-    let before = scripts();
+    sent();
     assert_eq!(outcome(&store, all()).await, Outcome::Admitted);
-    assert_eq!(scripts() - before, 3);
+    let told: Vec<_> = sent().iter().map(Sent::told).collect();
+    assert_eq!(told, ["evalsha admit", "evalsha admit", "evalsha lean"]);
     assert_eq!(outcome(&store, Asks::new().take(limit().take(b, 1))).await, Outcome::Admitted);
     // Only the second has nothing left.
     let answer = store.admit(all()).await.unwrap();

@@ -81,7 +81,8 @@ impl RedisServer {
         self.send(&[&["AUTH", user, "any"], words])
     }
 
-    fn send(&self, commands: &[&[&str]]) -> String {
+    /// Sends several commands in one go and reads what there is of the answers.
+    pub(crate) fn send(&self, commands: &[&[&str]]) -> String {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let mut text = String::new();
