@@ -113,6 +113,7 @@ impl Inner {
     /// Whether the server answers, is new enough, and lets this user do what scripts do.
     pub(super) async fn ready(&self) -> Result<(), StoreError> {
         let mut call = self.scripts.ready.call();
+        call.number(i64::from(self.schema.has_tags));
         self.schema.examples().iter().for_each(|name| _ = call.text(name));
         let told: Vec<i64> = self.link.run_everywhere(&call).await?;
         match told.into_iter().min() {

@@ -2,9 +2,13 @@
 #![cfg(all(feature = "redis", feature = "test-util"))]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
-#[path = "support/redis.rs"]
+#[path = "../support/redis.rs"]
 mod redis;
-#[path = "support/told.rs"]
+#[path = "../support/redis_groups.rs"]
+mod redis_groups;
+#[cfg(feature = "otp")]
+mod rights;
+#[path = "../support/told.rs"]
 mod told;
 
 use portcullis::{
@@ -14,6 +18,7 @@ use portcullis::{
     store::{Asks, Redis, Resilient},
 };
 use redis::RedisServer;
+use redis_groups::Cluster;
 use std::{
     io::{BufRead, BufReader, Write},
     net::{TcpListener, TcpStream},
@@ -51,6 +56,20 @@ async fn a_strict_store_takes_no_server_that_may_forget() {
     let error = strict.check().await.unwrap_err().to_string();
     assert!(error.starts_with("the server does not tell its `run_id`"), "{error}");
     assert_eq!(lax.check().await, Ok(Some(error)));
+}
+
+#[tokio::test]
+async fn one_server_of_a_cluster_that_may_forget_is_enough() {
+    let cluster = Cluster::start();
+    let (lax, strict) = (store(&cluster.url()), store(&cluster.url()).strict());
+    let told = "`maxmemory-policy` of the server is allkeys-lru: with any other than noeviction a block may be forgotten";
+    for master in &cluster.masters {
+        assert_eq!((lax.check().await, strict.check().await), (Ok(None), Ok(None)));
+        master.command(&["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"]);
+        assert_eq!(strict.check().await.unwrap_err().to_string(), told);
+        assert_eq!(lax.check().await, Ok(Some(told.to_owned())));
+        master.command(&["CONFIG", "SET", "maxmemory-policy", "noeviction"]);
+    }
 }
 
 #[tokio::test]
@@ -116,6 +135,14 @@ async fn who_is_not_let_in_is_told_so_without_the_password() {
     }
     let url = server.url().replace("://", "://:the%20right%20one@");
     assert_eq!(store(&url).check().await, Ok(None));
+}
+
+#[tokio::test]
+async fn a_database_that_is_not_there_is_said_so() {
+    let server = RedisServer::start();
+    assert_eq!(store(&format!("{}/15", server.url())).check().await, Ok(None));
+    let error = store(&format!("{}/16", server.url())).check().await.unwrap_err();
+    assert_eq!(error.to_string(), "store: the server has no database of the number in the URL");
 }
 
 #[tokio::test]
