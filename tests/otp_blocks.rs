@@ -2,10 +2,12 @@
 #![cfg(all(feature = "otp", feature = "test-util"))]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
+#[path = "support/abuse.rs"]
+mod abuse;
 #[path = "support/login.rs"]
 mod login;
 
-use http::Method;
+use abuse::{everywhere, flood, hammer};
 use login::{Ask, Login, PHONE, address, device, phone, wrong};
 use portcullis::{
     Key, Profile,
@@ -17,32 +19,6 @@ use portcullis::{
 use std::time::Duration;
 
 const MICROSECOND: Duration = Duration::from_micros(1);
-
-/// Ten good requests and five refused ones: the last of these starts a block. Says how long it lasts.
-async fn hammer(login: &Login, from: &str) -> u64 {
-    let ask = |number: usize| Ask::code(&phone(number)).from(from);
-    for number in 0..10 {
-        assert_eq!(login.ask(ask(number)).await.status, 202);
-    }
-    for number in 10..14 {
-        login.ask(ask(number)).await.assert(429, "rate-limited");
-    }
-    let blocked = login.ask(ask(14)).await;
-    blocked.assert(429, "blocked");
-    blocked.retry_after()
-}
-
-/// Four messages to a phone for two devices, each from elsewhere. The fourth starts a block; says how long it lasts.
-async fn flood(login: &Login, phone: &str) -> u64 {
-    let ask = |number| Ask::code(phone).device(&device(number % 2)).from(&address(number));
-    for number in 0..3 {
-        assert_eq!(login.ask(ask(number)).await.status, 202);
-        login.pass(30);
-    }
-    let blocked = login.ask(ask(3)).await;
-    blocked.assert(429, "blocked");
-    blocked.retry_after()
-}
 
 async fn blocked(login: &Login) -> Vec<Blocked> {
     login.blocks().list(100).await.unwrap()
@@ -62,20 +38,7 @@ async fn requirement_27_abuse_blocks_the_address_for_900_seconds_at_every_endpoi
     assert_eq!(standing[0].key, Key::ip(from.parse().unwrap()));
     assert_eq!(standing[0].remaining, Some(Duration::from_secs(900)));
 
-    let all = || {
-        [
-            Ask::code(&phone(50)),
-            Ask::resend("nonsense"),
-            Ask::verify("nonsense", "123456"),
-            Ask::refresh(&refresh),
-            Ask::post("/v1/logout", &serde_json::json!({ "refresh_token": refresh })),
-            Ask::new(Method::POST, "/v1/logout/all").bearer(&access),
-            Ask::get("/v1/sessions").bearer(&access),
-            Ask::new(Method::DELETE, "/v1/sessions/nonsense").bearer(&access),
-            Ask::get("/v1/openapi.json"),
-            Ask::get("/nowhere"),
-        ]
-    };
+    let all = || everywhere(&refresh, &access);
     login.pass(1);
     for ask in all() {
         let answer = login.ask(ask.from(&from)).await;

@@ -23,7 +23,9 @@ pub(super) fn told(error: &RedisError) -> StoreError {
         (ErrorKind::Server(ServerErrorKind::NoPerm), _) => LACKS_RIGHTS,
         // Of a script, and of choosing a database.
         _ if says("ACL failure") || says("has no permissions") => LACKS_RIGHTS,
-        _ if says("DB index is out of range") => "the server has no database of the number in the URL",
+        _ if says("DB index is out of range") => {
+            "the server has no database of the number in the URL"
+        }
         (ErrorKind::Server(ServerErrorKind::ReadOnly), _) => "the server is a replica",
         (ErrorKind::MasterNameNotFoundBySentinel, _) => {
             "no sentinel names a server that is master; is the name in the URL right?"
