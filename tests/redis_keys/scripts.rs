@@ -17,8 +17,8 @@ async fn scripts_use_no_key_but_those_they_name_and_a_user_needs_the_rights_that
         for one in &sent {
             used.extend(one.rights());
             let Some(script) = &one.script else { continue };
-            assert!(one.strays().is_empty(), "{:?} of {one:?}", one.strays());
-            assert!(!is_cluster || one.tags().len() <= 1, "{one:?}");
+            assert!(one.strays().is_empty(), "{}: {:?}", one.told(), one.strays());
+            assert!(!is_cluster || one.tags().len() <= 1, "{}: {:?}", one.told(), one.keys);
             files.extend(script.files.iter().cloned());
             runs += 1;
         }
