@@ -45,7 +45,7 @@ fn open(url: &str) -> Redis {
 /// What an operator is told at the start.
 async fn told(url: &str) -> Option<String> {
     let strict = Resilient::new(open(url)).strict();
-    strict.check().await.map_or_else(|error| Some(error.to_string()), |warned| warned)
+    strict.check().await.unwrap_or_else(|error| Some(error.to_string()))
 }
 
 /// Everything that a store is asked.
@@ -107,15 +107,8 @@ async fn in_a_cluster_a_user_needs_the_rights_for_one_besides() {
 /// What is behind the right: a slot that moves is asked for where it goes.
 async fn a_slot_is_followed_with(cluster: &Cluster, right: &str) {
     let key = Key::ip([192, 0, 2, 1].into());
-    let from = cluster.owner(&format!("{{{key}}}"));
-    let (from, to) = (&cluster.masters[from], &cluster.masters[(from + 1) % 3]);
-    let slot = from.command(&["CLUSTER", "KEYSLOT", &format!("{{{key}}}")]);
-    let slot = slot.trim().trim_start_matches(':');
-    let id = |server: &RedisServer| {
-        server.command(&["CLUSTER", "MYID"]).lines().nth(1).unwrap().to_owned()
-    };
-    assert_eq!(to.command(&["CLUSTER", "SETSLOT", slot, "IMPORTING", &id(from)]), "+OK\r\n");
-    assert_eq!(from.command(&["CLUSTER", "SETSLOT", slot, "MIGRATING", &id(to)]), "+OK\r\n");
+    let name = format!("{{{key}}}");
+    cluster.begin_move(&name, &cluster.masters[(cluster.owner(&name) + 1) % 3]);
     let asked = async |without: &str| -> Result<(), StoreError> {
         cluster.masters.iter().for_each(|master| let_in(master, without));
         let asks = Asks::new().take(Limit::per_hour(3).named("few").take(key, 1));

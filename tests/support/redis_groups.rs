@@ -155,6 +155,22 @@ impl Cluster {
         (0..3).find(|index| slot <= Self::slots(*index).1).unwrap()
     }
 
+    /// Begins to move the slot of a key to another master. Answers the slot, and the other's id.
+    pub(crate) fn begin_move(&self, key: &str, to: &RedisServer) -> (String, String) {
+        let from = &self.masters[self.owner(key)];
+        let slot = from.command(&["CLUSTER", "KEYSLOT", key]);
+        let slot = slot.trim().trim_start_matches(':').to_owned();
+        let id = |server: &RedisServer| {
+            server.command(&["CLUSTER", "MYID"]).lines().nth(1).unwrap().to_owned()
+        };
+        let set = |server: &RedisServer, how: &str, other: &str| {
+            assert_eq!(server.command(&["CLUSTER", "SETSLOT", &slot, how, other]), "+OK\r\n");
+        };
+        set(to, "IMPORTING", &id(from));
+        set(from, "MIGRATING", &id(to));
+        (slot, id(to))
+    }
+
     pub(crate) fn url(&self) -> String {
         // One is enough to find the others.
         format!("redis+cluster://127.0.0.1:{}", self.masters[2].outward())

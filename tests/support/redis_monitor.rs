@@ -201,6 +201,11 @@ pub(crate) fn files() -> Vec<(String, String)> {
             found.push((name.to_str().unwrap().to_owned(), fs::read_to_string(path).unwrap()));
         }
     }
+    for (name, text) in &found {
+        // Or who runs one would seem to run the other.
+        let within = found.iter().filter(|(_, other)| other.contains(text.as_str())).count();
+        assert_eq!(within, 1, "the text of {name} is a part of another's");
+    }
     found
 }
 
