@@ -68,7 +68,7 @@ impl Instances for Two {
         self.logins[turn % 2].ask(ask).await
     }
 
-    fn pass(&self, seconds: u64) {
+    fn let_pass(&self, seconds: u64) {
         self.clock.advance(Duration::from_secs(seconds));
         self.logins.iter().for_each(|login| login.pass(seconds));
     }
@@ -81,7 +81,7 @@ async fn requirement_26_the_fourth_message_to_a_phone_in_10_minutes_is_refused_b
         for number in 0..3 {
             let ask = Ask::code(PHONE).device(&device(number % 2)).from(&address(number));
             assert_eq!(two.ask_in_turn(number, ask).await.status, 202);
-            two.pass(30);
+            two.let_pass(30);
         }
         let fourth = Ask::code(PHONE).device(&device(0)).from(&address(4));
         let fourth = two.ask_in_turn(last, fourth).await;
@@ -98,7 +98,7 @@ async fn requirement_26_the_fourth_message_for_a_device_in_5_minutes_is_refused_
     let two = Two::new(wide);
     for number in 0..3 {
         assert_eq!(two.ask_in_turn(number, Ask::code(PHONE)).await.status, 202);
-        two.pass(30);
+        two.let_pass(30);
     }
     for fourth in two.each(Ask::code(PHONE)).await {
         fourth.assert(429, "rate-limited");
@@ -107,7 +107,7 @@ async fn requirement_26_the_fourth_message_for_a_device_in_5_minutes_is_refused_
     // Another device has a window of its own.
     let other = Ask::code(PHONE).device(&device(1)).from(&address(1));
     assert_eq!(two.ask_in_turn(1, other).await.status, 202);
-    two.pass(210);
+    two.let_pass(210);
     let again = Ask::code(PHONE).from(&address(2));
     assert_eq!(two.ask_in_turn(0, again).await.status, 202);
 }
@@ -123,7 +123,7 @@ async fn requirement_27_abuse_at_two_instances_blocks_the_address_at_every_endpo
     assert_eq!(name, format!("ip_blocked:{from}"));
     assert!((895..=900).contains(&left), "{left}");
 
-    two.pass(1);
+    two.let_pass(1);
     for ask in everywhere(&refresh, &access) {
         for answer in two.each(ask.from(&from)).await {
             answer.assert(429, "blocked");
@@ -144,7 +144,7 @@ async fn requirement_27_abuse_at_two_instances_blocks_the_address_at_every_endpo
     // It did nothing: from elsewhere the session goes on, and from there when the block is over.
     let sessions = two.logins[0].ask(Ask::get("/v1/sessions").bearer(&access)).await;
     assert_eq!(sessions.status, 200);
-    two.pass(899);
+    two.let_pass(899);
     let anything = || Ask::get("/v1/openapi.json").from(&from);
     assert!(two.each(anything()).await.iter().all(|answer| answer.status == 200));
     assert_eq!(two.logins[1].ask(Ask::code(&phone(50)).from(&from)).await.status, 202);
@@ -160,7 +160,7 @@ async fn requirement_28_abuse_at_two_instances_blocks_the_phone_at_both_and_no_o
     assert!((895..=900).contains(&left), "{left}");
     assert!(!two.server.command(&["KEYS", "*"]).contains("9876543210"));
 
-    two.pass(1);
+    two.let_pass(1);
     for number in 20..30 {
         let ask = Ask::code(PHONE).device(&device(number)).from(&address(number));
         let answer = two.ask_in_turn(number, ask).await;
@@ -172,6 +172,6 @@ async fn requirement_28_abuse_at_two_instances_blocks_the_phone_at_both_and_no_o
         let other = Ask::code(&phone(number)).device(&device(number)).from(&address(number));
         assert_eq!(two.ask_in_turn(number, other).await.status, 202);
     }
-    two.pass(899);
+    two.let_pass(899);
     assert_eq!(two.ask_in_turn(1, Ask::code(PHONE).from(&address(40))).await.status, 202);
 }

@@ -23,7 +23,6 @@ use portcullis::{
     clock::{ManualClock, UnixTime},
     store::{Answer, Asks, Block, Outcome, Redis, Resilient, Strike, conformance},
 };
-use redis::RedisServer;
 use redis_groups::{Cluster, eventually};
 use redis_monitor::{Monitor, Sent};
 use std::{

@@ -141,18 +141,6 @@ impl Scene {
         Login::over(settings.destinations(germany), |builder| builder, |_| Arc::new(store))
     }
 
-    /// Waits until so many messages have ended since the last time.
-    async fn ended(&self, messages: usize) {
-        let told = || {
-            let events = self.login.told.events();
-            events.iter().filter(|event| event.act.name() == "code-sent").count()
-        };
-        while told() < messages {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-        self.login.told.acts();
-    }
-
     /// All that leads to keys: logins, limits, strikes, blocks and revocations with an end and without.
     async fn everything(&self) {
         let guard = self.guard();
@@ -175,6 +163,18 @@ impl Scene {
         // A code that nobody has answered.
         self.login.challenge(Ask::code("+919876500002").from("198.51.100.77")).await;
     }
+}
+
+/// Waits until so many messages of a login have ended since the last time.
+async fn ended(login: &Login, messages: usize) {
+    let told = || {
+        let events = login.told.events();
+        events.iter().filter(|event| event.act.name() == "code-sent").count()
+    };
+    while told() < messages {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    login.told.acts();
 }
 
 trait Answering:

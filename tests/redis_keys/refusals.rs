@@ -1,6 +1,7 @@
 //! What is lifted, and what a refusal writes.
 
 use super::{DAY, Place, Scene};
+use crate::redis_monitor::Sent;
 use portcullis::{
     Key, Limit, Store,
     block::Ladder,
@@ -40,7 +41,7 @@ async fn a_refusal_writes_a_strike_and_nothing_else() {
         let writes = async |asks: Asks| {
             let outcome = scene.far.admit(asks).await.unwrap().outcome;
             let sent = scene.place.sent();
-            let written = sent.iter().flat_map(|one| one.writes()).collect::<Vec<_>>();
+            let written = sent.iter().flat_map(Sent::writes).collect::<Vec<_>>();
             (outcome, written)
         };
         assert_eq!(writes(ask()).await.1.len(), 3, "three limits");

@@ -1,6 +1,6 @@
 //! What a request costs in trips: all that clients send is counted.
 
-use super::{DAY, PEER, Place, Scene};
+use super::{DAY, PEER, Place, Scene, ended};
 use crate::login::{self, Ask, Login};
 use portcullis::{Key, Store, store::Block};
 use std::{collections::BTreeSet, time::Duration};
@@ -64,12 +64,12 @@ async fn a_request_for_a_code_is_one_script_more() {
     let scene = Scene::new();
     // The server learns the scripts.
     scene.login.login().await;
-    scene.ended(1).await;
+    ended(&scene.login, 1).await;
     scene.login.clock.advance(Duration::from_secs(90));
     scene.place.told();
     let asked = scene.login.ask(Ask::code("+919876500001").from("198.51.100.1")).await;
     assert_eq!(asked.status, 202, "{asked:?}");
-    scene.ended(1).await;
+    ended(&scene.login, 1).await;
     // The guard, the phone, that the message is on its way, and what became of it.
     let scripts = ["admit", "logins/issue", "note", "note"];
     assert_eq!(scene.place.told(), runs(scripts.map(Some)));
@@ -89,19 +89,24 @@ async fn rules_about_traffic_are_one_script_more_for_a_message_and_for_an_answer
     // The server learns the scripts.
     plain.login().await;
     ruled.login_of("+919876500001").await;
+    ended(plain, 1).await;
+    ended(ruled, 1).await;
     let told = async |login: &Login, ask: Ask, status: u16| {
         scene.place.told();
         let answer = login.ask(ask.from(away)).await;
         assert_eq!(answer.status, status, "{answer:?}");
         (scene.place.told(), answer)
     };
-    for (login, number) in [(plain, "+919876511111"), (ruled, "+919876722222")] {
-        let with = |rule: &'static str| (login as *const _ == ruled as *const _).then_some(rule);
+    for (login, number, is_ruled) in
+        [(plain, "+919876511111", false), (ruled, "+919876722222", true)]
+    {
+        let with = |rule: &'static str| is_ruled.then_some(rule);
         let (weigh, settle) = (with("logins/weigh"), with("logins/settle"));
         let before = login.sent.settled().await;
         let (request, answer) = told(login, Ask::code(number), 202).await;
         assert_eq!(request, runs([Some("admit"), weigh, Some("logins/issue")]));
         let (challenge, code) = (answer.str("challenge_id"), login.sent.code(before).await);
+        ended(login, 1).await;
         let again = Ask::code(number).header("user-agent", "another");
         // What the phone refuses is taken back.
         let (cooldown, _) = told(login, again, 429).await;

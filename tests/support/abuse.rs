@@ -10,7 +10,7 @@ pub(crate) trait Instances {
     async fn ask_in_turn(&self, turn: usize, ask: Ask) -> Answer;
 
     /// Lets time pass for all.
-    fn pass(&self, seconds: u64);
+    fn let_pass(&self, seconds: u64);
 }
 
 impl Instances for Login {
@@ -18,8 +18,8 @@ impl Instances for Login {
         self.ask(ask).await
     }
 
-    fn pass(&self, seconds: u64) {
-        Login::pass(self, seconds);
+    fn let_pass(&self, seconds: u64) {
+        self.pass(seconds);
     }
 }
 
@@ -45,7 +45,7 @@ pub(crate) async fn flood(instances: &impl Instances, phone: &str) -> u64 {
     };
     for number in 0..3 {
         assert_eq!(ask(number).await.status, 202);
-        instances.pass(30);
+        instances.let_pass(30);
     }
     let blocked = ask(3).await;
     blocked.assert(429, "blocked");
