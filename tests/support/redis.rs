@@ -121,6 +121,14 @@ impl RedisServer {
 
     pub(crate) fn freeze(&self) {
         self.signal("-STOP");
+        // It may still answer until the system has seen to it, and says so.
+        let state = format!("/proc/{}/stat", self.child.id());
+        let runs = || std::fs::read_to_string(&state).is_ok_and(|stat| !stat.contains(") T "));
+        let start = Instant::now();
+        while runs() {
+            assert!(start.elapsed() < PATIENCE, "it does not stop");
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 
     pub(crate) fn thaw(&self) {
