@@ -46,6 +46,13 @@ fn key_of(cluster: &Cluster, master: usize) -> Key {
     (0..).map(key).find(is_there).unwrap()
 }
 
+/// How many scripts a server has run by their hash.
+fn scripts(server: &redis::RedisServer) -> u32 {
+    let told = server.command(&["INFO", "commandstats"]);
+    let line = told.lines().find_map(|line| line.strip_prefix("cmdstat_evalsha:calls="));
+    line.map_or(0, |line| line.split(',').next().unwrap().parse().unwrap())
+}
+
 fn limit() -> Limit {
     Limit::per_hour(3).named("few")
 }
@@ -133,6 +140,77 @@ async fn several_subjects_are_all_or_nothing_and_one_script_each() {
     assert_eq!((stands.outcome, stands.standings[0].remaining), (Outcome::Admitted, 1));
     assert_eq!(store.blocks(9).await.unwrap().len(), 1);
     assert!(store.unblock(b).await.unwrap() && store.blocks(9).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn strikes_are_in_the_first_script_where_nobody_else_may_be_blocked() {
+    let cluster = Cluster::start();
+    let store = open(&cluster);
+    let [a, b, c] = [0, 1, 2].map(|master| key_of(&cluster, master));
+    let ladder = Ladder::after(2);
+    let limit = || Limit::per_hour(1).named("one");
+    let strike = |asks: Asks, key| asks.strike(Strike { key, cause: "test".into(), ladder });
+    let costs = async |asks: Asks| {
+        let before: u32 = cluster.masters.iter().map(scripts).sum();
+        let answer = store.admit(asks).await.unwrap();
+        (cluster.masters.iter().map(scripts).sum::<u32>() - before, answer)
+    };
+    // Each server learns the scripts: who does not know one is asked twice.
+    for key in [a, b, c] {
+        store.admit(strike(Asks::new().absent(key), key).take(limit().take(key, 0))).await.unwrap();
+        assert!(!store.unblock(key).await.unwrap());
+    }
+    let of_a = || strike(Asks::new().absent(a), a).take(limit().take(b, 1));
+    let (count, answer) = costs(of_a()).await;
+    assert_eq!((count, answer.outcome, answer.started.len()), (2, Outcome::Admitted, 0));
+    let (count, answer) = costs(of_a()).await;
+    assert!(matches!(answer.outcome, Outcome::Refused { by: 0, .. }), "{answer:?}");
+    assert_eq!((count, answer.started.len(), answer.started[0].key), (2, 1, a));
+    let (count, answer) = costs(of_a().take(limit().take(c, 1))).await;
+    assert!(matches!(answer.outcome, Outcome::Blocked { key, .. } if key == a), "{answer:?}");
+    assert_eq!(
+        (count, answer.standings.len(), answer.started.len()),
+        (4, 0, 0),
+        "one was given back"
+    );
+    assert!(store.unblock(a).await.unwrap());
+    // That of a limit, which blocks whoever it refuses; what others had taken is given back.
+    let mut refused = limit().take(b, 1);
+    refused.ladder = Some(Ladder::after(1));
+    let (count, answer) = costs(Asks::new().take(limit().take(c, 1)).take(refused)).await;
+    assert!(matches!(answer.outcome, Outcome::Blocked { key, .. } if key == b), "{answer:?}");
+    let left: Vec<_> = answer.standings.iter().map(|stands| stands.remaining).collect();
+    assert_eq!((count, answer.started.len(), left), (3, 1, vec![1, 0]));
+    // Where another may be blocked nobody can say at once whether a strike counts.
+    let (count, answer) = costs(strike(Asks::new().absent(b), c)).await;
+    assert!(matches!(answer.outcome, Outcome::Blocked { key, .. } if key == b), "{answer:?}");
+    assert_eq!(count, 1);
+    let (count, answer) = costs(strike(Asks::new().absent(a), c)).await;
+    assert_eq!((count, answer.outcome, answer.started.len()), (2, Outcome::Admitted, 0));
+    let (_, answer) = costs(strike(Asks::new(), c)).await;
+    assert_eq!(answer.started.len(), 1, "the second one that counted");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_asked_about_several_subjects_is_sent_at_the_same_time() {
+    let cluster = Cluster::start();
+    let store = open(&cluster);
+    let keys = [0, 1, 2].map(|master| key_of(&cluster, master));
+    let all = || keys.into_iter().fold(Asks::new(), |asks, key| asks.take(limit().take(key, 1)));
+    assert_eq!(outcome(&store, all()).await, Outcome::Admitted);
+    let others = &cluster.masters[1..];
+    let before: Vec<_> = others.iter().map(scripts).collect();
+    cluster.masters[0].freeze();
+    let asked = tokio::spawn({
+        let (store, all) = (store.clone(), all());
+        async move { outcome(&store, all).await }
+    });
+    eventually("the others have run theirs", || {
+        others.iter().zip(&before).all(|(one, before)| scripts(one) == before + 1)
+    });
+    assert!(!asked.is_finished());
+    cluster.masters[0].thaw();
+    assert_eq!(asked.await.unwrap(), Outcome::Admitted);
 }
 
 #[tokio::test]

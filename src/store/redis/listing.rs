@@ -22,7 +22,7 @@ pub struct NamedBlock {
 }
 
 /// What the script says of one: how long, up to when tokens were issued, and why.
-pub(super) type Look = (i64, i64, String);
+type Look = (i64, i64, String);
 
 impl Redis {
     /// The blocks and revocations that stand, at most `most`, with their names on the server and what led to them.

@@ -1,8 +1,9 @@
 //! One request in a cluster: a script for each subject, all at the same time.
 //!
 //! What the contract says of one atomic step holds for each subject. Of several, limits are taken from at once, and given
-//! back where another subject refuses or is blocked: for that moment they admit less, never more. Strikes are
-//! counted after all have answered, as none counts against who is blocked.
+//! back where another subject refuses or is blocked: for that moment they admit less, never more. Strikes cannot be given
+//! back, as others would be told of a block that never was. None counts against who is blocked, so they are counted at
+//! once where no other subject is asked about that, and else in a second trip after all have answered.
 
 use super::Inner;
 use crate::{
@@ -11,6 +12,7 @@ use crate::{
 };
 use futures_util::future::join_all;
 use smallvec::SmallVec;
+use std::mem;
 
 /// What is asked of one subject, and where it stands among all that is asked.
 struct Part {
@@ -18,6 +20,8 @@ struct Part {
     asks: Asks,
     absent: SmallVec<[usize; 4]>,
     takes: SmallVec<[usize; 2]>,
+    /// No other subject may be blocked, so that nothing speaks against its strikes but itself.
+    strikes_at_once: bool,
 }
 
 impl Inner {
@@ -30,11 +34,11 @@ impl Inner {
 
     pub(super) async fn admit_split(&self, asks: &Asks) -> Result<Answer, StoreError> {
         let mut parts = split(asks);
-        let questions = parts.iter().map(|part| {
-            let mut first = part.asks.clone();
-            first.strikes.clear();
-            first.takes.iter_mut().for_each(|take| take.ladder = None);
-            async move { self.admit_whole(&first).await }
+        let questions = parts.iter().map(|part| async {
+            match part.first() {
+                Some(first) => self.admit_whole(&first).await,
+                None => Ok(admitted()),
+            }
         });
         let answers = join_all(questions).await;
         if !answers.iter().all(is_admitted) {
@@ -49,7 +53,9 @@ impl Inner {
         let mut whole = merge(asks, &parts, &answers);
         for (part, answer) in parts.iter_mut().zip(&answers) {
             part.asks.absent.clear();
-            if answer.outcome == Outcome::Admitted {
+            if part.strikes_at_once {
+                part.asks = Asks::new();
+            } else if answer.outcome == Outcome::Admitted {
                 part.asks.takes.clear();
             }
         }
@@ -70,7 +76,7 @@ impl Inner {
         };
         let asked: Vec<_> = parts.iter().filter(strikes).collect();
         let answers = join_all(asked.iter().map(|part| self.admit_whole(&part.asks))).await;
-        let mut started = Vec::new();
+        let mut started = mem::take(&mut whole.started);
         for (part, answer) in asked.into_iter().zip(answers) {
             let answer = answer?;
             if answer.outcome == Outcome::Admitted {
@@ -82,7 +88,7 @@ impl Inner {
             started.extend(answer.started);
         }
         started.sort_by_key(|started| place(all, started));
-        whole.started = started.into();
+        whole.started = started;
         let of_limits = whole.started.iter().filter(|one| place(all, one) < all.takes.len());
         if let Some(longest) = of_limits.max_by_key(|started| started.lasting) {
             let Started { key, lasting, .. } = *longest;
@@ -99,6 +105,20 @@ impl Inner {
     }
 }
 
+impl Part {
+    /// What its first script asks, if it needs one.
+    fn first(&self) -> Option<Asks> {
+        let mut first = self.asks.clone();
+        if !self.strikes_at_once {
+            first.strikes.clear();
+            first.takes.iter_mut().for_each(|take| take.ladder = None);
+        }
+        let Asks { absent, takes, strikes } = &first;
+        let is_empty = absent.is_empty() && takes.is_empty() && strikes.is_empty();
+        (!is_empty).then_some(first)
+    }
+}
+
 fn keys(asks: &Asks) -> impl Iterator<Item = Key> {
     let absent = asks.absent.iter().map(|absent| absent.key);
     let takes = asks.takes.iter().map(|take| take.key);
@@ -111,8 +131,13 @@ fn split(asks: &Asks) -> Vec<Part> {
         if parts.iter().any(|part| part.key == key) {
             continue;
         }
-        let mut part =
-            Part { key, asks: Asks::new(), absent: SmallVec::new(), takes: SmallVec::new() };
+        let mut part = Part {
+            key,
+            asks: Asks::new(),
+            absent: SmallVec::new(),
+            takes: SmallVec::new(),
+            strikes_at_once: asks.absent.iter().all(|absent| absent.key == key),
+        };
         for (at, absent) in asks.absent.iter().enumerate().filter(|(_, one)| one.key == key) {
             part.asks.absent.push(*absent);
             part.absent.push(at);
@@ -125,6 +150,11 @@ fn split(asks: &Asks) -> Vec<Part> {
         parts.push(part);
     }
     parts
+}
+
+fn admitted() -> Answer {
+    let (standings, started) = (SmallVec::new(), SmallVec::new());
+    Answer { outcome: Outcome::Admitted, standings, started }
 }
 
 fn is_admitted(answer: &Result<Answer, StoreError>) -> bool {
@@ -149,7 +179,10 @@ fn is_taken(take: &Take, stands: &Standing) -> bool {
 /// The block of the absence that was asked for first.
 fn first_blocked(parts: &[Part], answers: &[Result<Answer, StoreError>]) -> Option<Outcome> {
     let blocked = parts.iter().zip(answers).filter_map(|(part, answer)| match answer {
-        Ok(Answer { outcome: outcome @ Outcome::Blocked { .. }, .. }) => {
+        // One that started is an answer as any other.
+        Ok(Answer { outcome: outcome @ Outcome::Blocked { .. }, started, .. })
+            if started.is_empty() =>
+        {
             Some((part.absent.first()?, *outcome))
         }
         _ => None,
@@ -157,7 +190,7 @@ fn first_blocked(parts: &[Part], answers: &[Result<Answer, StoreError>]) -> Opti
     blocked.min_by_key(|(at, _)| **at).map(|(_, outcome)| outcome)
 }
 
-/// One answer of all, before strikes.
+/// One answer of all, before the strikes of a second trip.
 fn merge(asks: &Asks, parts: &[Part], answers: &[Answer]) -> Answer {
     let refused = answers.iter().any(|answer| answer.outcome != Outcome::Admitted);
     let mut standings: SmallVec<[Standing; 2]> =
@@ -178,7 +211,8 @@ fn merge(asks: &Asks, parts: &[Part], answers: &[Answer]) -> Answer {
             outcome = Outcome::Refused { by, wait: stands.wait() };
         }
     }
-    Answer { outcome, standings, started: SmallVec::new() }
+    let started = answers.iter().flat_map(|answer| &answer.started).copied().collect();
+    Answer { outcome, standings, started }
 }
 
 /// How a limit stood before it was taken from.

@@ -5,7 +5,7 @@
 //! block that starts between these steps may miss a call that is under way.
 
 use super::{
-    super::{Inner, admit::ladder, listing::Look},
+    super::{Inner, admit::ladder},
     question::{Question, span},
 };
 use crate::{
@@ -91,11 +91,9 @@ impl Inner {
     pub(super) async fn blocked(&self, arrival: Arrival) -> Result<Option<Blocked>, StoreError> {
         let keys = struck(arrival);
         let looks = keys.iter().map(|key| async {
-            let mut call = self.scripts.look.call();
-            call.key(&self.schema.block(*key)).key(&self.schema.strikes(*key));
-            call.micros(self.now()).number(0);
-            let told: Vec<Look> = self.link.run(call).await?;
-            let [(left, ..)] = told[..] else { return Err(foreign()) };
+            let mut call = self.scripts.logins.apart.stands.call();
+            call.key(&self.schema.block(*key)).micros(self.now());
+            let left: i64 = self.link.run(call).await?;
             Ok((left > -2).then(|| (*key, remaining(left))))
         });
         let found: Vec<Option<Blocked>> =

@@ -21,6 +21,7 @@ pub(in crate::store::redis) struct LoginScripts {
 
 /// Parts of the others, each for one slot.
 pub(in crate::store::redis) struct ApartScripts {
+    pub(super) stands: Script,
     pub(super) blocked: Script,
     pub(super) arrive: Script,
     pub(super) leave: Script,
@@ -55,6 +56,7 @@ impl LoginScripts {
             one_session: script(&[session, include_str!("one_session.lua")]),
             all_sessions: script(&[session, include_str!("all_sessions.lua")]),
             apart: ApartScripts {
+                stands: script(&[include_str!("stands.lua")]),
                 blocked: script(&[phone, include_str!("blocked.lua")]),
                 arrive: script(&[window, include_str!("arrive.lua")]),
                 leave: script(&[include_str!("leave.lua")]),
