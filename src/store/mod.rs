@@ -28,6 +28,8 @@ mod memory;
 #[cfg(feature = "redis")]
 mod near;
 #[cfg(feature = "redis")]
+mod question;
+#[cfg(feature = "redis")]
 mod redis;
 #[cfg(feature = "redis")]
 mod resilient;
@@ -115,12 +117,14 @@ pub struct StoreError {
     of_part: bool,
     /// This is what the store said, and not that it said nothing.
     said: bool,
+    /// It had too little time left to say anything.
+    rushed: bool,
 }
 
 impl StoreError {
     /// An error that says `message`, which must not hold keys or secrets.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), of_part: false, said: false }
+        Self { message: message.into(), of_part: false, said: false, rushed: false }
     }
 
     /// Says that the store still answers for other keys.
@@ -133,6 +137,12 @@ impl StoreError {
     #[cfg(feature = "redis")]
     pub(crate) fn said(self) -> Self {
         Self { said: true, ..self }
+    }
+
+    /// Says that the trips before it had used up the time, so that it is no sign of the store being gone.
+    #[cfg(feature = "redis")]
+    pub(crate) fn rushed(self) -> Self {
+        Self { rushed: true, ..self }
     }
 }
 

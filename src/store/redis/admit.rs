@@ -5,18 +5,18 @@ use crate::{
     block::Ladder,
     clock::{UnixTime, micros},
     key::Key,
-    store::{Answer, Asks, Outcome, Standing, Started, StoreError, Take},
+    store::{Answer, Asks, Outcome, Standing, Started, StoreError, Take, question},
 };
 use smallvec::{SmallVec, smallvec};
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 /// 142 years, in microseconds: with any moment before the year 2100, the sum fits the 53 bits of a Lua number.
 pub(super) const MOST: u64 = 1 << 52;
 
 impl Inner {
-    pub(super) async fn admit(&self, asks: &Asks) -> Result<Answer, StoreError> {
+    pub(super) async fn admit(self: &Arc<Self>, asks: &Asks) -> Result<Answer, StoreError> {
         if self.is_split(asks) {
-            return self.admit_split(asks).await;
+            return question::one(self.admit_split(asks)).await;
         }
         self.admit_whole(asks).await
     }

@@ -6,6 +6,7 @@ use crate::{
     eventual::Eventual,
     store::{Resilient, StoreError, resilient::Fitness},
 };
+use futures_util::future::{join, join4};
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -81,9 +82,17 @@ impl Redis {
 
 impl Inner {
     async fn check(&self) -> Result<Told, Unfit> {
-        self.link.query_everywhere::<()>(&["PING"]).await.map_err(|error| Unfit::of(error, ""))?;
+        // At the same time, as a request may wait for it.
+        let (pong, infos, ready, policies) = join4(
+            self.link.query_everywhere::<()>(&["PING"]),
+            self.link.query_everywhere(&["INFO", "server"]),
+            self.ready(),
+            self.policies(),
+        )
+        .await;
+        pong.map_err(|error| Unfit::of(error, ""))?;
         // Who may run nothing but scripts may not ask for the version; then the scripts tell.
-        let infos = unless_silent(self.link.query_everywhere(&["INFO", "server"]).await)?;
+        let infos = unless_silent(infos)?;
         let infos: Vec<String> = infos.unwrap_or_default();
         for info in &infos {
             let version = field(info, "redis_version").unwrap_or_default();
@@ -94,13 +103,13 @@ impl Inner {
                 )));
             }
         }
-        self.ready().await.map_err(|error| {
+        ready.map_err(|error| {
             Unfit::of(
                 error,
                 "; it must run Lua scripts, and the user may use EVALSHA, EVAL and SCRIPT LOAD",
             )
         })?;
-        let mut policies = self.policies().await?;
+        let mut policies = policies?;
         // Of several servers the one that forgets counts.
         policies.sort_by_key(|policy| policy.as_deref() == Some(KEEPS));
         let tells_run = |info: &String| field(info, "run_id").is_some_and(|run| !run.is_empty());
@@ -125,14 +134,16 @@ impl Inner {
 
     /// What each server does when it is full; `None` for one that does not tell.
     async fn policies(&self) -> Result<Vec<Option<String>>, Unfit> {
-        let told =
-            self.link.query_everywhere::<Vec<String>>(&["CONFIG", "GET", "maxmemory-policy"]);
-        if let Some(told) = unless_silent(told.await)? {
+        // Managed servers let nobody read their settings, but say this one.
+        let (settings, infos) = join(
+            self.link.query_everywhere::<Vec<String>>(&["CONFIG", "GET", "maxmemory-policy"]),
+            self.link.query_everywhere::<String>(&["INFO", "memory"]),
+        )
+        .await;
+        if let Some(told) = unless_silent(settings)? {
             return Ok(told.into_iter().map(|mut pair| pair.pop()).collect());
         }
-        // Managed servers let nobody read their settings, but say this one.
-        let told = self.link.query_everywhere::<String>(&["INFO", "memory"]).await;
-        let told = unless_silent(told)?.unwrap_or_default().into_iter();
+        let told = unless_silent(infos)?.unwrap_or_default().into_iter();
         Ok(told.map(|info| field(&info, "maxmemory_policy").map(str::to_owned)).collect())
     }
 }

@@ -4,7 +4,7 @@ use super::{Inner, Redis, families, schema};
 use crate::{
     clock::UnixTime,
     key::Key,
-    store::{Blocked, StoreError},
+    store::{Blocked, StoreError, question},
 };
 use futures_util::future::join_all;
 use std::time::Duration;
@@ -46,7 +46,12 @@ impl Redis {
 }
 
 impl Inner {
+    /// Takes as many trips as there are keys to go through, so each of them is a question of its own.
     pub(super) async fn blocks(&self, most: usize) -> Result<Vec<NamedBlock>, StoreError> {
+        question::each(self.standing(most)).await
+    }
+
+    async fn standing(&self, most: usize) -> Result<Vec<NamedBlock>, StoreError> {
         let mut blocks = Vec::new();
         // One script for many keys, where they need not share a slot.
         let together = if self.schema.has_tags { 1 } else { 500 };

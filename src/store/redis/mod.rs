@@ -43,7 +43,7 @@ use std::{fmt, sync::Arc, time::Duration};
 /// ```
 ///
 /// With the feature `otp` it also keeps logins: two keys for a phone, one for a session, and one for the sessions of a
-/// user, who is named in them. A question about all sessions of a user takes two trips.
+/// user, who is named in them. A question about all sessions of a user takes two trips, within the deadline.
 ///
 /// All instances need the same pepper. Keys are literal: an operator who sets `ip_blocked:203.0.113.9` by hand blocks
 /// that address at the next request, for as long as the key lives; in a cluster the key is `ip_blocked:{203.0.113.9}`.
@@ -102,7 +102,9 @@ impl Redis {
         self.try_edit(|inner| inner.link.set_ca(pem))
     }
 
-    /// How long a question may take, 25 ms by default; after that it is an error.
+    /// How long a question may take, 25 ms by default and a day at most; after that it is an error. All trips that it needs
+    /// have this time together, also those of a [`Resilient`](super::Resilient) store around it. Only of a list of all blocks
+    /// it is the time of each trip.
     ///
     /// To be set before the store is shared: a clone that exists keeps its own.
     #[must_use]

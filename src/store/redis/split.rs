@@ -12,7 +12,7 @@ use crate::{
 };
 use futures_util::future::join_all;
 use smallvec::SmallVec;
-use std::mem;
+use std::{mem, sync::Arc};
 
 /// What is asked of one subject, and where it stands among all that is asked.
 struct Part {
@@ -32,7 +32,7 @@ impl Inner {
         self.schema.has_tags && keys.any(|key| Some(key) != first)
     }
 
-    pub(super) async fn admit_split(&self, asks: &Asks) -> Result<Answer, StoreError> {
+    pub(super) async fn admit_split(self: &Arc<Self>, asks: &Asks) -> Result<Answer, StoreError> {
         let mut parts = split(asks);
         let questions = parts.iter().map(|part| async {
             match part.first() {
@@ -65,7 +65,7 @@ impl Inner {
 
     /// Counts what the refusals and the request itself lead to.
     async fn strike(
-        &self,
+        self: &Arc<Self>,
         all: &Asks,
         parts: &[Part],
         whole: &mut Answer,
@@ -97,11 +97,17 @@ impl Inner {
         Ok(())
     }
 
-    /// Gives back as well as it can: what cannot be told comes back with time.
-    async fn refund(&self, takes: Vec<Take>) {
-        let refunds =
-            takes.into_iter().map(|take| self.adjust(take, Adjustment::Refund(take.cost)));
-        join_all(refunds).await;
+    /// Gives back as well as it can, also after the deadline: what cannot be told comes back with time.
+    async fn refund(self: &Arc<Self>, takes: Vec<Take>) {
+        if takes.is_empty() {
+            return;
+        }
+        let inner = Arc::clone(self);
+        let refunds = tokio::spawn(async move {
+            let refund = |take: Take| inner.adjust(take, Adjustment::Refund(take.cost));
+            join_all(takes.into_iter().map(refund)).await;
+        });
+        self.link.await_in_time(refunds).await;
     }
 }
 

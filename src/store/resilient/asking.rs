@@ -5,7 +5,7 @@ use crate::{
     audit::{self, Act, Event},
     eventual::Eventual,
     key::Key,
-    store::{Store, StoreError, breaker::Change},
+    store::{Store, StoreError, breaker::Change, question},
 };
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ impl<S: Store + 'static> Inner<S> {
         ask: impl FnOnce(&S) -> Eventual<Result<T, StoreError>> + Send + 'static,
     ) -> Eventual<Result<T, StoreError>> {
         let inner = Arc::clone(self);
-        self.tend_if_there().then(move |tended| match tended {
+        question::then(self.tend_if_there(), move |tended| match tended {
             Ok(()) => inner.decided(ask(&inner.store)),
             Err(error) => Eventual::Ready(Err(error)),
         })
@@ -50,9 +50,20 @@ impl<S: Store + 'static> Inner<S> {
 
     /// Takes note of one answer.
     pub(super) fn note<T>(&self, answer: &Result<T, StoreError>) {
-        // Whoever asks for other keys goes on as before.
-        if !answer.as_ref().is_err_and(|error| error.of_part) {
-            self.settle(answer.is_ok());
+        match answer {
+            Ok(_) => self.settle(true),
+            Err(error) => self.miss(error),
+        }
+    }
+
+    /// Takes note of an answer that did not come.
+    pub(super) fn miss(&self, error: &StoreError) {
+        if error.rushed {
+            // The trips before it were answered, so the next question has less to do.
+            self.breaker.hurry();
+        } else if !error.of_part {
+            // Else whoever asks for other keys goes on as before.
+            self.settle(false);
         }
     }
 
@@ -64,8 +75,8 @@ impl<S: Store + 'static> Inner<S> {
     ) -> Eventual<Result<T, StoreError>> {
         let inner = Arc::clone(self);
         answer.map(move |answer| {
-            if answer.as_ref().is_err_and(|error| !error.of_part) {
-                inner.settle(false);
+            if let Err(error) = &answer {
+                inner.miss(error);
             }
             answer
         })

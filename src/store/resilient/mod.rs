@@ -12,7 +12,7 @@ use self::{exam::Exam, life::Life};
 use super::Started;
 use super::{
     Adjustment, Answer, Asks, Block, Blocked, Marker, Memory, SharedStore, Standing, Store,
-    StoreError, Take, breaker::Breaker,
+    StoreError, Take, breaker::Breaker, question,
 };
 use crate::{
     audit::Sink,
@@ -143,7 +143,7 @@ impl<S: Store + Clone + 'static> Resilient<S> {
             let limit = Limit::per_second(1_000).named("store-probe");
             let _ = self.admit(Asks::new().take(limit.take(Key::EVERYONE, 1))).await;
         } else {
-            let _ = self.0.tend().await;
+            let _ = question::one(async { self.0.tend().await }).await;
         }
     }
 
@@ -206,7 +206,7 @@ impl<S: Store + 'static> Resilient<S> {
 impl<S: Store + 'static> Store for Resilient<S> {
     fn admit(&self, asks: Asks) -> Eventual<Result<Answer, StoreError>> {
         let inner = Arc::clone(&self.0);
-        self.0.tend_if_there().then(move |tended| {
+        question::then(self.0.tend_if_there(), move |tended| {
             if tended.is_err() {
                 return inner.alone(asks);
             }
@@ -214,7 +214,7 @@ impl<S: Store + 'static> Store for Resilient<S> {
                 return Eventual::Ready(Ok(answer));
             }
             let turns = inner.life.turns();
-            inner.store.admit(asks.clone()).then(move |answer| {
+            question::then(inner.store.admit(asks.clone()), move |answer| {
                 inner.note(&answer);
                 match answer {
                     Ok(answer) => inner.heed(asks, answer, turns),

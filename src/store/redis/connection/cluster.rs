@@ -160,7 +160,7 @@ impl Shape {
         for master in good {
             let late = Late::default();
             let asked = late.timeout(PATIENCE, master.line.query(&slots, &late));
-            if let Ok(Ok(told)) = asked.await {
+            if let Some(Ok(told)) = asked.await {
                 self.learn(&map, &master.host, told);
                 return Ok(());
             }
@@ -171,12 +171,12 @@ impl Shape {
             let line = Line::to(self.target.client(host, port));
             let late = Late::default();
             match late.timeout(PATIENCE, line.query(&slots, &late)).await {
-                Ok(Ok(told)) => {
+                Some(Ok(told)) => {
                     self.learn(&map, host, told);
                     return Ok(());
                 }
-                Ok(Err(error)) => last = error,
-                Err(_) => {}
+                Some(Err(error)) => last = error,
+                None => {}
             }
         }
         Err(last)

@@ -12,12 +12,12 @@ mod target;
 mod told;
 mod trips;
 
-pub(super) use late::Late;
 pub(super) use script::{Call, Script};
 pub(super) use told::LACKS_RIGHTS;
 
 use self::{
     cluster::Cluster,
+    late::Late,
     line::Line,
     target::{Form, Target},
     told::told,
@@ -42,6 +42,9 @@ enum Way {
     Cluster(Cluster),
 }
 
+/// A moment that is further away may be beyond what a clock can tell.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
 impl Link {
     /// Checks the URL; nothing is sent yet.
     pub(super) fn new(url: &str, deadline: Duration) -> Result<Self, ConfigError> {
@@ -49,7 +52,7 @@ impl Link {
     }
 
     pub(super) fn set_deadline(&mut self, deadline: Duration) {
-        self.deadline = deadline;
+        self.deadline = deadline.min(LONGEST);
     }
 
     pub(super) fn set_password(&mut self, password: &str) -> Result<(), ConfigError> {
@@ -95,15 +98,7 @@ impl Link {
     /// Runs a script within the deadline. It is not repeated after a time-out or a broken connection: it may have
     /// run, and would charge twice.
     pub(super) async fn run<T: FromRedisValue>(&self, call: Call<'_>) -> Result<T, StoreError> {
-        self.run_of(call, &Late::default()).await
-    }
-
-    /// Runs one of several scripts that are [one question](Self::together).
-    pub(super) async fn run_of<T: FromRedisValue>(
-        &self,
-        call: Call<'_>,
-        late: &Late,
-    ) -> Result<T, StoreError> {
+        let late = &Late::default();
         self.within(late, async {
             match &self.way {
                 Way::One(line) => line.run(&call, late).await,
@@ -219,26 +214,22 @@ impl Link {
         }
     }
 
-    /// Several questions that are one for who waits, within one deadline.
-    #[cfg(feature = "otp")]
-    pub(super) async fn together<T>(
-        &self,
-        late: &Late,
-        questions: impl Future<Output = Result<T, StoreError>>,
-    ) -> Result<T, StoreError> {
-        let silent = |_| StoreError::new("no answer within the deadline");
-        late.timeout(self.deadline, questions).await.map_err(silent)?
+    /// Waits for work that goes on by itself, as long as the question may still take.
+    pub(super) async fn await_in_time(&self, work: impl Future) {
+        Late::default().timeout(self.deadline, work).await;
     }
 
+    /// One trip, in the time that its question has left.
     async fn within<T>(
         &self,
         late: &Late,
         work: impl Future<Output = Result<T, RedisError>>,
     ) -> Result<T, StoreError> {
         let (error, is_silent) = match self.trips.time(late.timeout(self.deadline, work)).await {
-            Ok(Ok(answer)) => return Ok(answer),
-            Ok(Err(error)) => (told(&error), error.is_io_error()),
-            Err(_) => (StoreError::new("no answer within the deadline"), true),
+            Some(Ok(answer)) => return Ok(answer),
+            Some(Err(error)) => (told(&error), error.is_io_error()),
+            None if late.is_set() => (StoreError::new(LATE), true),
+            None => return Err(StoreError::new(LATE).rushed()),
         };
         Err(match &self.way {
             Way::Cluster(cluster) if is_silent && cluster.is_lost_in_part() => error.of_part(),
@@ -246,6 +237,8 @@ impl Link {
         })
     }
 }
+
+const LATE: &str = "no answer within the deadline";
 
 fn command(words: &[&str]) -> Cmd {
     let mut command = Cmd::new();

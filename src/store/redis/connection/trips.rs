@@ -1,5 +1,4 @@
 use crate::meter::{Stopwatch, Times};
-use tokio::time::error::Elapsed;
 
 /// How long round trips take, by how they end.
 pub(super) struct Trips {
@@ -19,14 +18,14 @@ impl Trips {
 
     pub(super) async fn time<T, E>(
         &self,
-        trip: impl Future<Output = Result<Result<T, E>, Elapsed>>,
-    ) -> Result<Result<T, E>, Elapsed> {
+        trip: impl Future<Output = Option<Result<T, E>>>,
+    ) -> Option<Result<T, E>> {
         let since = Stopwatch::start();
         let ended = trip.await;
         let times = match &ended {
-            Ok(Ok(_)) => &self.answered,
-            Ok(Err(_)) => &self.failed,
-            Err(_) => &self.late,
+            Some(Ok(_)) => &self.answered,
+            Some(Err(_)) => &self.failed,
+            None => &self.late,
         };
         times.record(&since);
         ended

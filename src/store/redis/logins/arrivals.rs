@@ -16,7 +16,7 @@ use crate::{
 };
 use futures_util::future::{join, join_all};
 use smallvec::SmallVec;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 /// A key that is blocked, and how much longer.
 type Blocked = (Key, Option<Duration>);
@@ -142,7 +142,7 @@ impl Inner {
 
     /// Counts a wrong code against client and fingerprint, where the script could not.
     pub(super) async fn strike_for(
-        &self,
+        self: &Arc<Self>,
         arrival: Arrival,
         ladder: Ladder,
         verified: &mut Verified,

@@ -10,7 +10,7 @@ use crate::{
         Arrival, Arrived, Attempt, Challenges, Conclusion, Dispatch, Issue, Resend, Rules, Sent,
         Verdict, Verified, fraud::Traffic, sender::Checked,
     },
-    store::{Standing, StoreError},
+    store::{Standing, StoreError, question},
 };
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -18,27 +18,27 @@ use std::sync::Arc;
 impl Challenges for Redis {
     fn issue(&self, issue: Issue) -> Eventual<Result<Dispatch, StoreError>> {
         let inner = Arc::clone(&self.0);
-        Eventual::later(async move { inner.issue(&issue).await })
+        Eventual::later(async move { question::one(inner.issue(&issue)).await })
     }
 
     fn resend(&self, resend: Resend) -> Eventual<Result<Dispatch, StoreError>> {
         let inner = Arc::clone(&self.0);
-        Eventual::later(async move { inner.resend(&resend).await })
+        Eventual::later(async move { question::one(inner.resend(&resend)).await })
     }
 
     fn verify(&self, attempt: Attempt) -> Eventual<Result<Verified, StoreError>> {
         let inner = Arc::clone(&self.0);
-        Eventual::later(async move { inner.verify(&attempt).await })
+        Eventual::later(async move { question::one(inner.verify(&attempt)).await })
     }
 
     fn arrive(&self, arrival: Arrival, rules: Rules) -> Eventual<Result<Arrived, StoreError>> {
         let inner = Arc::clone(&self.0);
-        Eventual::later(async move { inner.arrived(arrival, &rules).await })
+        Eventual::later(async move { question::one(inner.arrived(arrival, &rules)).await })
     }
 
     fn conclude(&self, conclusion: Conclusion) -> Eventual<Result<Verified, StoreError>> {
         let inner = Arc::clone(&self.0);
-        Eventual::later(async move { inner.conclude(&conclusion).await })
+        Eventual::later(async move { question::one(inner.conclude(&conclusion)).await })
     }
 
     fn traffic(&self) -> Option<&dyn Traffic> {
@@ -94,7 +94,7 @@ impl Inner {
         Ok(Dispatch { client: told.client.or(client), ..told })
     }
 
-    async fn verify(&self, attempt: &Attempt) -> Result<Verified, StoreError> {
+    async fn verify(self: &Arc<Self>, attempt: &Attempt) -> Result<Verified, StoreError> {
         let Attempt { arrival, phone, challenge, device, ref code, ref rules } = *attempt;
         let code = Some(code);
         let question = Question { arrival, phone, device, challenge, code, rules };
@@ -114,7 +114,7 @@ impl Inner {
         Ok(told)
     }
 
-    async fn conclude(&self, conclusion: &Conclusion) -> Result<Verified, StoreError> {
+    async fn conclude(self: &Arc<Self>, conclusion: &Conclusion) -> Result<Verified, StoreError> {
         let Conclusion { arrival, phone, challenge, device, attempt, guess, said, ref rules } =
             *conclusion;
         let question = Question { arrival, phone, device, challenge, code: None, rules };

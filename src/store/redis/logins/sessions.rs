@@ -1,16 +1,12 @@
 use super::{
-    super::{
-        Inner, Redis,
-        connection::{Call, Late},
-        schema,
-    },
+    super::{Inner, Redis, connection::Call, schema},
     question::span,
     told::{self, Answer, Told},
 };
 use crate::{
     eventual::Eventual,
     key::KeyKind,
-    store::StoreError,
+    store::{StoreError, question},
     token::{Opened, Opening, Rotated, Rotation, Session, SessionId, Sessions},
 };
 use std::sync::Arc;
@@ -21,7 +17,7 @@ pub(super) const TRIES: u32 = 300;
 impl Sessions for Redis {
     fn open(&self, opening: Opening) -> Eventual<Result<Opened, StoreError>> {
         let inner = Arc::clone(&self.0);
-        Eventual::later(async move { inner.open(&opening).await })
+        Eventual::later(async move { question::one(inner.open(&opening)).await })
     }
 
     fn rotate(&self, rotation: Rotation) -> Eventual<Result<Rotated, StoreError>> {
@@ -41,12 +37,12 @@ impl Sessions for Redis {
 
     fn end_all(&self, subject: &str) -> Eventual<Result<Vec<Session>, StoreError>> {
         let (inner, subject) = (Arc::clone(&self.0), String::from(subject));
-        Eventual::later(async move { inner.all_sessions(&subject, true).await })
+        Eventual::later(async move { question::one(inner.all_sessions(&subject, true)).await })
     }
 
     fn sessions(&self, subject: &str) -> Eventual<Result<Vec<Session>, StoreError>> {
         let (inner, subject) = (Arc::clone(&self.0), String::from(subject));
-        Eventual::later(async move { inner.all_sessions(&subject, false).await })
+        Eventual::later(async move { question::one(inner.all_sessions(&subject, false)).await })
     }
 }
 
@@ -131,19 +127,15 @@ impl Inner {
         &'a self,
         call: impl Fn(&[SessionId]) -> Call<'a>,
     ) -> Result<Answer, StoreError> {
-        let late = Late::default();
-        let asking = async {
-            let mut ids = Vec::new();
-            for _ in 0..TRIES {
-                let told: Answer = self.link.run_of(call(&ids), &late).await?;
-                if told.0 != [0] {
-                    return Ok(told);
-                }
-                ids = Told::read(told, |told| told.number::<u8>().and_then(|_| told.ids()))?;
+        let mut ids = Vec::new();
+        for _ in 0..TRIES {
+            let told: Answer = self.link.run(call(&ids)).await?;
+            if told.0 != [0] {
+                return Ok(told);
             }
-            Err(StoreError::new("the sessions of the subject change all the time"))
-        };
-        self.link.together(&late, asking).await
+            ids = Told::read(told, |told| told.number::<u8>().and_then(|_| told.ids()))?;
+        }
+        Err(StoreError::new("the sessions of the subject change all the time"))
     }
 
     fn keys(&self, call: &mut Call<'_>, ids: &[SessionId]) {

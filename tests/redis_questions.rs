@@ -1,0 +1,106 @@
+//! How long one question to a Redis server takes, however many trips it needs.
+#![cfg(all(feature = "redis", feature = "test-util"))]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should panic; how far away a server is, is time of the machine"
+)]
+
+#[path = "support/told.rs"]
+mod told;
+
+use portcullis::{
+    Key, Limit, Pepper, Store,
+    clock::{ManualClock, UnixTime},
+    store::{Asks, Outcome, Redis, Resilient},
+};
+use std::{
+    io::{BufRead, BufReader, Write},
+    net::{TcpListener, TcpStream},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+use told::Told;
+
+/// A store whose breaker goes by a manual clock: time passes where the test says so.
+fn open(url: &str, deadline: Duration) -> (Resilient<Redis>, ManualClock, Told) {
+    let clock = ManualClock::at(UnixTime::from_secs(1_700_000_000));
+    let told = Told::default();
+    let redis = Redis::new(url, pepper()).unwrap().deadline(deadline);
+    (Resilient::new(redis).clock(clock.clone()).audit(told.clone()), clock, told)
+}
+
+fn pepper() -> Pepper {
+    Pepper::new(&[7; 32]).unwrap()
+}
+
+fn asks() -> Asks {
+    Asks::new().take(Limit::per_hour(40).named("asked").take(Key::EVERYONE, 1))
+}
+
+/// A server so far away, which refuses each request. It knows our scripts by their keys.
+fn far(away: Duration) -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("redis://{}", listener.local_addr().unwrap());
+    let answered = Arc::<AtomicUsize>::default();
+    let count = Arc::clone(&answered);
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let count = Arc::clone(&count);
+            thread::spawn(move || serve(stream.unwrap(), away, &count));
+        }
+    });
+    (url, answered)
+}
+
+fn serve(stream: TcpStream, away: Duration, count: &Arc<AtomicUsize>) {
+    let answers = Arc::new(Mutex::new(stream.try_clone().unwrap()));
+    let mut asks = BufReader::new(stream);
+    while let Some(words) = words(&mut asks) {
+        let answer = match words[0].as_str() {
+            "EVALSHA" if words[3] == "portcullis:marker" => "$8\r\nlife|9|1\r\n",
+            // Full again in an hour.
+            "EVALSHA" => ":-3600000001\r\n",
+            _ => "+OK\r\n",
+        };
+        let (answers, count) = (Arc::clone(&answers), Arc::clone(count));
+        let is_trip = words[0] == "EVALSHA";
+        let send = move || {
+            if is_trip {
+                thread::sleep(away);
+                count.fetch_add(1, Ordering::AcqRel);
+            }
+            let _ = answers.lock().unwrap().write_all(answer.as_bytes());
+        };
+        // What comes meanwhile is on its way at the same time.
+        if is_trip { drop(thread::spawn(send)) } else { send() }
+    }
+}
+
+/// The words of a command.
+fn words(asks: &mut impl BufRead) -> Option<Vec<String>> {
+    let mut line = || {
+        let mut line = String::new();
+        asks.read_line(&mut line).ok().filter(|read| *read > 0)?;
+        Some(line.trim_end().to_owned())
+    };
+    let count: usize = line()?[1..].parse().ok()?;
+    // None of these holds the end of a line. Before each is its length.
+    (0..count).map(|_| line().and_then(|_| line())).collect()
+}
+
+#[tokio::test]
+async fn two_trips_that_are_one_question_have_one_deadline() {
+    let (url, answered) = far(Duration::from_millis(700));
+    let (store, clock, told) = open(&url, Duration::from_secs(1));
+    let outcome = async || store.admit(asks()).await.unwrap().outcome;
+    assert_eq!(outcome().await, Outcome::Admitted, "decided here");
+    assert_eq!(answered.load(Ordering::Acquire), 1, "what the server says is still on its way");
+    assert!(matches!(outcome().await, Outcome::Refused { .. }), "one trip is not too long");
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(outcome().await, Outcome::Admitted, "another look at the marker");
+    assert_eq!(told.names(), [""; 0], "nor is the server silent");
+}
