@@ -1,18 +1,20 @@
-//! How long one question to a Redis server takes, however many trips it needs.
+//! How long one question to a Redis server takes, however many trips it needs, and what is said of a server that answers none.
 #![cfg(all(feature = "redis", feature = "test-util"))]
 #![allow(
     clippy::unwrap_used,
     reason = "a test that cannot go on should panic; how far away a server is, is time of the machine"
 )]
 
-#[path = "support/told.rs"]
-mod told;
+#[path = "support/redis.rs"]
+mod redis;
 
 use portcullis::{
     Key, Limit, Pepper, Store,
+    audit::{Act, Event, Sink},
     clock::{ManualClock, UnixTime},
     store::{Asks, Outcome, Redis, Resilient},
 };
+use redis::RedisServer;
 use std::{
     io::{BufRead, BufReader, Write},
     net::{TcpListener, TcpStream},
@@ -23,7 +25,30 @@ use std::{
     thread,
     time::Duration,
 };
-use told::Told;
+
+/// What the audit is told, and why.
+#[derive(Clone, Debug, Default)]
+struct Told(Arc<Mutex<Vec<(&'static str, String)>>>);
+
+impl Told {
+    fn all(&self) -> Vec<(&'static str, String)> {
+        self.0.lock().unwrap().clone()
+    }
+
+    fn names(&self) -> Vec<&'static str> {
+        self.all().into_iter().map(|(name, _)| name).collect()
+    }
+}
+
+impl Sink for Told {
+    fn record(&self, event: Event) {
+        let why = match &event.act {
+            Act::StoreLost(why) | Act::StoreUnfit(why) => why.to_string(),
+            _ => String::new(),
+        };
+        self.0.lock().unwrap().push((event.act.name(), why));
+    }
+}
 
 /// A store whose breaker goes by a manual clock: time passes where the test says so.
 fn open(url: &str, deadline: Duration) -> (Resilient<Redis>, ManualClock, Told) {
@@ -103,4 +128,53 @@ async fn two_trips_that_are_one_question_have_one_deadline() {
     clock.advance(Duration::from_secs(1));
     assert_eq!(outcome().await, Outcome::Admitted, "another look at the marker");
     assert_eq!(told.names(), [""; 0], "nor is the server silent");
+}
+
+#[tokio::test]
+async fn why_a_store_is_lost_is_told_in_a_few_words_without_the_password() {
+    let mut server = RedisServer::start();
+    let url = server.url();
+    let why = async |url: &str, deadline: u64| {
+        let (store, _, told) = open(url, Duration::from_millis(deadline));
+        for _ in 0..3 {
+            assert_eq!(store.admit(asks()).await.unwrap().outcome, Outcome::Admitted, "here");
+        }
+        let told = told.all();
+        let [(name, why)] = &told[..] else { panic!("{told:?}") };
+        assert!(*name == "store-lost" && why.len() < 100, "{why}");
+        assert!(!why.contains("hunter2") && !why.contains("127.0.0.1"), "{why}");
+        why.clone()
+    };
+    let set = |name: &str, value: &str| {
+        assert_eq!(server.command(&["CONFIG", "SET", name, value]), "+OK\r\n");
+    };
+    set("maxmemory", "1");
+    assert_eq!(why(&url, 9_000).await, "the server has no memory left");
+    set("maxmemory", "0");
+    server.command(&["REPLICAOF", "127.0.0.1", "1"]);
+    assert_eq!(why(&url, 9_000).await, "the server is a replica");
+    server.command(&["REPLICAOF", "NO", "ONE"]);
+    let wrong = url.replace("://", "://nobody:hunter2@");
+    assert_eq!(why(&wrong, 9_000).await, "the server refuses the user or the password");
+    server.freeze();
+    assert_eq!(why(&url, 50).await, "no answer within the deadline");
+    server.thaw();
+    server.kill();
+    let gone = why(&wrong, 9_000).await;
+    assert!(gone.starts_with("no connection: Connection refused"), "{gone}");
+}
+
+#[tokio::test]
+async fn it_is_lost_for_the_reason_that_came_last() {
+    let mut server = RedisServer::start();
+    let (store, _, told) = open(&server.url(), Duration::from_secs(9));
+    server.command(&["CONFIG", "SET", "maxmemory", "1"]);
+    for _ in 0..2 {
+        store.admit(asks()).await.unwrap();
+    }
+    server.kill();
+    assert_eq!(told.names(), [""; 0]);
+    store.admit(asks()).await.unwrap();
+    let told = told.all();
+    assert!(told.len() == 1 && told[0].1.starts_with("no connection"), "{told:?}");
 }

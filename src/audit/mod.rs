@@ -171,8 +171,8 @@ pub enum Act {
     },
     /// A block was lifted by hand.
     Unblocked(Key),
-    /// A store stopped answering; what holds without it holds.
-    StoreLost,
+    /// A store stopped answering, and this is why; what holds without it holds.
+    StoreLost(Arc<str>),
     /// A store answers again.
     StoreBack,
     /// A store lost everything it kept, such as blocks and revocations; those known here are put back.
@@ -246,7 +246,7 @@ impl Act {
             Self::BadToken(_) => "bad-token",
             Self::Blocked { .. } => "blocked",
             Self::Unblocked(_) => "unblocked",
-            Self::StoreLost => "store-lost",
+            Self::StoreLost(_) => "store-lost",
             Self::StoreBack => "store-back",
             Self::StoreEmptied => "store-emptied",
             Self::StoreRestarted => "store-restarted",

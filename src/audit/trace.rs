@@ -58,7 +58,9 @@ impl Sink for Tracing {
             Act::Provider { provider, .. } => {
                 tracing::warn!(target: TARGET, act, provider = provider.as_str());
             }
-            Act::StoreLost => tracing::error!(target: TARGET, act, "the store does not answer"),
+            Act::StoreLost(why) => {
+                tracing::error!(target: TARGET, act, "the store does not answer: {why}");
+            }
             Act::StoreBack => tracing::warn!(target: TARGET, act, "the store answers again"),
             Act::StoreEmptied => tracing::error!(
                 target: TARGET, act,

@@ -16,7 +16,7 @@ pub(crate) fn event(event: &Event) {
             one(table::BLOCKS_STARTED, &[cause.map_or("by-hand", Name::as_str)]);
         }
         Act::Unblocked(_) => one(table::BLOCKS_LIFTED, &[]),
-        Act::StoreLost => one(table::STORE_CHANGES, &["lost"]),
+        Act::StoreLost(_) => one(table::STORE_CHANGES, &["lost"]),
         Act::StoreBack => one(table::STORE_CHANGES, &["returned"]),
         Act::StoreEmptied => one(table::STORE_CHANGES, &["emptied"]),
         Act::StoreRestarted => one(table::STORE_CHANGES, &["restarted"]),

@@ -53,7 +53,7 @@ async fn requirements_57_and_59_each_event_is_one_row_that_says_what_it_was_and_
                 Event::new(blocked).client(client(CLIENT)),
                 refused(Reason::RateLimited),
                 refused(Reason::TokenInvalid(TokenFault::Expired)),
-                Event::new(Act::StoreLost),
+                Event::new(Act::StoreLost("no answer".into())),
                 Event::new(Act::Provider {
                     provider: "msg91".into(),
                     change: ProviderChange::Paused,
@@ -90,7 +90,7 @@ async fn requirements_57_and_59_each_event_is_one_row_that_says_what_it_was_and_
         assert_eq!((of(7, "seconds"), of(7, "cause")), (900.into(), "guesses".into()));
         assert_eq!((of(8, "status"), of(9, "status")), (429.into(), 401.into()));
         assert_eq!(of(9, "cause"), "expired");
-        assert_eq!(of(10, "client"), Value::Null);
+        assert_eq!((of(10, "cause"), of(10, "client")), ("no answer".into(), Value::Null));
         assert_eq!((of(11, "provider"), of(10, "provider")), ("msg91".into(), Value::Null));
         for (row, seq) in rows.iter().zip(1..) {
             assert_eq!(

@@ -69,7 +69,7 @@ fn forward_to_nobody() {
     let opened = Forwarder::to("http://127.0.0.1:1/", keys, NonZeroU16::MIN);
     let (forwarder, forwarding) = opened.unwrap();
     drop(forwarding);
-    forwarder.record(Event::new(Act::StoreLost));
+    forwarder.record(Event::new(Act::StoreLost("no answer".into())));
 }
 
 /// A gateway that is locked down.
@@ -87,7 +87,7 @@ fn lose_an_event() {
     let (chain, writer) = Chain::to(ledger).alarm(alerts).build();
     drop(writer);
     for _ in 0..3 {
-        chain.record(Event::new(Act::StoreLost));
+        chain.record(Event::new(Act::StoreLost("no answer".into())));
     }
 }
 

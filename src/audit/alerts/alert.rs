@@ -273,7 +273,7 @@ impl Condition {
                 matches!(act, Act::Fraud { rule: FraudRule::Countries, .. })
             }
             Self::StoreLost => {
-                matches!(act, Act::StoreLost | Act::StoreEmptied | Act::StoreRestarted)
+                matches!(act, Act::StoreLost(_) | Act::StoreEmptied | Act::StoreRestarted)
             }
             Self::LogLost => matches!(act, Act::LogOverflowed | Act::LogLost | Act::CopyLost),
         }

@@ -1,5 +1,10 @@
 use super::{Alert, Alerts};
-use crate::{audit::post::Hook, clock::UnixTime, error::ConfigError, otp::sender::HookKeys};
+use crate::{
+    audit::{Act, post::Hook},
+    clock::UnixTime,
+    error::ConfigError,
+    otp::sender::HookKeys,
+};
 use serde::Serialize;
 use std::{fmt, time::Duration};
 use tokio::{sync::mpsc, time::sleep};
@@ -11,7 +16,7 @@ use tokio::{sync::mpsc, time::sleep};
 /// ```
 ///
 /// `within` is in seconds, `time` in seconds since 1970. `count` is the number that was reached; of a `conversion`, how many codes were
-/// used. The header `Portcullis-Signature` is that of [`HookKeys`]. Any answer of 200 to 299 is good; else it is sent twice more.
+/// used. Of a store that is lost there is a `cause` besides, which says why. The header `Portcullis-Signature` is that of [`HookKeys`]. Any answer of 200 to 299 is good; else it is sent twice more.
 #[must_use = "nothing is posted unless it runs"]
 pub struct Herald {
     inbox: mpsc::Receiver<Raised>,
@@ -29,6 +34,8 @@ struct Raised {
     count: u32,
     within: u64,
     time: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<String>,
 }
 
 /// An alert is raised once in its window, so more of them do not wait.
@@ -52,9 +59,14 @@ impl Alerts {
 }
 
 impl Post {
-    pub(super) fn put(&self, alert: &Alert, count: u32, at: UnixTime) {
+    /// Posts an alert that `act` has raised.
+    pub(super) fn put(&self, alert: &Alert, act: &Act, count: u32, at: UnixTime) {
         let (name, on, within) = (alert.name.as_str(), alert.on.name(), alert.within.as_secs());
-        let raised = Raised { alert: name, on, count, within, time: at.as_secs() };
+        let cause = match act {
+            Act::StoreLost(why) => Some(why.to_string()),
+            _ => None,
+        };
+        let raised = Raised { alert: name, on, count, within, time: at.as_secs(), cause };
         if self.0.try_send(raised).is_err() {
             warn(name, "there is no room");
         }

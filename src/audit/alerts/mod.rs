@@ -98,7 +98,7 @@ impl Sink for Alerts {
             super::record(self.told.as_deref(), Event::new(Act::Alarm(watch.name())));
             #[cfg(feature = "sms")]
             if let Some(post) = &self.post {
-                post.put(watch.alert(), _raised, self.clock.wall());
+                post.put(watch.alert(), &event.act, _raised, self.clock.wall());
             }
         }
     }

@@ -100,7 +100,7 @@ fn members(chain: &str, seq: u64, prev: Hash, at: UnixTime) -> Members<'_> {
 }
 
 /// What of an event is about nobody.
-fn describe(event: &Event, members: &mut Members<'_>) {
+fn describe<'a>(event: &'a Event, members: &mut Members<'a>) {
     let refusal = |reason: &Reason| (Some(reason.slug().into()), reason.cause().map(Into::into));
     match &event.act {
         Act::Refused(reason) => {
@@ -118,6 +118,7 @@ fn describe(event: &Event, members: &mut Members<'_>) {
             members.reason = Some(verdict.name().into());
             members.cause = Some(rule.name().into());
         }
+        Act::StoreLost(why) | Act::StoreUnfit(why) => members.cause = Some((&**why).into()),
         Act::Provider { provider, .. } => members.provider = Some(provider.as_str().into()),
         Act::LogCaughtUp { lost } => members.lost = Some(*lost),
         _ => {}

@@ -14,7 +14,7 @@
 //! | `event` | The [name](super::Act::name) of what happened |
 //! | `request_id` | What the request is called in other logs, too |
 //! | `client`, `caller`, `layer` | The address; `anonymous`, `known` or `invalid`; which layer refused |
-//! | `status`, `reason`, `cause` | Of a refusal; the limit, the fault or the rule that led to it |
+//! | `status`, `reason`, `cause` | Of a refusal; the limit, the fault or the rule that led to it, and what is wrong with a store |
 //! | `key`, `subject` | Whom it is about, as a [keyed tag](crate::Key) |
 //! | `attempt`, `seconds`, `lost` | Which attempt at a code; how long a block lasts; how many events were lost |
 //!

@@ -2,10 +2,9 @@ use crate::{
     audit::{Act, Event},
     clock::UnixTime,
     key::Key,
-    limit::Name,
 };
 use serde::Serialize;
-use std::net::IpAddr;
+use std::{borrow::Cow, net::IpAddr};
 
 /// An event as it is posted; see the [module docs](super).
 #[derive(Debug, Default, Serialize)]
@@ -26,7 +25,7 @@ pub(super) struct Row {
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    cause: Option<&'static str>,
+    cause: Option<Cow<'static, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     key: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -70,16 +69,16 @@ impl Row {
         match act {
             Act::Refused(reason) => {
                 self.status = Some(reason.status().as_u16());
-                (self.reason, self.cause) = (Some(reason.slug()), reason.cause());
+                (self.reason, self.cause) = (Some(reason.slug()), reason.cause().map(Cow::from));
             }
             Act::BadToken(reason) => {
-                (self.reason, self.cause) = (Some(reason.slug()), reason.cause());
+                (self.reason, self.cause) = (Some(reason.slug()), reason.cause().map(Cow::from));
             }
-            Act::WouldRefuse(limit) => self.cause = Some(limit.as_str()),
+            Act::WouldRefuse(limit) => self.cause = Some(limit.as_str().into()),
             Act::Blocked { key, lasting, cause } => {
                 self.key = about(key);
                 self.seconds = lasting.map(|time| time.as_secs());
-                self.cause = cause.map(Name::as_str);
+                self.cause = cause.map(|cause| cause.as_str().into());
             }
             Act::Unblocked(key) | Act::BlockUnkept(key) => self.key = about(key),
             Act::Login { key, attempt, .. } => {
@@ -87,11 +86,12 @@ impl Row {
             }
             Act::Fraud { rule, verdict, key } => {
                 self.key = about(key).filter(|_| *key != Key::EVERYONE);
-                (self.reason, self.cause) = (Some(verdict.name()), Some(rule.name()));
+                (self.reason, self.cause) = (Some(verdict.name()), Some(rule.name().into()));
             }
-            Act::Provider { provider, .. } => self.cause = Some(provider.as_str()),
+            Act::Provider { provider, .. } => self.cause = Some(provider.as_str().into()),
             Act::LogCaughtUp { lost } => self.lost = Some(*lost),
-            Act::Alarm(name) => self.cause = Some(name.as_str()),
+            Act::Alarm(name) => self.cause = Some(name.as_str().into()),
+            Act::StoreLost(why) | Act::StoreUnfit(why) => self.cause = Some(why.to_string().into()),
             _ => {}
         }
     }
@@ -123,5 +123,7 @@ mod tests {
         assert_eq!((&wrong["event"], &wrong["key"]), (&json!("code-wrong"), &json!("192.0.2.1")));
         assert_eq!(wrong["attempt"], 2);
         assert!(wrong.get("status").is_none(), "{wrong}");
+        let lost = told(Act::StoreLost("no answer within the deadline".into()));
+        assert_eq!(lost["cause"], "no answer within the deadline");
     }
 }

@@ -42,10 +42,11 @@ impl Resilient<Redis> {
             Fitness::Unfit(why) => Err(ConfigError::new(why)),
             Fitness::Gone(error) => {
                 let (far, strict) = (self.far().clone(), self.is_strict());
-                self.owe(Box::new(move || {
+                let look = move || {
                     let far = far.clone();
                     Eventual::later(async move { judge(far.0.check().await, strict) })
-                }));
+                };
+                self.owe(Box::new(look), &error);
                 Ok(Some(format!(
                     "{error}; until it answers, limits hold in this instance alone and no login goes on"
                 )))

@@ -51,7 +51,7 @@ impl<S: Store + 'static> Inner<S> {
     /// Takes note of one answer.
     pub(super) fn note<T>(&self, answer: &Result<T, StoreError>) {
         match answer {
-            Ok(_) => self.settle(true),
+            Ok(_) => self.settle(Ok(())),
             Err(error) => self.miss(error),
         }
     }
@@ -63,7 +63,7 @@ impl<S: Store + 'static> Inner<S> {
             self.breaker.hurry();
         } else if !error.of_part {
             // Else whoever asks for other keys goes on as before.
-            self.settle(false);
+            self.settle(Err(error));
         }
     }
 
@@ -88,16 +88,19 @@ impl<S: Store + 'static> Inner<S> {
         drop(self.local.unblock(key));
     }
 
-    pub(super) fn settle(&self, answered: bool) {
-        let change = if answered { self.breaker.succeeded() } else { self.breaker.failed() };
-        if !answered {
+    pub(super) fn settle(&self, answer: Result<(), &StoreError>) {
+        let change = match answer {
+            Ok(()) => self.breaker.succeeded(),
+            Err(_) => self.breaker.failed(),
+        };
+        if answer.is_err() {
             self.life.hurry();
         }
         self.up.set(!self.breaker.is_open());
-        let act = match change {
-            Some(Change::Opened) => Act::StoreLost,
-            Some(Change::Closed) => Act::StoreBack,
-            None => return,
+        let act = match (change, answer) {
+            (Some(Change::Opened), Err(error)) => Act::StoreLost(error.message.as_str().into()),
+            (Some(Change::Closed), _) => Act::StoreBack,
+            _ => return,
         };
         audit::record(self.sink.as_deref(), Event::new(act));
     }

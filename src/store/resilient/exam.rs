@@ -51,11 +51,11 @@ impl Exam {
 
 impl<S: Store + 'static> Inner<S> {
     /// The store is away, and is to be looked at before it is asked anything.
-    pub(super) fn owe(&self, look: Look) {
+    pub(super) fn owe(&self, look: Look, error: &StoreError) {
         let exam = self.exam.get_or_init(|| Exam::new(look));
         exam.is_owed.store(true, Ordering::Release);
         while !self.breaker.is_open() {
-            self.settle(false);
+            self.settle(Err(error));
         }
     }
 
@@ -79,11 +79,12 @@ impl<S: Store + 'static> Inner<S> {
                 Ok(())
             }
             Fitness::Unfit(why) => {
-                self.settle(false);
-                Err(StoreError::new(why))
+                let error = StoreError::new(why);
+                self.settle(Err(&error));
+                Err(error)
             }
             Fitness::Gone(error) => {
-                self.settle(false);
+                self.settle(Err(&error));
                 Err(error)
             }
         }

@@ -130,8 +130,8 @@ impl<S: Store + Clone + 'static> Resilient<S> {
     }
 
     /// The store is away, and is to be looked at before it is asked anything.
-    pub(super) fn owe(&self, look: Look) {
-        self.0.owe(look);
+    pub(super) fn owe(&self, look: Look, error: &StoreError) {
+        self.0.owe(look, error);
     }
 
     /// Asks the store whether it is there, unless it was asked within this second: for readiness probes, which may be the only
