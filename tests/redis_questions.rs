@@ -12,6 +12,7 @@ use portcullis::{
     Key, Limit, Pepper, Store,
     audit::{Act, Event, Sink},
     clock::{ManualClock, UnixTime},
+    key::KeyKind,
     store::{Asks, Outcome, Redis, Resilient},
 };
 use redis::RedisServer;
@@ -177,4 +178,43 @@ async fn it_is_lost_for_the_reason_that_came_last() {
     store.admit(asks()).await.unwrap();
     let told = told.all();
     assert!(told.len() == 1 && told[0].1.starts_with("no connection"), "{told:?}");
+}
+
+#[tokio::test]
+async fn a_server_in_the_place_of_another_is_looked_at_once_and_may_not_evict_for_a_strict_store() {
+    let mut server = RedisServer::start();
+    let ((lax, clock, of_lax), (strict, strict_clock, of_strict)) =
+        (open(&server.url(), Duration::from_secs(9)), open(&server.url(), Duration::from_secs(9)));
+    let strict = strict.strict();
+    let token = Asks::new().absent(pepper().tag(KeyKind::Token, &[b"issuer", b"jti"]));
+    let passes = async |store: &Resilient<Redis>, clock: &ManualClock| {
+        clock.advance(Duration::from_secs(1));
+        store.admit(token.clone()).await.is_ok()
+    };
+    for store in [&lax, &strict] {
+        assert_eq!(store.check().await, Ok(None));
+    }
+    assert!(passes(&lax, &clock).await && passes(&strict, &strict_clock).await);
+    server.restart();
+    let policy = |policy| server.command(&["CONFIG", "SET", "maxmemory-policy", policy]);
+    policy("allkeys-lru");
+    // The connection is broken, which the first of these finds out.
+    for _ in 0..9 {
+        assert!(passes(&lax, &clock).await);
+    }
+    assert!(!lax.is_lost());
+    assert_eq!(of_lax.names(), ["store-emptied", "store-unfit"]);
+    let stats = server.command(&["INFO", "commandstats"]);
+    assert!(stats.contains("cmdstat_config|get:calls=1,"), "not for each request: {stats}");
+    for _ in 0..4 {
+        assert!(!passes(&strict, &strict_clock).await, "as if it were away");
+    }
+    assert!(strict.is_lost());
+    let told = of_strict.all();
+    assert_eq!(of_strict.names(), ["store-emptied", "store-unfit", "store-lost"]);
+    assert_eq!(told[1].1, told[2].1);
+    assert!(told[1].1.starts_with("`maxmemory-policy` of the server is allkeys-lru"), "{told:?}");
+    policy("noeviction");
+    assert!(passes(&strict, &strict_clock).await && !strict.is_lost());
+    assert_eq!(of_strict.names()[3..], ["store-back"]);
 }

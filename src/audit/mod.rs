@@ -180,7 +180,8 @@ pub enum Act {
     /// A server of a store was restarted, or another took its place, and may have lost what was written last; blocks and
     /// revocations that are known here are put back.
     StoreRestarted,
-    /// A store that was away at the start cannot be used, or may forget what it is given, and this is why.
+    /// A store that was away at the start, or is another server than at the start, cannot be used, or may forget what it is given,
+    /// and this is why.
     StoreUnfit(Arc<str>),
     /// An instance has no room to know of this block beside a shared store: it does not hold in an outage. The first of its kind is
     /// told, of those on tokens and of others.

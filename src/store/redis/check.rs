@@ -24,6 +24,8 @@ impl Resilient<Redis> {
     ///
     /// A server that does not answer is as good as lost, and looked at once more when it does: what would be an error here is then an
     /// audit event, and it stays unused; what would be told is one, too. Whoever asks first waits for some trips more.
+    /// The same is looked at again when its [marker](crate::Store::marker) says that it was emptied or restarted, or that another
+    /// server is in its place, which may have other settings.
     ///
     /// # Errors
     ///
@@ -36,21 +38,20 @@ impl Resilient<Redis> {
             Ok(checked) => checked,
             Err(_) => Err(Unfit::Gone(StoreError::new("no answer within two seconds"))),
         };
-        match judge(checked, self.is_strict()) {
+        let (far, strict) = (self.far().clone(), self.is_strict());
+        let found = judge(checked, strict);
+        let look = move || {
+            let far = far.clone();
+            Eventual::later(async move { judge(far.0.check().await, strict) })
+        };
+        self.examined(Box::new(look), &found);
+        match found {
             Fitness::Fit => Ok(None),
             Fitness::Doubtful(what) => Ok(Some(what)),
             Fitness::Unfit(why) => Err(ConfigError::new(why)),
-            Fitness::Gone(error) => {
-                let (far, strict) = (self.far().clone(), self.is_strict());
-                let look = move || {
-                    let far = far.clone();
-                    Eventual::later(async move { judge(far.0.check().await, strict) })
-                };
-                self.owe(Box::new(look), &error);
-                Ok(Some(format!(
-                    "{error}; until it answers, limits hold in this instance alone and no login goes on"
-                )))
-            }
+            Fitness::Gone(error) => Ok(Some(format!(
+                "{error}; until it answers, limits hold in this instance alone and no login goes on"
+            ))),
         }
     }
 }

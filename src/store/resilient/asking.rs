@@ -29,11 +29,7 @@ impl<S: Store + 'static> Inner<S> {
         let Some(exam) = self.exam.get().filter(|exam| exam.is_owed()) else {
             return self.tend();
         };
-        let inner = Arc::clone(self);
-        self.sit(exam).then(move |passed| match passed {
-            Ok(()) => inner.tend(),
-            Err(error) => Eventual::Ready(Err(error)),
-        })
+        self.sit(exam, Self::tend)
     }
 
     /// Takes note of whether the store answered.

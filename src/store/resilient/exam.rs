@@ -1,4 +1,4 @@
-//! A look at the store that is owed, as it was away at the start.
+//! A look at the store that is owed, as it was away at the start, or as another server may have taken its place.
 
 use super::Inner;
 use crate::{
@@ -23,68 +23,110 @@ pub(in crate::store) enum Fitness {
 
 pub(in crate::store) type Look = Box<dyn Fn() -> Eventual<Fitness> + Send + Sync>;
 
-/// Until it is passed, the store is as good as away.
 pub(super) struct Exam {
     look: Look,
+    /// Until it is passed, the store is as good as away.
     is_owed: AtomicBool,
+    /// What passed may have been another server: one question looks again, and the others go on.
+    is_due: AtomicBool,
     /// What was said last.
     said: Mutex<Option<String>>,
 }
 
 impl Exam {
     fn new(look: Look) -> Self {
-        Self { look, is_owed: AtomicBool::new(true), said: Mutex::default() }
+        let (is_owed, is_due, said) = Default::default();
+        Self { look, is_owed, is_due, said }
     }
 
     pub(super) fn is_owed(&self) -> bool {
         self.is_owed.load(Ordering::Acquire)
     }
 
-    /// Whether that is news.
-    fn is_new(&self, why: &str) -> bool {
+    pub(super) fn is_due(&self) -> bool {
+        self.is_due.load(Ordering::Acquire)
+    }
+
+    pub(super) fn make_due(&self) {
+        self.is_due.store(true, Ordering::Release);
+    }
+
+    fn end(&self, passed: bool) {
+        self.is_owed.store(!passed, Ordering::Release);
+        self.is_due.store(false, Ordering::Release);
+    }
+
+    /// Takes note of what is to be said, and tells whether that is news.
+    fn says(&self, why: Option<&str>) -> bool {
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_new = said.as_deref() != Some(why);
-        *said = Some(why.to_owned());
+        let is_new = said.as_deref() != why;
+        *said = why.map(str::to_owned);
         is_new
     }
 }
 
+impl Fitness {
+    /// What somebody should be told.
+    fn why(&self) -> Option<&str> {
+        match self {
+            Self::Doubtful(why) | Self::Unfit(why) => Some(why),
+            Self::Fit | Self::Gone(_) => None,
+        }
+    }
+}
+
 impl<S: Store + 'static> Inner<S> {
-    /// The store is away, and is to be looked at before it is asked anything.
-    pub(super) fn owe(&self, look: Look, error: &StoreError) {
+    /// Keeps how to look at the store, and what that found at the start. One that is away is to be looked at before it is asked
+    /// anything.
+    pub(super) fn examined(&self, look: Look, found: &Fitness) {
         let exam = self.exam.get_or_init(|| Exam::new(look));
-        exam.is_owed.store(true, Ordering::Release);
-        while !self.breaker.is_open() {
-            self.settle(Err(error));
+        exam.says(found.why());
+        if let Fitness::Gone(error) = found {
+            exam.is_owed.store(true, Ordering::Release);
+            while !self.breaker.is_open() {
+                self.settle(Err(error));
+            }
         }
     }
 
-    /// Looks at the store that has come back. An error says that it cannot be asked yet.
-    pub(super) fn sit(self: &Arc<Self>, exam: &Exam) -> Eventual<Result<(), StoreError>> {
+    /// Looks at the store, and goes on if it passes. An error says that it cannot be asked yet.
+    pub(super) fn sit(
+        self: &Arc<Self>,
+        exam: &Exam,
+        next: fn(&Arc<Self>) -> Eventual<Result<(), StoreError>>,
+    ) -> Eventual<Result<(), StoreError>> {
         let inner = Arc::clone(self);
-        (exam.look)().map(move |fitness| inner.pass(fitness))
+        (exam.look)().then(move |found| match inner.pass(found) {
+            Ok(()) => next(&inner),
+            Err(error) => Eventual::Ready(Err(error)),
+        })
     }
 
-    fn pass(&self, fitness: Fitness) -> Result<(), StoreError> {
+    fn pass(&self, found: Fitness) -> Result<(), StoreError> {
         let Some(exam) = self.exam.get() else { return Ok(()) };
-        if let Fitness::Doubtful(why) | Fitness::Unfit(why) = &fitness
-            && exam.is_new(why)
+        if !matches!(found, Fitness::Gone(_))
+            && exam.says(found.why())
+            && let Some(why) = found.why()
         {
-            let act = Act::StoreUnfit(why.as_str().into());
-            audit::record(self.sink.as_deref(), Event::new(act));
+            audit::record(self.sink.as_deref(), Event::new(Act::StoreUnfit(why.into())));
         }
-        match fitness {
+        match found {
             Fitness::Fit | Fitness::Doubtful(_) => {
-                exam.is_owed.store(false, Ordering::Release);
+                exam.end(true);
                 Ok(())
             }
             Fitness::Unfit(why) => {
+                exam.end(false);
                 let error = StoreError::new(why);
                 self.settle(Err(&error));
                 Err(error)
             }
+            // It stays due, and whoever needs the other parts goes on.
+            Fitness::Gone(error) if error.of_part && !exam.is_owed() => Ok(()),
             Fitness::Gone(error) => {
-                self.settle(Err(&error));
+                // No part may be asked before all are looked at.
+                let error = StoreError { of_part: false, ..error };
+                self.miss(&error);
                 Err(error)
             }
         }

@@ -15,10 +15,13 @@ impl<S: Store + 'static> Inner<S> {
     /// What must be done before the next question: once a second, a look whether the store is still the one that was asked
     /// before, and what it lost is put back. An error says that it cannot be asked.
     pub(super) fn tend(self: &Arc<Self>) -> Eventual<Result<(), StoreError>> {
-        if self.life.is_due() {
-            return self.look();
+        if !self.life.is_due() {
+            return self.put_back();
         }
-        self.put_back()
+        match self.exam.get().filter(|exam| exam.is_due()) {
+            Some(exam) => self.sit(exam, Self::look),
+            None => self.look(),
+        }
     }
 
     /// Looks whether something was lost, or may be.
@@ -26,10 +29,13 @@ impl<S: Store + 'static> Inner<S> {
         let inner = Arc::clone(self);
         self.aside(self.store.marker()).then(move |marker| match marker {
             Ok(Some(marker)) => {
-                if let Some(loss) = inner.life.meet(marker, || inner.known()) {
-                    audit::record(inner.sink.as_deref(), Event::new(loss));
-                }
-                inner.put_back()
+                let Some(loss) = inner.life.meet(marker, || inner.known()) else {
+                    return inner.put_back();
+                };
+                audit::record(inner.sink.as_deref(), Event::new(loss));
+                let Some(exam) = inner.exam.get() else { return inner.put_back() };
+                exam.make_due();
+                inner.sit(exam, Self::put_back)
             }
             Ok(None) => Eventual::Ready(Ok(())),
             Err(error) => Eventual::Ready(Err(error)),

@@ -64,7 +64,7 @@ struct Inner<S> {
     up: Presence,
     /// Whether it was told that there is no room for a block, and for one on tokens.
     unkept: [AtomicBool; 2],
-    /// Where the store was away at the start.
+    /// Where the store was looked at before the start.
     exam: OnceLock<Exam>,
 }
 
@@ -129,9 +129,9 @@ impl<S: Store + Clone + 'static> Resilient<S> {
         self.0.strict
     }
 
-    /// The store is away, and is to be looked at before it is asked anything.
-    pub(super) fn owe(&self, look: Look, error: &StoreError) {
-        self.0.owe(look, error);
+    /// Keeps how to look at the store, and what that found at the start.
+    pub(super) fn examined(&self, look: Look, found: &Fitness) {
+        self.0.examined(look, found);
     }
 
     /// Asks the store whether it is there, unless it was asked within this second: for readiness probes, which may be the only
