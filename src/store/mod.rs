@@ -23,6 +23,8 @@ mod breaker;
 #[cfg(any(test, feature = "test-util"))]
 #[cfg_attr(docsrs, doc(cfg(feature = "test-util")))]
 pub mod conformance;
+#[cfg(all(test, feature = "redis"))]
+mod far;
 #[cfg(feature = "memory")]
 mod memory;
 #[cfg(feature = "redis")]

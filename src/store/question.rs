@@ -63,77 +63,18 @@ mod tests {
     use super::*;
     use crate::{
         clock::{ManualClock, UnixTime},
-        key::{Key, Pepper},
+        key::Key,
         store::{
-            Adjustment, Answer, Asks, Block, Blocked, Marker, Memory, Outcome, Resilient, Standing,
-            Store, StoreError, Take,
+            Asks, Block, Outcome, Resilient, Store,
+            far::{DEADLINE, Far},
         },
     };
-    use std::sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    };
-    use tokio::time::{sleep, timeout_at};
+    use tokio::time::sleep;
 
-    const DEADLINE: Duration = Duration::from_millis(25);
-
-    /// A store whose server is so many milliseconds away, and refuses.
-    #[derive(Clone, Debug)]
-    struct Far(Arc<AtomicU64>, Memory);
-
-    impl Far {
-        fn trip<T: Send + 'static>(&self, answer: T) -> Eventual<Result<T, StoreError>> {
-            let far = Duration::from_millis(self.0.load(Ordering::Relaxed));
-            Eventual::later(async move {
-                let late = StoreError::new("no answer");
-                let Some(rest) = rest(DEADLINE) else { return Err(late.rushed()) };
-                let late = if rest.is_short { late.rushed() } else { late };
-                timeout_at(rest.until, sleep(far)).await.map(|()| answer).map_err(|_| late)
-            })
-        }
-    }
-
-    impl Store for Far {
-        fn admit(&self, _: Asks) -> Eventual<Result<Answer, StoreError>> {
-            let outcome = Outcome::Refused { by: 0, wait: DEADLINE };
-            let (standings, started) = Default::default();
-            self.trip(Answer { outcome, standings, started })
-        }
-
-        fn pepper(&self) -> &Pepper {
-            self.1.pepper()
-        }
-
-        fn block(&self, _: Key, _: Block) -> Eventual<Result<(), StoreError>> {
-            self.trip(())
-        }
-
-        fn unblock(&self, _: Key) -> Eventual<Result<bool, StoreError>> {
-            self.trip(true)
-        }
-
-        fn blocks(&self, _: usize) -> Eventual<Result<Vec<Blocked>, StoreError>> {
-            self.trip(Vec::new())
-        }
-
-        fn adjust(&self, _: Take, _: Adjustment) -> Eventual<Result<Standing, StoreError>> {
-            self.trip(Standing::default())
-        }
-
-        fn ready(&self) -> Eventual<Result<(), StoreError>> {
-            self.trip(())
-        }
-
-        fn marker(&self) -> Eventual<Result<Option<Marker>, StoreError>> {
-            let (id, run) = Default::default();
-            self.trip(Some(Marker { id, run, since: UnixTime::default() }))
-        }
-    }
-
-    /// A store so far away, and what asks it one question: whether the server answered, and after how many milliseconds.
-    fn scene(far: u64) -> (Arc<AtomicU64>, Resilient<Far>, ManualClock) {
-        let (far, clock) = (Arc::new(AtomicU64::new(far)), ManualClock::at(UnixTime::default()));
-        let store = Resilient::new(Far(Arc::clone(&far), Memory::new())).clock(clock.clone());
+    /// One that is so far away.
+    fn scene(far: u64) -> (Far, Resilient<Far>, ManualClock) {
+        let (far, clock) = (Far::away(far), ManualClock::at(UnixTime::default()));
+        let store = Resilient::new(far.clone()).clock(clock.clone());
         (far, store, clock)
     }
 
@@ -178,7 +119,7 @@ mod tests {
         }
         assert!(store.is_lost());
         assert_eq!(ask(&store).await, (false, 0));
-        far.store(15, Ordering::Relaxed);
+        far.is_away(15);
         clock.advance(Duration::from_secs(1));
         assert_eq!(ask(&store).await, (false, 25), "it has looked at the marker");
         assert!(store.is_lost());

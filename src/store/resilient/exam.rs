@@ -132,3 +132,51 @@ impl<S: Store + 'static> Inner<S> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        clock::{ManualClock, UnixTime},
+        store::{Asks, Outcome, Resilient, far::Far},
+    };
+    use std::{sync::atomic::AtomicUsize, time::Duration};
+
+    /// What looks find, one after another.
+    fn looks(mut found: Vec<Fitness>) -> (Look, Arc<AtomicUsize>) {
+        found.reverse();
+        let (found, count) = (Mutex::new(found), Arc::<AtomicUsize>::default());
+        let counted = Arc::clone(&count);
+        let look = move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+            Eventual::Ready(found.lock().unwrap().pop().unwrap())
+        };
+        (Box::new(look), count)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_look_that_found_no_answer_is_due_until_it_finds_one_and_others_go_on() {
+        let (far, clock) = (Far::away(1), ManualClock::at(UnixTime::default()));
+        let store = Resilient::new(far.clone()).clock(clock.clone());
+        let asks = async || {
+            let outcome = store.admit(Asks::new()).await.unwrap().outcome;
+            clock.advance(Duration::from_millis(500));
+            outcome != Outcome::Admitted
+        };
+        let part = || Fitness::Gone(StoreError::new("gone").of_part());
+        let (look, count) =
+            looks(vec![part(), part(), Fitness::Unfit("it evicts".into()), part(), Fitness::Fit]);
+        let looked = || count.load(Ordering::Relaxed);
+        store.examined(look, &Fitness::Fit);
+        assert!(asks().await && asks().await && looked() == 0, "it was looked at before");
+        far.empty();
+        // Once with each look at the marker.
+        for times in [1, 1, 2, 2] {
+            assert!(asks().await, "the parts that are there are asked");
+            assert_eq!(looked(), times);
+        }
+        assert!(!asks().await && looked() == 3, "it may not be used");
+        assert!(!asks().await && looked() == 4, "nor a part of it");
+        assert!(asks().await && asks().await && asks().await && looked() == 5);
+    }
+}
