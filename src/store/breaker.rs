@@ -58,8 +58,13 @@ impl Breaker {
         self.open_until.load(Ordering::Acquire) != 0
     }
 
-    pub(super) fn succeeded(&self) -> Option<Change> {
+    /// Ends a row of failures, without closing it.
+    pub(super) fn answered(&self) {
         self.failures.store(0, Ordering::Relaxed);
+    }
+
+    pub(super) fn succeeded(&self) -> Option<Change> {
+        self.answered();
         let was = self.open_until.swap(0, Ordering::AcqRel);
         (was != 0).then_some(Change::Closed)
     }

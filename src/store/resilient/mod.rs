@@ -4,12 +4,11 @@ mod asking;
 mod exam;
 mod keeping;
 mod life;
+mod trial;
 
 pub(super) use self::exam::{Fitness, Look};
 
 use self::{exam::Exam, life::Life};
-#[cfg(feature = "otp")]
-use super::Started;
 use super::{
     Adjustment, Answer, Asks, Block, Blocked, Marker, Memory, SharedStore, Standing, Store,
     StoreError, Take, breaker::Breaker,
@@ -20,7 +19,7 @@ use crate::{
     error::ConfigError,
     eventual::Eventual,
     key::{Key, Pepper},
-    limit::{Limit, Share},
+    limit::Share,
     meter::{Count, Presence},
 };
 use std::{
@@ -30,8 +29,8 @@ use std::{
 
 /// Goes on without a store that does not answer: no request waits for it, and none is answered with 500.
 ///
-/// After three failures in a row the store is left alone but for one question each second, until that is answered. While it
-/// does not answer:
+/// After three failures in a row the store is left alone but for one question each second, which writes, until that is answered.
+/// While it does not answer:
 ///
 /// * **Limits** hold in this instance alone, at a [share](Self::share) of their quota, or as
 ///   [`Limit::on_outage`](crate::Limit::on_outage) says.
@@ -137,14 +136,8 @@ impl<S: Store + Clone + 'static> Resilient<S> {
     /// Asks the store whether it is there, unless it was asked within this second: for readiness probes, which may be the only
     /// requests there are.
     pub async fn probe(&self) {
-        // What they find out is in `is_lost`.
-        if self.is_lost() {
-            // It is back when it does what requests need: run a script and write.
-            let limit = Limit::per_second(1_000).named("store-probe");
-            let _ = self.admit(Asks::new().take(limit.take(Key::EVERYONE, 1))).await;
-        } else {
-            let _ = self.0.tend().await;
-        }
+        // What it finds out is in `is_lost`.
+        let _ = self.0.tend_if_there().await;
     }
 
     /// Whether the store has stopped answering.
@@ -194,13 +187,6 @@ impl<S: Store + 'static> Resilient<S> {
     ) -> Eventual<Result<T, StoreError>> {
         self.0.ask(ask)
     }
-
-    /// Keeps blocks that have started, for the time when the store says nothing.
-    pub(super) fn learn_of(&self, started: &[Started]) {
-        for started in started {
-            self.0.keep(started.key, Block::lasting(started.lasting));
-        }
-    }
 }
 
 impl<S: Store + 'static> Store for Resilient<S> {
@@ -215,7 +201,8 @@ impl<S: Store + 'static> Store for Resilient<S> {
             }
             let turns = inner.life.turns();
             inner.store.admit(asks.clone()).then(move |answer| {
-                inner.note(&answer);
+                inner
+                    .note(&answer, answer.as_ref().is_ok_and(|answer| trial::wrote(&asks, answer)));
                 match answer {
                     Ok(answer) => inner.heed(asks, answer, turns),
                     Err(_) => inner.alone(asks),
