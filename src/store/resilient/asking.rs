@@ -56,6 +56,7 @@ impl<S: Store + 'static> Inner<S> {
     /// Takes note of one answer, and whether it says that something was written.
     pub(super) fn note<T>(&self, answer: &Result<T, StoreError>, wrote: bool) {
         let Err(error) = answer else { return self.answered(wrote) };
+        self.heed_parts();
         // Whoever asks for other keys goes on as before.
         if !error.of_part {
             self.settle(false);

@@ -30,6 +30,7 @@ impl<S: Store + 'static> Inner<S> {
     /// before, and what it lost is put back. An error says that it cannot be asked.
     pub(super) fn tend(self: &Arc<Self>) -> Eventual<Result<(), StoreError>> {
         if self.life.is_due() {
+            self.heed_parts();
             return self.look();
         }
         self.put_back()

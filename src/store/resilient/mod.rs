@@ -4,11 +4,12 @@ mod asking;
 mod exam;
 mod keeping;
 mod life;
+mod parts;
 mod trial;
 
 pub(super) use self::exam::{Fitness, Look};
 
-use self::{exam::Exam, life::Life};
+use self::{exam::Exam, life::Life, parts::Parts};
 use super::{
     Adjustment, Answer, Asks, Block, Blocked, Marker, Memory, SharedStore, Standing, Store,
     StoreError, Take, breaker::Breaker,
@@ -42,7 +43,7 @@ use std::{
 ///   counted must not go on.
 ///
 /// Each loss and each return is one audit event. A store of several servers that lost one of them is not lost: what is asked
-/// about that server's keys is decided as above, and everything else goes on.
+/// about that server's keys is decided as above, and everything else goes on. The loss and the return of each is one event, too.
 ///
 /// A store that comes back empty, or from a copy that is old, would let in who was blocked. So its [marker](Store::marker) is
 /// looked at once a second, after each failure, and when it does not know of a block that is known here. Where it is another one,
@@ -56,6 +57,7 @@ struct Inner<S> {
     local: Memory,
     breaker: Breaker,
     life: Arc<Life>,
+    parts: Parts,
     share: Share,
     strict: bool,
     sink: Option<Arc<dyn Sink>>,
@@ -161,12 +163,13 @@ impl<S: Store + Clone + 'static> Resilient<S> {
             unavailable: Count::alone("unavailable"),
         };
         let up = Presence::of_store();
-        let (unkept, exam) = Default::default();
+        let (unkept, exam, parts) = Default::default();
         Self(Arc::new(Inner {
             store,
             local,
             breaker,
             life,
+            parts,
             share,
             strict,
             sink,
@@ -258,6 +261,10 @@ impl<S: Store + 'static> Store for Resilient<S> {
 
     fn restore(&self, blocks: Vec<Blocked>) -> Eventual<Result<(), StoreError>> {
         self.0.ask(move |store| store.restore(blocks))
+    }
+
+    fn lost_parts(&self) -> Vec<String> {
+        self.0.store.lost_parts()
     }
 }
 
