@@ -42,7 +42,7 @@ fn key(number: u32) -> Key {
 
 /// A key whose limits and blocks are on this master.
 fn key_of(cluster: &Cluster, master: usize) -> Key {
-    let is_there = |key: &Key| cluster.owner(&format!("{{{key}}}")) == master;
+    let is_there = |key: &Key| cluster.owner_of(*key) == master;
     (0..).map(key).find(is_there).unwrap()
 }
 

@@ -9,6 +9,7 @@
 //! module `chain` keeps them in a log that tells whether somebody changed it.
 
 pub mod alerts;
+mod caller;
 #[cfg(feature = "audit-log")]
 #[cfg_attr(docsrs, doc(cfg(feature = "audit-log")))]
 pub mod chain;
@@ -23,6 +24,7 @@ mod step;
 #[cfg(feature = "tracing")]
 mod trace;
 
+pub use caller::Caller;
 pub use fraud::{FraudRule, FraudVerdict};
 pub use provider::ProviderChange;
 pub use step::Step;
@@ -128,28 +130,6 @@ impl Event {
     }
 }
 
-/// Whose request an [`Event`] is about, without saying who.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Caller {
-    /// No token.
-    Anonymous,
-    /// A good token.
-    Known,
-    /// A token that was not accepted.
-    Invalid,
-}
-
-impl Caller {
-    /// The name for logs.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Anonymous => "anonymous",
-            Self::Known => "known",
-            Self::Invalid => "invalid",
-        }
-    }
-}
-
 /// What an [`Event`] says.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -175,6 +155,10 @@ pub enum Act {
     StoreLost(Arc<str>),
     /// A store answers again.
     StoreBack,
+    /// One server of a store, by this name, stopped answering while others of it go on: what holds without the store holds for its keys.
+    StorePartLost(Arc<str>),
+    /// The keys of a server that stopped answering are answered for again, by it or by another.
+    StorePartBack(Arc<str>),
     /// A store lost everything it kept, such as blocks and revocations; those known here are put back.
     StoreEmptied,
     /// A server of a store was restarted, or another took its place, and may have lost what was written last; blocks and
@@ -249,6 +233,8 @@ impl Act {
             Self::Unblocked(_) => "unblocked",
             Self::StoreLost(_) => "store-lost",
             Self::StoreBack => "store-back",
+            Self::StorePartLost(_) => "store-part-lost",
+            Self::StorePartBack(_) => "store-part-back",
             Self::StoreEmptied => "store-emptied",
             Self::StoreRestarted => "store-restarted",
             Self::StoreUnfit(_) => "store-unfit",

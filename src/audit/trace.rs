@@ -62,6 +62,12 @@ impl Sink for Tracing {
                 tracing::error!(target: TARGET, act, "the store does not answer: {why}");
             }
             Act::StoreBack => tracing::warn!(target: TARGET, act, "the store answers again"),
+            Act::StorePartLost(part) => {
+                tracing::error!(target: TARGET, act, %part, "a server of the store does not answer, others do");
+            }
+            Act::StorePartBack(part) => {
+                tracing::warn!(target: TARGET, act, %part, "what this server of the store kept is answered for again");
+            }
             Act::StoreEmptied => tracing::error!(
                 target: TARGET, act,
                 "the store lost what it kept: blocks and revocations that are known here are put back, codes and \

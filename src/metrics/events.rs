@@ -18,6 +18,8 @@ pub(crate) fn event(event: &Event) {
         Act::Unblocked(_) => one(table::BLOCKS_LIFTED, &[]),
         Act::StoreLost(_) => one(table::STORE_CHANGES, &["lost"]),
         Act::StoreBack => one(table::STORE_CHANGES, &["returned"]),
+        Act::StorePartLost(_) => one(table::STORE_CHANGES, &["part-lost"]),
+        Act::StorePartBack(_) => one(table::STORE_CHANGES, &["part-returned"]),
         Act::StoreEmptied => one(table::STORE_CHANGES, &["emptied"]),
         Act::StoreRestarted => one(table::STORE_CHANGES, &["restarted"]),
         Act::StoreUnfit(_) => one(table::STORE_CHANGES, &["unfit"]),
@@ -42,7 +44,7 @@ pub(crate) fn event(event: &Event) {
 
 /// Makes those whose first step must not be missed, as a rise from nothing is no rise for who computes rates.
 pub(super) fn begin() {
-    for change in ["lost", "returned", "emptied", "restarted"] {
+    for change in ["lost", "returned", "part-lost", "part-returned", "emptied", "restarted"] {
         drop(table::STORE_CHANGES.counter(&[change]));
     }
     for change in ["overflowed", "caught-up", "lost", "returned", "copy-lost", "copy-returned"] {

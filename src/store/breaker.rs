@@ -13,6 +13,8 @@ pub(super) struct Breaker {
     clock: Arc<dyn Clock>,
     /// Failures in a row.
     failures: AtomicU32,
+    /// When the last one was, as the next line.
+    failed_at: AtomicU64,
     /// When the next question may pass, in microseconds of the clock's ticks and one; zero while it is closed.
     open_until: AtomicU64,
 }
@@ -26,12 +28,15 @@ pub(super) enum Change {
 
 /// So many failures in a row open it.
 const MOST_FAILURES: u32 = 3;
+/// Failures that are so far apart are no row, if something was read since.
+const ROW: Duration = Duration::from_secs(60);
 /// Between two questions to a store that does not answer.
 const PAUSE: Duration = Duration::from_secs(1);
 
 impl Breaker {
     pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, failures: AtomicU32::new(0), open_until: AtomicU64::new(0) }
+        let (failures, failed_at, open_until) = Default::default();
+        Self { clock, failures, failed_at, open_until }
     }
 
     /// Whether the store is to be asked.
@@ -69,18 +74,36 @@ impl Breaker {
         }
     }
 
-    pub(super) fn succeeded(&self) -> Option<Change> {
+    /// Ends a row of failures, without closing it.
+    pub(super) fn answered(&self) {
         self.failures.store(0, Ordering::Relaxed);
+    }
+
+    /// The store let itself be read, as a full one does too: that ends a row of failures only if the last one was a while ago.
+    pub(super) fn was_read(&self) {
+        if self.failures.load(Ordering::Relaxed) == 0 {
+            return;
+        }
+        let since = self.now().saturating_sub(self.failed_at.load(Ordering::Relaxed));
+        if since > micros(ROW) {
+            self.answered();
+        }
+    }
+
+    pub(super) fn succeeded(&self) -> Option<Change> {
+        self.answered();
         let was = self.open_until.swap(0, Ordering::AcqRel);
         (was != 0).then_some(Change::Closed)
     }
 
     pub(super) fn failed(&self) -> Option<Change> {
+        let now = self.now();
+        self.failed_at.store(now, Ordering::Relaxed);
         let failures = self.failures.fetch_add(1, Ordering::Relaxed).saturating_add(1);
         if failures < MOST_FAILURES {
             return None;
         }
-        let next = self.now() + micros(PAUSE);
+        let next = now + micros(PAUSE);
         let opened = self.open_until.compare_exchange(0, next, Ordering::AcqRel, Ordering::Relaxed);
         opened.is_ok().then_some(Change::Opened)
     }
@@ -121,5 +144,23 @@ mod tests {
         assert_eq!(breaker.succeeded(), Some(Change::Closed));
         breaker.hurry();
         assert!(!breaker.is_open() && breaker.passes() && breaker.passes());
+    }
+
+    #[test]
+    fn what_was_read_ends_a_row_of_failures_that_is_over_and_no_other() {
+        let clock = ManualClock::at(UnixTime::default());
+        let breaker = Breaker::new(Arc::new(clock.clone()));
+        let fails_after = |pause| {
+            clock.advance(pause);
+            breaker.was_read();
+            breaker.failed()
+        };
+        assert_eq!([ROW; 2].map(fails_after), [None; 2]);
+        let long = ROW + Duration::from_micros(1);
+        assert_eq!([long, ROW, long, long].map(fails_after), [None; 4], "one now and then");
+        assert_eq!([ROW; 2].map(fails_after), [None, Some(Change::Opened)]);
+        clock.advance(long);
+        breaker.was_read();
+        assert!(breaker.is_open(), "that takes a write");
     }
 }

@@ -106,6 +106,12 @@ pub trait Store: fmt::Debug + Send + Sync {
         let _ = blocks;
         Eventual::Ready(Err(StoreError::new("it puts nothing back")))
     }
+
+    /// Where it is several servers: those that have stopped answering while it goes on, each by a name for operators. It must not
+    /// block, and asks nobody.
+    fn lost_parts(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// A store as the layers share it.

@@ -248,6 +248,10 @@ impl<S: Store + 'static> Store for Near<S> {
     fn restore(&self, blocks: Vec<Blocked>) -> Eventual<Result<(), StoreError>> {
         self.0.store.restore(blocks)
     }
+
+    fn lost_parts(&self) -> Vec<String> {
+        self.0.store.lost_parts()
+    }
 }
 
 impl<T> Mortal for Remembered<T> {

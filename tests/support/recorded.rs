@@ -1,5 +1,5 @@
 //! A recorder of metrics for the thread of a test, and what it was told.
-#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(dead_code, clippy::unwrap_used, reason = "each test file uses its part, and may panic")]
 
 use metrics_util::{
     CompositeKey, MetricKind,
@@ -47,6 +47,16 @@ impl Recorded {
         });
         taken.collect()
     }
+}
+
+/// Runs a test on two threads of which all counts are recorded.
+pub(crate) fn on_threads<F: Future<Output = ()>>(test: impl FnOnce(&'static Recorded) -> F) {
+    let recorded: &'static Recorded = Box::leak(Box::default());
+    let _here = recorded.listen();
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    // The threads listen as long as they live.
+    runtime.worker_threads(2).on_thread_start(|| std::mem::forget(recorded.listen()));
+    runtime.enable_all().build().unwrap().block_on(test(recorded));
 }
 
 pub(crate) fn kind(key: &CompositeKey) -> &'static str {

@@ -7,6 +7,7 @@
 )]
 
 use crate::redis::RedisServer;
+use portcullis::Key;
 use std::{
     path::Path,
     time::{Duration, Instant},
@@ -32,6 +33,11 @@ pub(crate) type More<'a> = &'a dyn Fn(&Path) -> Vec<String>;
 impl Sentinels {
     pub(crate) fn start() -> Self {
         Self::start_with(&|_| Vec::new(), "")
+    }
+
+    /// One whose sentinels look for another master late enough for two crowds that a frozen one keeps waiting.
+    pub(crate) fn patient() -> Self {
+        Self::start_with(&|_| Vec::new(), "sentinel down-after-milliseconds main 2500")
     }
 
     /// With more arguments for all, and more rules for the sentinels.
@@ -169,6 +175,25 @@ impl Cluster {
         set(to, "IMPORTING", &id(from));
         set(from, "MIGRATING", &id(to));
         (slot, id(to))
+    }
+
+    /// Which master has what is asked about somebody.
+    pub(crate) fn owner_of(&self, key: Key) -> usize {
+        // What is a key's own stands in braces.
+        let key = key.to_string();
+        self.owner(&format!("{{{}}}", key.rsplit(':').next().unwrap()))
+    }
+
+    /// The first of these keys that each master has. To be asked while the first one answers.
+    pub(crate) fn one_of_each(&self, keys: impl IntoIterator<Item = Key>) -> [Key; 3] {
+        let mut found = [None; 3];
+        for key in keys {
+            found[self.owner_of(key)].get_or_insert(key);
+            if let [Some(a), Some(b), Some(c)] = found {
+                return [a, b, c];
+            }
+        }
+        panic!("too few keys");
     }
 
     pub(crate) fn url(&self) -> String {

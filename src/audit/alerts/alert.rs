@@ -62,7 +62,7 @@ pub enum Condition {
     /// A message of an address that asks for codes to more countries than the rule
     /// [`Countries`](crate::audit::FraudRule::Countries) lets it.
     ManyCountries,
-    /// The store stopped answering, or lost what it kept.
+    /// The store or a server of it stopped answering, or lost what it kept.
     StoreLost,
     /// The audit log loses events, or it or the copy of its checkpoints cannot be written.
     LogLost,
@@ -272,9 +272,10 @@ impl Condition {
             Self::ManyCountries => {
                 matches!(act, Act::Fraud { rule: FraudRule::Countries, .. })
             }
-            Self::StoreLost => {
-                matches!(act, Act::StoreLost(_) | Act::StoreEmptied | Act::StoreRestarted)
-            }
+            Self::StoreLost => matches!(
+                act,
+                Act::StoreLost(_) | Act::StorePartLost(_) | Act::StoreEmptied | Act::StoreRestarted
+            ),
             Self::LogLost => matches!(act, Act::LogOverflowed | Act::LogLost | Act::CopyLost),
         }
     }

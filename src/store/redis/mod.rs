@@ -247,6 +247,10 @@ impl Store for Redis {
         let inner = Arc::clone(&self.0);
         Eventual::later(async move { inner.restore(blocks).await })
     }
+
+    fn lost_parts(&self) -> Vec<String> {
+        self.0.link.lost_parts()
+    }
 }
 
 impl From<Redis> for SharedStore {

@@ -26,6 +26,11 @@ impl<S: Store + 'static> Inner<S> {
         if !self.breaker.passes() {
             return Eventual::Ready(Err(StoreError::new("it has stopped answering")));
         }
+        if self.breaker.is_open() { self.tend_and_try_out() } else { self.tend_if_passed() }
+    }
+
+    /// Once the exam is passed that is owed, if one is.
+    pub(super) fn tend_if_passed(self: &Arc<Self>) -> Eventual<Result<(), StoreError>> {
         let Some(exam) = self.exam.get().filter(|exam| exam.is_owed()) else {
             return self.tend();
         };
@@ -39,16 +44,19 @@ impl<S: Store + 'static> Inner<S> {
     ) -> Eventual<Result<T, StoreError>> {
         let inner = Arc::clone(self);
         answer.map(move |answer| {
-            inner.note(&answer);
+            inner.note(&answer, answer.is_ok());
             answer
         })
     }
 
-    /// Takes note of one answer.
-    pub(super) fn note<T>(&self, answer: &Result<T, StoreError>) {
+    /// Takes note of one answer, and whether it says that something was written.
+    pub(super) fn note<T>(&self, answer: &Result<T, StoreError>, wrote: bool) {
         match answer {
-            Ok(_) => self.settle(Ok(())),
-            Err(error) => self.miss(error),
+            Ok(_) => self.answered(wrote),
+            Err(error) => {
+                self.heed_parts();
+                self.miss(error);
+            }
         }
     }
 

@@ -1,6 +1,10 @@
 //! What is known of blocks beside what the store says of them, and what wins.
 
+#[cfg(feature = "otp")]
+use super::Resilient;
 use super::{Alone, Inner};
+#[cfg(feature = "otp")]
+use crate::store::Started;
 use crate::{
     audit::{self, Act, Event},
     eventual::Eventual,
@@ -11,6 +15,16 @@ use crate::{
 use smallvec::SmallVec;
 use std::sync::{Arc, atomic::Ordering};
 
+#[cfg(feature = "otp")]
+impl<S: Store + 'static> Resilient<S> {
+    /// Keeps blocks that have started, for the time when the store says nothing.
+    pub(in crate::store) fn learn_of(&self, started: &[Started]) {
+        for started in started {
+            self.0.keep(started.key, Block::lasting(started.lasting));
+        }
+    }
+}
+
 impl<S: Store + 'static> Inner<S> {
     /// What must be done before the next question: once a second, a look whether the store is still the one that was asked
     /// before, and what it lost is put back. An error says that it cannot be asked.
@@ -18,6 +32,7 @@ impl<S: Store + 'static> Inner<S> {
         if !self.life.is_due() {
             return self.put_back();
         }
+        self.heed_parts();
         match self.exam.get().filter(|exam| exam.is_due()) {
             Some(exam) => self.sit(exam, Self::look),
             None => self.look(),

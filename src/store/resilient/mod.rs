@@ -4,12 +4,12 @@ mod asking;
 mod exam;
 mod keeping;
 mod life;
+mod parts;
+mod trial;
 
 pub(super) use self::exam::{Fitness, Look};
 
-use self::{exam::Exam, life::Life};
-#[cfg(feature = "otp")]
-use super::Started;
+use self::{exam::Exam, life::Life, parts::Parts};
 use super::{
     Adjustment, Answer, Asks, Block, Blocked, Marker, Memory, SharedStore, Standing, Store,
     StoreError, Take, breaker::Breaker, question,
@@ -20,7 +20,7 @@ use crate::{
     error::ConfigError,
     eventual::Eventual,
     key::{Key, Pepper},
-    limit::{Limit, Share},
+    limit::Share,
     meter::{Count, Presence},
 };
 use std::{
@@ -30,8 +30,8 @@ use std::{
 
 /// Goes on without a store that does not answer: no request waits for it, and none is answered with 500.
 ///
-/// After three failures in a row the store is left alone but for one question each second, until that is answered. While it
-/// does not answer:
+/// After three failures in a row the store is left alone but for one question each second, which writes, until that is answered.
+/// While it does not answer:
 ///
 /// * **Limits** hold in this instance alone, at a [share](Self::share) of their quota, or as
 ///   [`Limit::on_outage`](crate::Limit::on_outage) says.
@@ -43,7 +43,7 @@ use std::{
 ///   counted must not go on.
 ///
 /// Each loss and each return is one audit event. A store of several servers that lost one of them is not lost: what is asked
-/// about that server's keys is decided as above, and everything else goes on.
+/// about that server's keys is decided as above, and everything else goes on. The loss and the return of each is one event, too.
 ///
 /// A store that comes back empty, or from a copy that is old, would let in who was blocked. So its [marker](Store::marker) is
 /// looked at once a second, after each failure, and when it does not know of a block that is known here. Where it is another one,
@@ -57,6 +57,7 @@ struct Inner<S> {
     local: Memory,
     breaker: Breaker,
     life: Arc<Life>,
+    parts: Parts,
     share: Share,
     strict: bool,
     sink: Option<Arc<dyn Sink>>,
@@ -137,14 +138,8 @@ impl<S: Store + Clone + 'static> Resilient<S> {
     /// Asks the store whether it is there, unless it was asked within this second: for readiness probes, which may be the only
     /// requests there are.
     pub async fn probe(&self) {
-        // What they find out is in `is_lost`.
-        if self.is_lost() {
-            // It is back when it does what requests need: run a script and write.
-            let limit = Limit::per_second(1_000).named("store-probe");
-            let _ = self.admit(Asks::new().take(limit.take(Key::EVERYONE, 1))).await;
-        } else {
-            let _ = question::one(async { self.0.tend().await }).await;
-        }
+        // What it finds out is in `is_lost`.
+        let _ = question::one(async { self.0.tend_if_there().await }).await;
     }
 
     /// Whether the store has stopped answering.
@@ -168,12 +163,13 @@ impl<S: Store + Clone + 'static> Resilient<S> {
             unavailable: Count::alone("unavailable"),
         };
         let up = Presence::of_store();
-        let (unkept, exam) = Default::default();
+        let (unkept, exam, parts) = Default::default();
         Self(Arc::new(Inner {
             store,
             local,
             breaker,
             life,
+            parts,
             share,
             strict,
             sink,
@@ -194,13 +190,6 @@ impl<S: Store + 'static> Resilient<S> {
     ) -> Eventual<Result<T, StoreError>> {
         self.0.ask(ask)
     }
-
-    /// Keeps blocks that have started, for the time when the store says nothing.
-    pub(super) fn learn_of(&self, started: &[Started]) {
-        for started in started {
-            self.0.keep(started.key, Block::lasting(started.lasting));
-        }
-    }
 }
 
 impl<S: Store + 'static> Store for Resilient<S> {
@@ -215,7 +204,8 @@ impl<S: Store + 'static> Store for Resilient<S> {
             }
             let turns = inner.life.turns();
             question::then(inner.store.admit(asks.clone()), move |answer| {
-                inner.note(&answer);
+                let wrote = answer.as_ref().is_ok_and(|answer| trial::wrote(&asks, answer));
+                inner.note(&answer, wrote);
                 match answer {
                     Ok(answer) => inner.heed(asks, answer, turns),
                     Err(_) => inner.alone(asks),
@@ -271,6 +261,10 @@ impl<S: Store + 'static> Store for Resilient<S> {
 
     fn restore(&self, blocks: Vec<Blocked>) -> Eventual<Result<(), StoreError>> {
         self.0.ask(move |store| store.restore(blocks))
+    }
+
+    fn lost_parts(&self) -> Vec<String> {
+        self.0.store.lost_parts()
     }
 }
 

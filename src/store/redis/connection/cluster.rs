@@ -110,6 +110,13 @@ impl Cluster {
         self.0.map.load().masters.iter().any(|master| !master.breaker.is_open())
     }
 
+    /// The servers that do not answer, as `host:port`.
+    pub(super) fn lost(&self) -> Vec<String> {
+        let map = self.0.map.load();
+        let lost = map.masters.iter().filter(|master| master.breaker.is_open());
+        lost.map(|master| format!("{}:{}", master.host, master.port)).collect()
+    }
+
     async fn master(&self, slot: u16) -> RedisResult<Arc<Master>> {
         let known = self.0.map.load().of(slot);
         let is_good = |master: &Arc<Master>| !master.is_suspect();

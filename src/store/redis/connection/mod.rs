@@ -80,6 +80,14 @@ impl Link {
         matches!(self.way, Way::Cluster(_))
     }
 
+    /// The masters of a cluster that have stopped answering, as `host:port`.
+    pub(super) fn lost_parts(&self) -> Vec<String> {
+        match &self.way {
+            Way::One(_) => Vec::new(),
+            Way::Cluster(cluster) => cluster.lost(),
+        }
+    }
+
     /// One to the same server, with a connection of its own.
     pub(super) fn again(&self) -> Self {
         Self::to(Target::clone(&self.target), self.deadline)
