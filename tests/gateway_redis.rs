@@ -4,6 +4,8 @@
 
 #[path = "support/redis.rs"]
 mod redis;
+#[path = "support/redis_groups.rs"]
+mod redis_groups;
 #[path = "support/gateway.rs"]
 mod support;
 
@@ -13,6 +15,7 @@ use openssl::{
     pkey::PKey,
 };
 use redis::RedisServer;
+use redis_groups::Cluster;
 use serde_json::json;
 use std::{
     collections::BTreeMap,
@@ -237,6 +240,38 @@ fn readiness_tells_of_the_store_and_never_sends_everybody_away() {
     poll("the return", || (ready() == r#"{"status":"ready"}"#).then_some(()));
     assert_eq!(one.ask("POST", "/readyz", &[]).status, 405);
     assert_eq!(one.ask("HEAD", "/readyz", &[]).body, "");
+}
+
+#[test]
+fn readiness_tells_of_one_server_of_a_cluster() {
+    let mut cluster = Cluster::start();
+    let folder = Folder::new();
+    folder.write("pepper", SECRET);
+    let url = cluster.url();
+    folder.write(
+        "gateway.toml",
+        format!(
+            "[store]\nbackend = \"redis\"\nurl = \"{url}\"\npepper = \"file:pepper\"\ndeadline = \"1s\"\n\
+             [clients]\ntrusted_proxies = [\"127.0.0.0/8\"]\nheader = \"x-forwarded-for\"\n\
+             [[route]]\npath = \"/open\"\nrespond = \"hello\"\nauth = \"none\"\n"
+        ),
+    );
+    let one = folder.serve("gateway.toml", &[]);
+    // Of keys of all three.
+    let served = || {
+        for last in 0..12 {
+            let client = ("x-forwarded-for", &*format!("192.0.2.{last}"));
+            assert_eq!(one.ask("GET", "/open", &[client]).status, 200);
+        }
+        one.get("/readyz").body
+    };
+    assert_eq!(served(), r#"{"status":"ready"}"#);
+    cluster.masters[0].kill();
+    let degraded = r#"{"status":"degraded","reasons":["store"]}"#;
+    poll("the loss", || (served() == degraded).then_some(()));
+    cluster.masters[0].restart();
+    cluster.is_whole();
+    poll("the return", || (served() == r#"{"status":"ready"}"#).then_some(()));
 }
 
 #[test]

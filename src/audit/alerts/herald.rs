@@ -63,7 +63,7 @@ impl Post {
     pub(super) fn put(&self, alert: &Alert, act: &Act, count: u32, at: UnixTime) {
         let (name, on, within) = (alert.name.as_str(), alert.on.name(), alert.within.as_secs());
         let cause = match act {
-            Act::StoreLost(why) => Some(why.to_string()),
+            Act::StoreLost(why) | Act::StorePartLost(why) => Some(why.to_string()),
             _ => None,
         };
         let raised = Raised { alert: name, on, count, within, time: at.as_secs(), cause };

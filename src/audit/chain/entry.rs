@@ -118,7 +118,10 @@ fn describe<'a>(event: &'a Event, members: &mut Members<'a>) {
             members.reason = Some(verdict.name().into());
             members.cause = Some(rule.name().into());
         }
-        Act::StoreLost(why) | Act::StoreUnfit(why) => members.cause = Some((&**why).into()),
+        Act::StoreLost(why)
+        | Act::StorePartLost(why)
+        | Act::StorePartBack(why)
+        | Act::StoreUnfit(why) => members.cause = Some((&**why).into()),
         Act::Provider { provider, .. } => members.provider = Some(provider.as_str().into()),
         Act::LogCaughtUp { lost } => members.lost = Some(*lost),
         _ => {}

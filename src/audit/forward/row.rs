@@ -91,7 +91,10 @@ impl Row {
             Act::Provider { provider, .. } => self.cause = Some(provider.as_str().into()),
             Act::LogCaughtUp { lost } => self.lost = Some(*lost),
             Act::Alarm(name) => self.cause = Some(name.as_str().into()),
-            Act::StoreLost(why) | Act::StoreUnfit(why) => self.cause = Some(why.to_string().into()),
+            Act::StoreLost(why)
+            | Act::StorePartLost(why)
+            | Act::StorePartBack(why)
+            | Act::StoreUnfit(why) => self.cause = Some(why.to_string().into()),
             _ => {}
         }
     }
@@ -125,5 +128,7 @@ mod tests {
         assert!(wrong.get("status").is_none(), "{wrong}");
         let lost = told(Act::StoreLost("no answer within the deadline".into()));
         assert_eq!(lost["cause"], "no answer within the deadline");
+        let part = told(Act::StorePartLost("10.0.0.7:6379".into()));
+        assert_eq!(part["cause"], "10.0.0.7:6379");
     }
 }

@@ -208,13 +208,13 @@ impl StoreConfig {
         }
     }
 
-    /// Whether it answers. Asks it once a second at most, so that this can be told without any other request.
+    /// Whether all of it answers. Asks it once a second at most, so that this can be told without any other request.
     pub(in crate::gateway) async fn is_there(&self) -> bool {
         match self {
             Self::Memory(_) => true,
             Self::Redis(store) => {
                 store.probe().await;
-                !store.is_lost()
+                !store.is_lost() && store.lost_parts().is_empty()
             }
         }
     }
