@@ -7,7 +7,7 @@
 )]
 
 use std::{
-    io::{ErrorKind, Read, Write},
+    io::{self, ErrorKind, Read, Write},
     net::{Shutdown, TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -71,9 +71,13 @@ impl RedisServer {
 
     /// Sends one command and reads what there is of the answer.
     pub(crate) fn command(&self, words: &[&str]) -> String {
-        let Some(password) = self.argument("--requirepass") else { return self.send(&[words]) };
-        let answer = self.send(&[&["AUTH", password], words]);
-        answer.strip_prefix("+OK\r\n").unwrap_or(&answer).to_owned()
+        self.try_command(words).unwrap()
+    }
+
+    fn try_command(&self, words: &[&str]) -> io::Result<String> {
+        let Some(password) = self.argument("--requirepass") else { return self.try_send(&[words]) };
+        let answer = self.try_send(&[&["AUTH", password], words])?;
+        Ok(answer.strip_prefix("+OK\r\n").unwrap_or(&answer).to_owned())
     }
 
     /// The same as a user who needs no password.
@@ -83,8 +87,13 @@ impl RedisServer {
 
     /// Sends several commands in one go and reads what there is of the answers.
     pub(crate) fn send(&self, commands: &[&[&str]]) -> String {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        self.try_send(commands).unwrap()
+    }
+
+    /// Fails where nobody listens.
+    fn try_send(&self, commands: &[&[&str]]) -> io::Result<String> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
+        stream.set_read_timeout(Some(PATIENCE))?;
         let mut text = String::new();
         for words in commands {
             text += &format!("*{}\r\n", words.len());
@@ -103,7 +112,7 @@ impl RedisServer {
         if let Err(error) = asked {
             assert!(hung_up.contains(&error.kind()), "{error}");
         }
-        answer
+        Ok(answer)
     }
 
     /// Ends the server at once, as a crash would.
@@ -164,14 +173,21 @@ impl RedisServer {
             if self.child.try_wait().unwrap().is_some() {
                 return false;
             }
-            if TcpStream::connect(("127.0.0.1", self.port)).is_ok()
-                && self.command(&["PING"]).starts_with("+PONG")
-            {
+            // Whoever looks for a free port listens on it for a moment.
+            let ping = self.try_command(&["PING"]);
+            if ping.is_ok_and(|answer| answer.starts_with("+PONG")) && self.is_own() {
                 return true;
             }
             std::thread::sleep(Duration::from_millis(5));
         }
         panic!("redis-server does not answer");
+    }
+
+    /// Whether who answers is this process, and not another one that was quicker to take the port.
+    fn is_own(&self) -> bool {
+        let told = self.try_command(&["INFO", "server"]).unwrap_or_default();
+        let id = told.lines().find_map(|line| line.strip_prefix("process_id:"));
+        id.is_none_or(|id| id == self.child.id().to_string())
     }
 }
 
