@@ -138,8 +138,9 @@ impl<S: Store + Clone + 'static> Resilient<S> {
     /// Asks the store whether it is there, unless it was asked within this second: for readiness probes, which may be the only
     /// requests there are.
     pub async fn probe(&self) {
-        // What it finds out is in `is_lost`.
+        // What it finds out is in `is_lost` and `lost_parts`.
         let _ = question::one(async { self.0.tend_if_there().await }).await;
+        self.0.try_parts().await;
     }
 
     /// Whether the store has stopped answering.

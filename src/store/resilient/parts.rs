@@ -3,18 +3,40 @@
 use super::Inner;
 use crate::{
     audit::{self, Act, Event},
+    clock::micros,
     store::Store,
 };
-use std::sync::{Mutex, PoisonError};
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
-/// Those of which it was told that they are gone, so that each loss and each return is told once.
 #[derive(Default)]
-pub(super) struct Parts(Mutex<Vec<String>>);
+pub(super) struct Parts {
+    /// Those of which it was told that they are gone, so that each loss and each return is told once.
+    told: Mutex<Vec<String>>,
+    /// When it was last tried whether they are back, in microseconds of the clock's ticks and one.
+    tried: AtomicU64,
+}
+
+/// Between two trials.
+const PAUSE: Duration = Duration::from_secs(1);
 
 impl Parts {
+    /// Whether it is to be tried now: by one caller of all.
+    fn is_due(&self, ticks: Duration) -> bool {
+        let (now, last) = (micros(ticks) + 1, self.tried.load(Ordering::Relaxed));
+        let is_due = last == 0 || now >= last + micros(PAUSE);
+        is_due
+            && self.tried.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+
     /// Takes note of which are gone now, and says what that changes.
     fn meet(&self, lost: impl FnOnce() -> Vec<String>) -> Vec<Act> {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         // Asked behind the lock: nobody takes note of what was so before.
         let lost = lost();
         let gone = lost.iter().filter(|part| !known.contains(part));
@@ -34,11 +56,28 @@ impl<S: Store + 'static> Inner<S> {
             audit::record(self.sink.as_deref(), Event::new(change));
         }
     }
+
+    /// Tries once a second whether servers that are gone are back. Nobody may ask for their keys, so that else nobody finds out.
+    pub(super) async fn try_parts(self: &Arc<Self>) {
+        if self.store.lost_parts().is_empty() || !self.parts.is_due(self.breaker.clock().ticks()) {
+            return;
+        }
+        // All of them are asked, and each answer counts for the one that gave it.
+        let _ = self.aside(self.store.ready()).await;
+        self.heed_parts();
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn it_is_tried_once_a_second_whether_they_are_back() {
+        let parts = Parts::default();
+        let due = |millis| parts.is_due(Duration::from_millis(millis));
+        assert!(due(0) && !due(0) && !due(999) && due(1_000) && !due(1_999) && due(5_000));
+    }
 
     #[test]
     fn each_loss_and_each_return_is_told_once_with_its_server() {

@@ -99,8 +99,12 @@ impl Cluster {
 
     /// All servers that have slots.
     pub(super) async fn masters(&self) -> RedisResult<Vec<Arc<Master>>> {
-        if self.0.map.load().masters.is_empty() {
+        let known = self.0.map.load_full();
+        if known.masters.is_empty() {
             self.find().await?;
+        } else if known.masters.iter().any(|master| master.is_suspect()) && self.is_due() {
+            // If nobody knows, they may still be those that they were.
+            let _ = self.find().await;
         }
         Ok(self.0.map.load().masters.clone())
     }
@@ -123,9 +127,7 @@ impl Cluster {
         if let Some(master) = known.clone().filter(is_good) {
             return Ok(master);
         }
-        let pause = micros(PAUSE);
-        let is_due = self.0.now().saturating_sub(self.0.found_at.load(Ordering::Relaxed)) > pause;
-        if known.is_none() || is_due {
+        if known.is_none() || self.is_due() {
             // If nobody knows, it may still be the one that it was.
             let found = self.find().await;
             if known.is_none() {
@@ -135,6 +137,12 @@ impl Cluster {
         let down = (ErrorKind::ClusterConnectionNotFound, "no server has the slot");
         let master = self.0.map.load().of(slot).ok_or_else(|| RedisError::from(down))?;
         if is_good(&master) || master.breaker.passes() { Ok(master) } else { Err(gone()) }
+    }
+
+    /// Whether slots were not found anew for a while.
+    fn is_due(&self) -> bool {
+        let found_at = self.0.found_at.load(Ordering::Relaxed);
+        self.0.now().saturating_sub(found_at) > micros(PAUSE)
     }
 
     fn at(&self, address: &str, teller: &Master) -> RedisResult<Arc<Master>> {
