@@ -2,8 +2,6 @@
 #![cfg(all(feature = "full", feature = "test-util"))]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
-#[path = "support/config.rs"]
-mod config;
 #[path = "support/faults.rs"]
 mod faults;
 #[path = "support/login.rs"]
@@ -11,7 +9,6 @@ mod login;
 #[path = "support/rules.rs"]
 mod rules;
 
-use config::{Folder, check, dev, served};
 use faults::Faulty;
 use login::{Ask, Login, PHONE, address, device};
 use portcullis::{
@@ -342,64 +339,4 @@ fn rules_that_stop_need_a_store_that_counts_and_a_challenge_needs_a_challenger()
     assert_eq!(build(ruled(Mode::Silent), Arc::new(Memory::new())), Ok(()));
     let error = build(ruled(Mode::Challenge), Arc::new(Memory::new())).unwrap_err();
     assert!(error.starts_with("mode challenge: there is no challenger"), "{error}");
-}
-
-fn section(lines: &str) -> String {
-    dev(&config::login(lines, ""))
-}
-
-#[test]
-fn rules_and_spending_of_a_configuration_have_bounds() {
-    let folder = Folder::new();
-    for good in [
-        "[otp.fraud]\ncountry = \"silent\"\nprefix = \"off\"\nclient = \"deny\"\ncountries = \"observe\"",
-        "[otp.fraud]\ncountry_floor = { day = 5, hour = 1 }\nprefix_floor = { day = 1000000, hour = 100000 }",
-        "[otp.fraud]\nclient_most = { day = 10000, hour = 1 }\nmost_countries = 50",
-        "[otp.fraud]\nnear = { all = 50, client = 1, reach = 1000, within = \"24h\" }\nsequence = \"observe\"",
-        "[otp.spending]\nper_day = \"250\"\nprice = \"0.05\"\nwarn_at = \"250\"\nprices = { IN = \"0.004\", \"+49\" = \"0.08\" }",
-    ] {
-        let text = served(&section(good));
-        folder.parse(&text).unwrap_or_else(|error| panic!("{good}\n{error}"));
-    }
-    let fraud = |line: &str, told| (section(&format!("[otp.fraud]\n{line}")), told);
-    let money = |line: &str, told| (section(&format!("[otp.spending]\n{line}")), told);
-    check(&[
-        fraud("country = \"on\"", "`on` is no mode; one of observe, challenge, deny, silent"),
-        fraud("land = \"off\"", "unknown key `land`"),
-        fraud("sequence = \"challenge\"", "[otp]: mode challenge: there is no challenger"),
-        fraud(
-            "country_floor = { day = 4, hour = 3 }",
-            "country_floor: in a day: 5 to 1000000, not 4",
-        ),
-        fraud(
-            "prefix_floor = { day = 20, hour = 0 }",
-            "prefix_floor: in an hour: 1 to 100000, not 0",
-        ),
-        fraud("client_most = { day = 0, hour = 1 }", "client_most: in a day: 1 to 10000, not 0"),
-        fraud("most_countries = 51", "most_countries: countries: 1 to 50, not 51"),
-        fraud("near = { reach = 0 }", "near: reach: 1 to 1000, not 0"),
-        fraud("near = { all = 51 }", "near: numbers: 1 to 50, not 51"),
-        fraud("near = { client = 0 }", "near: numbers of a client: 1 to 50, not 0"),
-        fraud("near = { within = \"59s\" }", "near: seconds: 60 to 86400, not 59"),
-        money("per_day = \"250\"", "missing field `price`"),
-        money("per_day = 250\nprice = \"1\"", "a string is needed here, not: integer"),
-        money("per_day = \"1\"\nprice = \"0\"", "spending: price: more than 0, up to the cap, 1"),
-        money(
-            "per_day = \"1\"\nprice = \"1.01\"",
-            "spending: price: more than 0, up to the cap, 1",
-        ),
-        money("per_day = \"1,5\"\nprice = \"1\"", "`1,5` is not an amount like 250 or 0.0457"),
-        money(
-            "per_day = \"9\"\nprice = \"1\"\nwarn_at = \"10\"",
-            "warn_at: more than 0, up to the cap, 9",
-        ),
-        money(
-            "per_day = \"9\"\nprice = \"1\"\nprices = { UK = \"1\" }",
-            "prices: `UK` is neither a region",
-        ),
-        money(
-            "per_day = \"9\"\nprice = \"1\"\nprices = { IN = \"10\" }",
-            "prices: IN: price: more than 0",
-        ),
-    ]);
 }

@@ -109,7 +109,7 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// Where it is several servers: those that have stopped answering while it goes on, each by a name for operators. It must not
     /// block, and asks nobody.
-    fn lost_parts(&self) -> Vec<String> {
+    fn lost_parts(&self) -> Vec<Arc<str>> {
         Vec::new()
     }
 }

@@ -249,7 +249,7 @@ impl<S: Store + 'static> Store for Near<S> {
         self.0.store.restore(blocks)
     }
 
-    fn lost_parts(&self) -> Vec<String> {
+    fn lost_parts(&self) -> Vec<Arc<str>> {
         self.0.store.lost_parts()
     }
 }

@@ -31,7 +31,7 @@ enum Command {
     Set(Set),
     /// Lifts what stands against somebody within a second, and forgets strikes. The tokens of a session that has ended are good again
     /// until they expire. It is told of as `set` is.
-    Lift(Lift),
+    Lift(Target),
 }
 
 #[derive(Args)]
@@ -46,11 +46,7 @@ struct List {
 #[derive(Args)]
 struct Set {
     #[command(flatten)]
-    shared: Shared,
-    #[command(flatten)]
-    whom: Selector,
-    #[command(flatten)]
-    of: IssuerName,
+    target: Target,
     /// How long, up to 3650d.
     #[arg(long = "for", value_name = "TIME", default_value = "15m", value_parser = parse_duration)]
     lasting: Duration,
@@ -59,8 +55,9 @@ struct Set {
     forever: bool,
 }
 
+/// Whose block it is, and where.
 #[derive(Args)]
-struct Lift {
+struct Target {
     #[command(flatten)]
     shared: Shared,
     #[command(flatten)]
@@ -102,7 +99,7 @@ impl Blocks {
         match self.command {
             Command::List(list) => list.run().await,
             Command::Set(set) => set.run().await,
-            Command::Lift(lift) => lift.run().await,
+            Command::Lift(target) => target.lift().await,
         }
     }
 }
@@ -131,10 +128,11 @@ impl List {
 
 impl Set {
     async fn run(self) -> Result<(), Box<dyn Error>> {
-        let whom = self.whom.read()?;
+        let Target { shared, whom, of } = self.target;
+        let whom = whom.read()?;
         let lasting = (!self.forever).then_some(self.lasting);
-        let blocks = gateway::Blocks::of(&self.shared.load_and_log()?)?;
-        let name = blocks.set(&whom, self.of.issuer.as_deref(), lasting).await?;
+        let blocks = gateway::Blocks::of(&shared.load_and_log()?)?;
+        let name = blocks.set(&whom, of.issuer.as_deref(), lasting).await?;
         let lasting =
             lasting.map_or_else(|| "forever".to_owned(), |time| format!("for {}", about(time)));
         writeln!(io::stdout(), "blocked {lasting}: {name}")?;
@@ -142,8 +140,8 @@ impl Set {
     }
 }
 
-impl Lift {
-    async fn run(self) -> Result<(), Box<dyn Error>> {
+impl Target {
+    async fn lift(self) -> Result<(), Box<dyn Error>> {
         let whom = self.whom.read()?;
         let blocks = gateway::Blocks::of(&self.shared.load_and_log()?)?;
         if !blocks.lift(&whom, self.of.issuer.as_deref()).await? {

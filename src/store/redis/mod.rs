@@ -248,7 +248,7 @@ impl Store for Redis {
         Eventual::later(async move { inner.restore(blocks).await })
     }
 
-    fn lost_parts(&self) -> Vec<String> {
+    fn lost_parts(&self) -> Vec<Arc<str>> {
         self.0.link.lost_parts()
     }
 }

@@ -264,7 +264,7 @@ impl<S: Store + 'static> Store for Resilient<S> {
         self.0.ask(move |store| store.restore(blocks))
     }
 
-    fn lost_parts(&self) -> Vec<String> {
+    fn lost_parts(&self) -> Vec<Arc<str>> {
         self.0.store.lost_parts()
     }
 }

@@ -17,7 +17,7 @@ use std::{
 #[derive(Default)]
 pub(super) struct Parts {
     /// Those of which it was told that they are gone, so that each loss and each return is told once.
-    told: Mutex<Vec<String>>,
+    told: Mutex<Vec<Arc<str>>>,
     /// When it was last tried whether they are back, in microseconds of the clock's ticks and one.
     tried: AtomicU64,
 }
@@ -35,14 +35,14 @@ impl Parts {
     }
 
     /// Takes note of which are gone now, and says what that changes.
-    fn meet(&self, lost: impl FnOnce() -> Vec<String>) -> Vec<Act> {
+    fn meet(&self, lost: impl FnOnce() -> Vec<Arc<str>>) -> Vec<Act> {
         let mut known = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         // Asked behind the lock: nobody takes note of what was so before.
         let lost = lost();
         let gone = lost.iter().filter(|part| !known.contains(part));
         let back = known.iter().filter(|part| !lost.contains(part));
-        let gone = gone.map(|part| Act::StorePartLost(part.as_str().into()));
-        let changes = gone.chain(back.map(|part| Act::StorePartBack(part.as_str().into())));
+        let gone = gone.map(|part| Act::StorePartLost(Arc::clone(part)));
+        let changes = gone.chain(back.map(|part| Act::StorePartBack(Arc::clone(part))));
         let changes = changes.collect();
         *known = lost;
         changes
@@ -83,7 +83,7 @@ mod tests {
     fn each_loss_and_each_return_is_told_once_with_its_server() {
         let parts = Parts::default();
         let meet = |lost: &[&str]| {
-            let lost = lost.iter().map(|part| (*part).to_owned()).collect();
+            let lost = lost.iter().map(|part| Arc::from(*part)).collect();
             let told = parts.meet(|| lost).into_iter().map(|act| match &act {
                 Act::StorePartLost(part) | Act::StorePartBack(part) => {
                     format!("{} {part}", act.name())

@@ -115,10 +115,10 @@ impl Cluster {
     }
 
     /// The servers that do not answer, as `host:port`.
-    pub(super) fn lost(&self) -> Vec<String> {
+    pub(super) fn lost(&self) -> Vec<Arc<str>> {
         let map = self.0.map.load();
         let lost = map.masters.iter().filter(|master| master.breaker.is_open());
-        lost.map(|master| format!("{}:{}", master.host, master.port)).collect()
+        lost.map(|master| Arc::clone(&master.name)).collect()
     }
 
     async fn master(&self, slot: u16) -> RedisResult<Arc<Master>> {

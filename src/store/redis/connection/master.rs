@@ -10,6 +10,8 @@ use std::sync::{
 pub(super) struct Master {
     pub(super) host: String,
     pub(super) port: u16,
+    /// Both, for who is told of it.
+    pub(super) name: Arc<str>,
     pub(super) line: Line,
     pub(super) breaker: Breaker,
     is_suspect: AtomicBool,
@@ -17,8 +19,9 @@ pub(super) struct Master {
 
 impl Master {
     pub(super) fn new(host: &str, port: u16, line: Line, clock: &Arc<dyn Clock>) -> Self {
-        let breaker = Breaker::new(Arc::clone(clock));
-        Self { host: host.to_owned(), port, line, breaker, is_suspect: AtomicBool::new(false) }
+        let (breaker, is_suspect) = (Breaker::new(Arc::clone(clock)), AtomicBool::new(false));
+        let name = format!("{host}:{port}").into();
+        Self { host: host.to_owned(), port, name, line, breaker, is_suspect }
     }
 
     /// Whether the last call failed: another may have its slots by now.

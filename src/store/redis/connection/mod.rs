@@ -81,7 +81,7 @@ impl Link {
     }
 
     /// The masters of a cluster that have stopped answering, as `host:port`.
-    pub(super) fn lost_parts(&self) -> Vec<String> {
+    pub(super) fn lost_parts(&self) -> Vec<Arc<str>> {
         match &self.way {
             Way::One(_) => Vec::new(),
             Way::Cluster(cluster) => cluster.lost(),
